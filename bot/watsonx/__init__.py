@@ -1,0 +1,1 @@
+"""Clients of the hardware-specification API of watsonx.ai."""

@@ -1,0 +1,316 @@
+"""The hardware-specification API as the bot uses it; foreign errors stop here.
+
+Three things can come of a call that did not succeed, and nothing else:
+``Unavailable`` (provably nothing happened), ``Rejected`` (a definite no), ``Uncertain`` (it may
+have happened). A create is not idempotent, so what is not proven is uncertain. A read changes
+nothing, so for reads what is not a definite no is unavailable.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from bot.errors import Unavailable, Uncertain
+from bot.watsonx.answers import Answer, OnCall, ask, clean_text
+from bot.watsonx.specs import (
+    Created,
+    Deleted,
+    RemoteSpec,
+    SpecList,
+    is_spec_id,
+    spec_id_in,
+    spec_in,
+    specs_in,
+    warnings_in,
+)
+from bot.watsonx.verdict import failure, static_token_refused, unreadable
+from bot.watsonx.wire import Call, TooLate, WatsonxHttp, deadline, utc_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import SecretStr
+
+    from bot.watsonx.tokens import TokenSource
+
+NOT_SENT = "not_sent"
+"""The code of an ``Unavailable`` whose request was kept back because it was too late."""
+
+_SPECS = "/v2/hardware_specifications"
+_ATTEMPT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+
+class SpecsClient:
+    """Hardware specifications over REST.
+
+    Args:
+        base_url: The cluster's route or platform host, as ``check_base_url`` returns it.
+        space_id: The deployment space of the settings.
+        tokens: Where bearer tokens come from.
+        timeout_s: Total seconds of one call: token, connecting, writing and reading together.
+        ca_bundle: For a client of its own: PEM file of the authorities to trust.
+        http: The process's client; None makes one.
+        on_call: Told about every exchange: operation, status or None, seconds.
+
+    Raises:
+        OSError: If the CA bundle cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        space_id: str,
+        tokens: TokenSource,
+        timeout_s: float,
+        ca_bundle: str | None = None,
+        http: WatsonxHttp | None = None,
+        on_call: OnCall | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self.space_id = space_id
+        self._tokens = tokens
+        self._timeout_s = timeout_s
+        self._http = http or WatsonxHttp(ca_bundle)
+        self._on_call = on_call
+        self._user_agent = _user_agent()
+
+    @property
+    def target(self) -> str:
+        """The base address, as used in digests."""
+        return self._base_url
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def find(self, name: str, space_id: str) -> SpecList:
+        """Return the specs of exactly this name, global ones included.
+
+        Args:
+            name: The exact name; the answer is filtered again, should the service ignore it.
+            space_id: The deployment space.
+
+        Returns:
+            None, one or several: names are not unique.
+
+        Raises:
+            Unavailable: If there was no usable answer.
+            Rejected: If the service refused.
+        """
+        params = {"space_id": _required(space_id), "name": name}
+        return [spec for spec in self._listed("find", params) if spec.name == name]
+
+    def list(self, space_id: str) -> SpecList:
+        """Return all specs that the space sees, global ones included.
+
+        Args:
+            space_id: The deployment space.
+
+        Returns:
+            The specs in the service's order.
+
+        Raises:
+            Unavailable: If there was no usable answer.
+            Rejected: If the service refused.
+        """
+        return self._listed("list", {"space_id": _required(space_id)})
+
+    def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
+        """Return one spec.
+
+        Args:
+            spec_id: The service's id.
+            space_id: The deployment space.
+
+        Returns:
+            The spec, or None where there is none.
+
+        Raises:
+            Unavailable: If there was no usable answer.
+            Rejected: If the service refused.
+        """
+        answer = self._send("get", "GET", _spec_path(spec_id), {"space_id": _required(space_id)}, gone=True)
+        if answer.status == httpx.codes.NOT_FOUND:
+            return None
+        spec = spec_in(answer.json())
+        if spec is None:
+            raise unreadable(answer)
+        return spec
+
+    def create(
+        self,
+        body: Mapping[str, Any],
+        space_id: str,
+        *,
+        attempt_id: str,
+        not_after_ms: int | None = None,
+        clock: Callable[[], int] = utc_ms,
+    ) -> Created:
+        """Create one spec, with one POST at most.
+
+        Args:
+            body: The exact body; keys are sent in the order given.
+            space_id: The deployment space, without which the spec would be global.
+            attempt_id: Sent as the transaction id.
+            not_after_ms: UTC epoch milliseconds after which no byte may leave.
+            clock: Returns UTC epoch milliseconds.
+
+        Returns:
+            The new spec's id and what the service added.
+
+        Raises:
+            Unavailable: If provably nothing was created; code ``not_sent`` if it was too late.
+            Rejected: If the service refused.
+            Uncertain: If it may have been created.
+            ValueError: If there is no space id or the attempt id is unfit for a header.
+        """
+        answer = self._send(
+            "create",
+            "POST",
+            _SPECS,
+            {"space_id": _required(space_id)},
+            content=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+            attempt_id=attempt_id,
+            not_after_ms=not_after_ms,
+            clock=clock,
+        )
+        content = answer.json()
+        spec_id = spec_id_in(content)
+        if spec_id is None:
+            message = "the service reported success without a readable id"
+            raise Uncertain(message, status=answer.status, trace=answer.trace)
+        return Created(spec_id, answer.status, answer.trace, warnings_in(content))
+
+    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
+        """Delete one spec.
+
+        Args:
+            spec_id: The service's id.
+            space_id: The deployment space.
+            attempt_id: Sent as the transaction id.
+
+        Returns:
+            That it is gone, which it may have been before.
+
+        Raises:
+            Unavailable: If provably nothing was deleted.
+            Rejected: If the service refused.
+            Uncertain: If it may have been deleted.
+            ValueError: If an id is missing or unfit.
+        """
+        params = {"space_id": _required(space_id)}
+        answer = self._send("delete", "DELETE", _spec_path(spec_id), params, attempt_id=attempt_id, gone=True)
+        return Deleted(answer.status, answer.trace)
+
+    def check(self, space_id: str) -> None:
+        """Check address, credentials and space with one read.
+
+        Args:
+            space_id: The deployment space.
+
+        Raises:
+            Unavailable: If there was no usable answer.
+            Rejected: If credentials or space are refused.
+        """
+        answer = self._send("check", "GET", f"/v2/spaces/{quote(_required(space_id), safe='')}", {})
+        if not isinstance(answer.json(), dict):
+            raise unreadable(answer)
+
+    def _listed(self, op: str, params: dict[str, str]) -> SpecList:
+        """Send a list call and read it."""
+        answer = self._send(op, "GET", _SPECS, params)
+        specs = specs_in(answer)
+        if specs is None:
+            raise unreadable(answer)
+        return specs
+
+    def _send(
+        self,
+        op: str,
+        method: str,
+        path: str,
+        params: dict[str, str],
+        *,
+        content: bytes | None = None,
+        attempt_id: str | None = None,
+        not_after_ms: int | None = None,
+        clock: Callable[[], int] = utc_ms,
+        gone: bool = False,
+    ) -> Answer:
+        """Make one call, with a new token if the first is not accepted; return a 2xx (or 404 if ``gone``)."""
+        headers = {
+            "User-Agent": self._user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        if attempt_id is not None:
+            headers["X-Global-Transaction-Id"] = _header_safe(attempt_id)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        request = self._http.build_request(
+            method, self._base_url + path, params=params, headers=headers, content=content
+        )
+        with deadline(self._timeout_s, not_after_ms=not_after_ms, clock=clock) as call:
+            token = self._tokens.token()
+            answer = self._exchange(op, request, token, call)
+            if answer.expired:
+                other = self._tokens.renew(token)
+                if other is None:
+                    raise static_token_refused(answer, token)
+                token, call.sent = other, False  # the refusal proves that nothing was done
+                answer = self._exchange(op, request, token, call)
+        if answer.ok or (gone and answer.status == httpx.codes.NOT_FOUND):
+            return answer
+        raise failure(answer, token, writes=method != "GET", now_ms=clock())
+
+    def _exchange(self, op: str, request: httpx.Request, token: SecretStr, call: Call) -> Answer:
+        """Send once; what kept an answer from coming becomes one of our errors."""
+        request.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        try:
+            return ask(self._http, request, op, self._on_call)
+        except TooLate:
+            if call.sent and request.method != "GET":
+                raise Uncertain("the call was over while its request was being sent") from None
+            raise Unavailable("the call was over before anything was sent", code=NOT_SENT) from None
+        except httpx.HTTPError as error:
+            why = clean_text(str(error)) or type(error).__name__
+            if call.sent and request.method != "GET":
+                raise Uncertain(f"no answer to the request: {why}") from None
+            what = "no usable answer from" if call.sent else "no connection to"
+            raise Unavailable(f"{what} {request.url.host}: {why}") from None
+
+
+def _spec_path(spec_id: str) -> str:
+    """Return the path of one spec."""
+    if not is_spec_id(spec_id):
+        raise ValueError("not the id of a hardware specification")
+    return f"{_SPECS}/{spec_id}"
+
+
+def _required(space_id: str) -> str:
+    """Refuse a missing space: the spec would be global."""
+    if not space_id.strip():
+        raise ValueError("a space id is required: without one the call is about global specifications")
+    return space_id
+
+
+def _header_safe(attempt_id: str) -> str:
+    """Refuse an attempt id that does not belong in a header."""
+    if not _ATTEMPT.fullmatch(attempt_id):
+        raise ValueError("an attempt id is 1 to 100 letters, digits, dots, dashes and underscores")
+    return attempt_id
+
+
+def _user_agent() -> str:
+    """Name the product and its version."""
+    try:
+        return f"peftsize/{version('peftsize')}"
+    except PackageNotFoundError:
+        return "peftsize"

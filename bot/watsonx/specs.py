@@ -1,0 +1,168 @@
+"""What the API's answers mean: specs, and what a create or delete came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.watsonx.answers import Answer, clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_WARNINGS = 10
+
+
+@dataclass(frozen=True)
+class RemoteSpec:
+    """A hardware specification as the service holds it.
+
+    Args:
+        id: The service's id, the only name that is unique.
+        name: Not unique.
+        description: May be empty.
+        nodes: Such as ``{"cpu": {"units": "2"}, "mem": {"size": "8Gi"}, "gpu": {"num_gpu": 1}}``.
+        space_id: Its space; None for a global or project one.
+        created_at: As the service writes it; may be empty.
+        is_global: Whether every space sees it.
+    """
+
+    id: str
+    name: str
+    description: str
+    nodes: dict[str, Any]
+    space_id: str | None
+    created_at: str
+    is_global: bool
+
+
+SpecList = list[RemoteSpec]
+"""A name of its own, since ``SpecsClient.list`` hides the builtin from its neighbours."""
+
+
+@dataclass(frozen=True)
+class Created:
+    """A create that succeeded.
+
+    Args:
+        spec_id: The new spec's id.
+        status: HTTP status.
+        trace: The service's trace id.
+        warnings: What the service added, to be shown.
+    """
+
+    spec_id: str
+    status: int
+    trace: str | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A delete after which the spec is gone.
+
+    Args:
+        status: HTTP status; 404 where it was gone before.
+        trace: The service's trace id.
+    """
+
+    status: int
+    trace: str | None
+
+
+def spec_in(resource: object) -> RemoteSpec | None:
+    """Read one wrapped object.
+
+    Args:
+        resource: ``{"metadata": {...}, "entity": {"hardware_specification": {"nodes": {...}}}}``.
+
+    Returns:
+        The spec, or None where id or name cannot be read.
+    """
+    metadata = _part(resource, "metadata")
+    spec_id, name = spec_id_in(resource), metadata.get("name")
+    if spec_id is None or not isinstance(name, str):
+        return None
+    space_id = _text(metadata, "space_id") or None
+    return RemoteSpec(
+        id=spec_id,
+        name=name,
+        description=_text(metadata, "description"),
+        nodes=dict(_part(resource, "entity", "hardware_specification", "nodes")),
+        space_id=space_id,
+        created_at=_text(metadata, "created_at"),
+        is_global=space_id is None and not _text(metadata, "project_id"),
+    )
+
+
+def spec_id_in(resource: object) -> str | None:
+    """Read the id of one wrapped object.
+
+    Args:
+        resource: As for ``spec_in``.
+
+    Returns:
+        The id, or None where there is none that could be used in a path.
+    """
+    spec_id = _part(resource, "metadata").get("asset_id")
+    return spec_id if isinstance(spec_id, str) and is_spec_id(spec_id) else None
+
+
+def is_spec_id(text: str) -> bool:
+    """Tell whether a text can be an id.
+
+    Args:
+        text: Anything.
+
+    Returns:
+        True for 1 to 200 ASCII letters, digits, ``-``, ``_`` and ``.``, not all dots.
+    """
+    plain = text.replace("-", "").replace("_", "").replace(".", "")
+    return len(text) <= 200 and plain.isascii() and plain.isalnum()  # noqa: PLR2004 - as promised
+
+
+def specs_in(answer: Answer) -> list[RemoteSpec] | None:
+    """Read a list.
+
+    Args:
+        answer: A 2xx answer to a list call.
+
+    Returns:
+        The specs in the service's order, without entries that have no readable id or name; None
+        where the answer is no list at all.
+    """
+    body = answer.json()
+    resources = body.get("resources") if isinstance(body, dict) else None
+    if not isinstance(resources, list):
+        return None
+    return [spec for resource in resources if (spec := spec_in(resource)) is not None]
+
+
+def warnings_in(body: object) -> tuple[str, ...]:
+    """Read ``system.warnings``.
+
+    Args:
+        body: The JSON of an answer.
+
+    Returns:
+        The sentences, at most ``MAX_WARNINGS``.
+    """
+    entries = _part(body, "system").get("warnings")
+    if not isinstance(entries, list):
+        return ()
+    texts = (entry.get("message") if isinstance(entry, dict) else entry for entry in entries)
+    clean = (clean_text(text) for text in texts if isinstance(text, str))
+    return tuple(text for text in clean if text)[:MAX_WARNINGS]
+
+
+def _part(value: object, *path: str) -> Mapping[str, Any]:
+    """Follow a path of objects; what is missing reads as empty."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: Mapping[str, Any], key: str) -> str:
+    """Read an optional text field."""
+    value = fields.get(key)
+    return value if isinstance(value, str) else ""
