@@ -66,6 +66,12 @@ class Answer:
             return None
 
     @property
+    def is_page(self) -> bool:
+        """Whether the body is an HTML page: a gateway's or a log-in's, not the API's."""
+        start = self.body[:1000].lower()
+        return b"<html" in start or b"<!doctype html" in start
+
+    @property
     def trace(self) -> str | None:
         """The service's trace id, from the body or the usual headers."""
         body = self.json()
@@ -100,7 +106,7 @@ class Answer:
         body = self.json()
         if isinstance(body, dict):
             text = _said(body)
-        elif "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower():
+        elif self.is_page:
             title = _TITLE.search(text)
             text = html.unescape(title.group(1)) if title else ""
         for secret in secrets:

@@ -16,12 +16,10 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.errors import Unavailable, Uncertain
+from bot.errors import Rejected, Unavailable, Uncertain
+from bot.ports import Done, RemoteSpec
 from bot.watsonx.answers import Answer, OnCall, ask, clean_text
 from bot.watsonx.specs import (
-    Created,
-    Deleted,
-    RemoteSpec,
     SpecList,
     is_spec_id,
     spec_id_in,
@@ -47,7 +45,7 @@ _ATTEMPT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 class SpecsClient:
-    """Hardware specifications over REST.
+    """Hardware specifications over REST: the port ``bot.ports.Specs``.
 
     Args:
         base_url: The cluster's route or platform host, as ``check_base_url`` returns it.
@@ -136,7 +134,10 @@ class SpecsClient:
             Unavailable: If there was no usable answer.
             Rejected: If the service refused.
         """
-        answer = self._send("get", "GET", _spec_path(spec_id), {"space_id": _required(space_id)}, gone=True)
+        params = {"space_id": _required(space_id)}
+        if not is_spec_id(spec_id):
+            return None
+        answer = self._send("get", "GET", f"{_SPECS}/{spec_id}", params, gone=True)
         if answer.status == httpx.codes.NOT_FOUND:
             return None
         spec = spec_in(answer.json())
@@ -152,7 +153,7 @@ class SpecsClient:
         attempt_id: str,
         not_after_ms: int | None = None,
         clock: Callable[[], int] = utc_ms,
-    ) -> Created:
+    ) -> Done:
         """Create one spec, with one POST at most.
 
         Args:
@@ -169,7 +170,7 @@ class SpecsClient:
             Unavailable: If provably nothing was created; code ``not_sent`` if it was too late.
             Rejected: If the service refused.
             Uncertain: If it may have been created.
-            ValueError: If there is no space id or the attempt id is unfit for a header.
+            ValueError: If the attempt id is unfit for a header.
         """
         answer = self._send(
             "create",
@@ -186,9 +187,9 @@ class SpecsClient:
         if spec_id is None:
             message = "the service reported success without a readable id"
             raise Uncertain(message, status=answer.status, trace=answer.trace)
-        return Created(spec_id, answer.status, answer.trace, warnings_in(content))
+        return Done(spec_id, answer.status, answer.trace, warnings_in(content))
 
-    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
+    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Done:
         """Delete one spec.
 
         Args:
@@ -203,11 +204,35 @@ class SpecsClient:
             Unavailable: If provably nothing was deleted.
             Rejected: If the service refused.
             Uncertain: If it may have been deleted.
-            ValueError: If an id is missing or unfit.
+            ValueError: If the attempt id is unfit for a header.
+        """
+        params = {"space_id": _required(space_id)}
+        if not is_spec_id(spec_id):
+            raise Rejected("this is not the id of a hardware specification", code="no_such_id")
+        path = f"{_SPECS}/{spec_id}"
+        answer = self._send("delete", "DELETE", path, params, attempt_id=attempt_id, gone=True)
+        return Done(spec_id, answer.status, answer.trace, warnings_in(content))
+
+    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Done:
+        """Delete one spec.
+
+        Args:
+            spec_id: The service's id.
+            space_id: The deployment space.
+            attempt_id: Sent as the transaction id.
+
+        Returns:
+            That it is gone, which it may have been before.
+
+        Raises:
+            Unavailable: If provably nothing was deleted.
+            Rejected: If the service refused.
+            Uncertain: If it may have been deleted.
+            ValueError: If the attempt id is unfit for a header.
         """
         params = {"space_id": _required(space_id)}
         answer = self._send("delete", "DELETE", _spec_path(spec_id), params, attempt_id=attempt_id, gone=True)
-        return Deleted(answer.status, answer.trace)
+        return Done(spec_id, answer.status, answer.trace)
 
     def check(self, space_id: str) -> None:
         """Check address, credentials and space with one read.
@@ -266,7 +291,8 @@ class SpecsClient:
                     raise static_token_refused(answer, token)
                 token, call.sent = other, False  # the refusal proves that nothing was done
                 answer = self._exchange(op, request, token, call)
-        if answer.ok or (gone and answer.status == httpx.codes.NOT_FOUND):
+        absent = answer.status == httpx.codes.NOT_FOUND and not answer.is_page
+        if answer.ok or (gone and absent):
             return answer
         raise failure(answer, token, writes=method != "GET", now_ms=clock())
 
@@ -287,17 +313,10 @@ class SpecsClient:
             raise Unavailable(f"{what} {request.url.host}: {why}") from None
 
 
-def _spec_path(spec_id: str) -> str:
-    """Return the path of one spec."""
-    if not is_spec_id(spec_id):
-        raise ValueError("not the id of a hardware specification")
-    return f"{_SPECS}/{spec_id}"
-
-
 def _required(space_id: str) -> str:
     """Refuse a missing space: the spec would be global."""
     if not space_id.strip():
-        raise ValueError("a space id is required: without one the call is about global specifications")
+        raise Rejected("no space id: without one the specification would be global", code="no_space")
     return space_id
 
 

@@ -1,10 +1,10 @@
-"""What the API's answers mean: specs, and what a create or delete came to."""
+"""Reading specs out of the API's answers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.ports import RemoteSpec
 from bot.watsonx.answers import Answer, clean_text
 
 if TYPE_CHECKING:
@@ -13,61 +13,8 @@ if TYPE_CHECKING:
 MAX_WARNINGS = 10
 
 
-@dataclass(frozen=True)
-class RemoteSpec:
-    """A hardware specification as the service holds it.
-
-    Args:
-        id: The service's id, the only name that is unique.
-        name: Not unique.
-        description: May be empty.
-        nodes: Such as ``{"cpu": {"units": "2"}, "mem": {"size": "8Gi"}, "gpu": {"num_gpu": 1}}``.
-        space_id: Its space; None for a global or project one.
-        created_at: As the service writes it; may be empty.
-        is_global: Whether every space sees it.
-    """
-
-    id: str
-    name: str
-    description: str
-    nodes: dict[str, Any]
-    space_id: str | None
-    created_at: str
-    is_global: bool
-
-
 SpecList = list[RemoteSpec]
 """A name of its own, since ``SpecsClient.list`` hides the builtin from its neighbours."""
-
-
-@dataclass(frozen=True)
-class Created:
-    """A create that succeeded.
-
-    Args:
-        spec_id: The new spec's id.
-        status: HTTP status.
-        trace: The service's trace id.
-        warnings: What the service added, to be shown.
-    """
-
-    spec_id: str
-    status: int
-    trace: str | None
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Deleted:
-    """A delete after which the spec is gone.
-
-    Args:
-        status: HTTP status; 404 where it was gone before.
-        trace: The service's trace id.
-    """
-
-    status: int
-    trace: str | None
 
 
 def spec_in(resource: object) -> RemoteSpec | None:
@@ -90,7 +37,7 @@ def spec_in(resource: object) -> RemoteSpec | None:
         description=_text(metadata, "description"),
         nodes=dict(_part(resource, "entity", "hardware_specification", "nodes")),
         space_id=space_id,
-        created_at=_text(metadata, "created_at"),
+        created_at=_text(metadata, "created_at") or None,
         is_global=space_id is None and not _text(metadata, "project_id"),
     )
 
