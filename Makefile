@@ -1,0 +1,46 @@
+# `make demo` and `make test` are all a newcomer needs: Python >= 3.11 and nothing else.
+# Everything happens in .venv, made from the pinned and hashed lock files.
+.DEFAULT_GOAL := check
+.PHONY: check format lint types test demo sandbox bench chaos test-all audit lock pictures fix clean
+
+PYTHON ?= $(shell scripts/find-python)
+BIN := .venv/bin
+
+.venv/.run: requirements/run.lock pyproject.toml scripts/setup
+	scripts/setup "$(PYTHON)" run
+.venv/.dev: requirements/dev.lock pyproject.toml scripts/setup
+	scripts/setup "$(PYTHON)" dev
+
+demo: .venv/.run
+	$(BIN)/peftsize sandbox --play
+sandbox: .venv/.run
+	$(BIN)/peftsize sandbox
+
+check: format lint types test
+format: .venv/.dev
+	$(BIN)/ruff format --check .
+lint: .venv/.dev
+	$(BIN)/ruff check .
+types: .venv/.dev
+	$(BIN)/mypy
+test: .venv/.dev
+	scripts/chromium
+	$(BIN)/pytest -n auto --dist worksteal
+
+fix: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks
+chaos: .venv/.dev
+	$(BIN)/python -m tests.chaos
+test-all:
+	scripts/test-all
+audit: .venv/.dev
+	scripts/audit
+pictures: .venv/.dev
+	$(BIN)/python scripts/pictures.py
+lock:
+	scripts/lock
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The Slack bot: everything round the sizing engine."""

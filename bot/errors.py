@@ -1,0 +1,145 @@
+"""Every error that is expected, and nothing else.
+
+::
+
+    BotError
+    ├── Refused              somebody asked for what they may not have; nothing changed
+    │   ├── NotAllowed       this person may not do this
+    │   ├── WrongState       the request is no longer (or not yet) in a state for this
+    │   ├── Stale            the person saw an older revision
+    │   └── UnknownRequest   there is no such request
+    ├── SpecsError           the hardware-specification API
+    │   ├── Unavailable      provably nothing happened; trying again is safe
+    │   ├── Rejected         a definite no, in the service's own words
+    │   └── Uncertain        it may or may not have happened
+    ├── PeopleError          Slack could not say who somebody is
+    ├── StoreError           the database did not take it: nothing was stored
+    └── SettingsError        every problem of the settings at once, never a value
+
+Errors hold facts; ``bot.report`` makes the words. ``sizing.SizingError`` stands apart: the
+grammar is useful without the bot.
+"""
+
+from __future__ import annotations
+
+
+class BotError(Exception):
+    """Anything the bot expects to go wrong."""
+
+
+class Refused(BotError):
+    """Somebody asked for what they may not have; nothing changed.
+
+    Args:
+        code: The reason, a key of ``bot.report.REFUSALS``.
+        facts: What the sentence needs, by name.
+    """
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
+class NotAllowed(Refused):
+    """This person may not do this."""
+
+
+class WrongState(Refused):
+    """The request is not in a state for this."""
+
+
+class Stale(Refused):
+    """The person saw an older revision than the row holds."""
+
+
+class UnknownRequest(Refused):
+    """There is no such request."""
+
+
+class SpecsError(BotError):
+    """The hardware-specification API did not do what was asked.
+
+    Args:
+        message: What happened, in the service's own words where it had any; no secret.
+        status: The HTTP status, if an answer came.
+        trace: The service's trace id, if it gave one.
+        code: The service's error code, if it gave one.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, trace: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.trace = trace
+        self.code = code
+
+
+class Unavailable(SpecsError):
+    """Provably nothing happened there, so trying again is safe.
+
+    Args:
+        message: As for ``SpecsError``.
+        status: As for ``SpecsError``.
+        trace: As for ``SpecsError``.
+        code: As for ``SpecsError``.
+        retry_after_s: Seconds the service asked us to wait, if it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        trace: str | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, trace=trace, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class Rejected(SpecsError):
+    """A definite no: the service understood and refused."""
+
+
+class Uncertain(SpecsError):
+    """The call may or may not have taken effect; only a look-up can tell."""
+
+
+class PeopleError(BotError):
+    """Slack could not say who somebody is; a decision waits or is denied.
+
+    Args:
+        what: The Slack method and the error it named.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class StoreError(BotError):
+    """The database did not take the change; nothing was stored.
+
+    Args:
+        what: ``full``, ``read-only``, ``away`` or ``busy``.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class SettingsError(BotError):
+    """The settings cannot work; every problem is named at once, no value is shown.
+
+    Args:
+        problems: One sentence each, with the setting's name.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems

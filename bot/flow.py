@@ -1,0 +1,347 @@
+"""The one line through the house, top to bottom.
+
+``submit`` stores what somebody asked · ``receive`` stores a click before it is acknowledged ·
+``handle`` looks the person up and ``decide``s · ``bot.fulfil`` carries an approved request out.
+Each step is one transaction: the row, its audit events and the Slack effects together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bot import approvals, policy
+from bot.approvals import Action, Kind, Refusal, Request, State, Transition
+from bot.audit import Rest, Who
+from bot.changes import ask_delete, edit
+from bot.drafts import Draft, draft, facts
+from bot.errors import PeopleError, StoreError
+from bot.events import event_of, who_asked, who_clicked
+from bot.policy import Actor, Person, Ruling
+from bot.ports import Ask, Click, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.drafts import Site
+    from bot.ports import People, Transactions
+    from bot.store import Tx
+
+T = TypeVar("T")
+
+LOOK_UP_TRIES = 5
+"""A failed look-up of a person is tried again after 1, 2, 4, 8 s; then the answer is no."""
+RACES = 20
+"""How often a transaction is begun anew because somebody was faster (PostgreSQL only)."""
+
+
+class Faster(Exception):  # noqa: N818 - not an error: somebody else moved the row first
+    """The compare-and-set found another version; the transaction starts anew."""
+
+
+class Flow:
+    """Submit, receive, decide: the same for every entrance.
+
+    Args:
+        store: The transactions.
+        people: Who somebody is.
+        site: Where specs are created.
+        rules: The policy in force.
+        clock: Returns UTC epoch milliseconds.
+        new_id: Returns a fresh request id.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Transactions,
+        people: People,
+        site: Site,
+        rules: policy.Policy,
+        clock: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.store = store
+        self.people = people
+        self.site = site
+        self.rules = rules
+        self.clock = clock
+        self.new_id = new_id
+
+    # --- asking
+
+    def draft(self, text: str, use_gpus: int | None = None) -> Draft:
+        """Read and size a text for this site; raises ``SizingError``."""
+        return draft(text, self.site, use_gpus)
+
+    def ruling(self, drafted: Draft, *, workflow: bool = False) -> Ruling:
+        """Return what the policy says of a draft."""
+        return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow))
+
+    def submit(self, ask: Ask) -> Outcome:
+        """Store a request and ask for its card, in one transaction.
+
+        Raises:
+            SizingError: The text cannot be read; nothing was stored.
+            StoreError: Nothing was stored.
+        """
+        drafted = self.draft(ask.text, ask.use_gpus)
+        ruling = self.ruling(drafted, workflow=ask.execution_id is not None)
+        with self.store.write() as tx:
+            row = self._row(ask, drafted, ruling, tx.now)
+            if not tx.queues.receive(ask.key, None):
+                holder = tx.requests.holder(row.space_id, row.kind, row.name)
+                return Outcome("existing", holder) if holder else Outcome("duplicate")
+            who = who_asked(ask)
+            if ruling.deny is not None:
+                refused = event_of(
+                    None, "request.refused", who, ask, reason=f"{ruling.deny} ({row.canonical})", at=tx.now
+                )
+                tx.trail.append(replace(refused, digest=row.digest))
+                return Outcome("denied", None, ruling.deny)
+            if not tx.requests.insert(row, due_at=tx.now):
+                holder = tx.requests.holder(row.space_id, row.kind, row.name)
+                same = holder is not None and holder.digest == row.digest
+                return Outcome("existing" if same else "name_taken", holder, row.name)
+            tx.queues.wake(row.id, tx.now)
+            tx.trail.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
+            body = (
+                {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
+            )
+            tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
+            return Outcome("submitted", row)
+
+    def _row(self, ask: Ask, drafted: Draft, ruling: Ruling, now: int) -> Request:
+        """Return a new request as its first row."""
+        return Request(
+            id=self.new_id(),
+            kind=Kind.CREATE,
+            state=State.PENDING,
+            version=1,
+            revision=1,
+            text=ask.text,
+            canonical=drafted.sized.canonical,
+            name=drafted.name,
+            use_gpus=drafted.use_gpus,
+            payload=drafted.payload,
+            digest=drafted.digest,
+            target=self.site.target,
+            space_id=drafted.space_id,
+            team_id=ask.person.team_id,
+            enterprise_id=ask.person.enterprise_id,
+            requester_id=ask.person.user_id,
+            requester_name=ask.person.name,
+            author_id=ask.person.user_id,
+            channel_id=ask.channel_id,
+            message_ts=None,
+            quorum=ruling.quorum,
+            votes=(),
+            created_at=now,
+            updated_at=now,
+            expires_at=now + ruling.expires_ms,
+            spec_id=None,
+            error=None,
+            reserved=True,
+            tries=0,
+            origin="workflow" if ask.execution_id else ask.origin,
+            execution_id=ask.execution_id,
+        )
+
+    # --- clicks
+
+    def receive(self, click: Click) -> bool:
+        """Store a click before it is acknowledged; False for a duplicate delivery."""
+        with self.store.write() as tx:
+            return tx.queues.receive(click.key, asdict(click))
+
+    def handle(self, key: str) -> Outcome | None:
+        """Look up who pressed and decide; called by the worker, as often as needed.
+
+        Returns:
+            What came of it, or None if it was decided before or waits for another try.
+        """
+        with self.store.read() as tx:
+            found = tx.queues.received(key)
+        if found is None:
+            return None
+        click, tries = Click(**found[0]), found[1]
+        try:
+            person = self.look_up(click.team_id, click.user_id)
+        except PeopleError as error:
+            if tries + 1 < LOOK_UP_TRIES:
+                with self.store.write() as tx:
+                    tx.queues.postpone("inbox", key, tx.now + 1000 * 2**tries)
+                return None
+            person = Person(click.team_id, click.user_id, click.name, click.enterprise_id, "lookup_failed")
+            click = replace(click, reason=click.reason or error.what)
+        return self.decide(click, person)
+
+    def look_up(self, team_id: str, user_id: str) -> Person:
+        """Describe a person and the policy's groups they are in, live; raises ``PeopleError``."""
+        groups = sorted(entry for entry in self.rules.entries() if entry.startswith("S"))
+        return self.people.look_up(team_id, user_id, groups)
+
+    def decide(self, click: Click, person: Person) -> Outcome:
+        """Decide a click of a person who was looked up, in one transaction."""
+
+        def once(tx: Tx) -> Outcome:
+            outcome = self._decide(tx, click, person)
+            tx.queues.decided(click.key)
+            return outcome
+
+        return self.anew(once)
+
+    def anew(self, once: Callable[[Tx], T]) -> T:
+        """Run a transaction, anew while somebody else is faster."""
+        for _ in range(RACES):
+            try:
+                with self.store.write() as tx:
+                    return once(tx)
+            except Faster:
+                continue
+        raise StoreError("busy")
+
+    def ruling_of(self, request: Request) -> Ruling:
+        """Return what the policy says now of a stored request."""
+        drafted = self.draft(request.text, request.use_gpus)
+        return self.ruling(drafted, workflow=request.execution_id is not None)
+
+    # --- one transaction's worth
+
+    def _decide(self, tx: Tx, click: Click, person: Person) -> Outcome:
+        who = who_clicked(click, person.name)
+        request = tx.requests.get(click.request_id)
+        if request is None:
+            return self.refuse(tx, None, click, who, "unknown_request", click.request_id)
+        if self._misplaced(tx, request, click):
+            return self.refuse(tx, request, click, who, "foreign_message")
+        ruling = self.ruling_of(request)
+        actor = policy.standing(ruling, person)
+        if click.action == "post_again":
+            tx.queues.put(f"card:{request.id}", "card", request_id=request.id, channel_id=request.channel_id)
+            return Outcome("done", request)
+        if click.action == "delete":
+            return ask_delete(self, tx, request, click, actor, ruling)
+        if click.action in {"edit", "use_gpus"}:
+            return edit(self, tx, request, click, actor, ruling)
+        action, reason = Action.CANCEL, click.reason
+        if click.action == "use_existing":
+            reason = (
+                f"uses the existing spec {request.existing[1]} ({request.existing[0]})"
+                if request.existing
+                else None
+            )
+        else:
+            action = Action(click.action)
+        verdict = approvals.decide(
+            request, action, actor, ruling, click.at, revision=click.revision, reason=reason
+        )
+        if isinstance(verdict, Refusal):
+            return self.refuse(tx, request, click, who, verdict.code, verdict.detail)
+        after = self.apply(tx, request, verdict, click=click, actor=actor, quorum=ruling.quorum)
+        return Outcome("done", after)
+
+    def apply(
+        self,
+        tx: Tx,
+        request: Request,
+        transition: Transition,
+        *,
+        click: Click | None = None,
+        actor: Actor | None = None,
+        rest: Rest | None = None,
+        **changes: Any,
+    ) -> Request:
+        """Write a transition with its audit event and its Slack effects.
+
+        Raises:
+            Faster: Another transaction moved the row first.
+        """
+        now = tx.now
+        if "due_at" not in changes:
+            changes["due_at"] = self._due(request, transition, now)
+        if transition.to_state is not request.state:
+            changes.setdefault("tries", 0)
+            changes.setdefault("ended_at", click.at if click else now)
+            if click is not None:
+                changes.setdefault("ended_by", click.user_id)
+        if transition.unvote and actor is not None:
+            tx.requests.unvote(request, actor.team_id, actor.user_id)
+        if transition.action is Action.RETRY or transition.action is Action.GIVE_UP:
+            self._abandon(tx, request)
+        after = tx.requests.move(request, transition, now, **changes)
+        if after is None:
+            raise Faster
+        who = who_clicked(click, actor.name if actor else None) if click else Who()
+        tx.trail.append(
+            event_of(
+                after,
+                transition.event,
+                who,
+                click,
+                at=click.at if click else now,
+                reason=transition.reason,
+                rest=rest,
+                from_state=request.state.value,
+            )
+        )
+        tx.queues.wake(after.id, changes["due_at"])
+        self.announce(tx, request, after)
+        return after
+
+    def announce(self, tx: Tx, before: Request, after: Request) -> None:
+        """Ask for the Slack effects of a change: the card, and who must hear of it."""
+        tx.queues.put(f"card:{after.id}", "card", request_id=after.id, channel_id=after.channel_id)
+        told = {State.CREATED, State.DELETED, State.FAILED, State.ATTENTION, State.REJECTED, State.EXPIRED}
+        if after.state in told and after.state is not before.state:
+            key = f"dm:{after.id}:{after.version}"
+            tx.queues.put(key, "dm", request_id=after.id, body={"user_id": after.requester_id})
+        ended = after.state in approvals.TERMINAL or (after.state is State.FAILED and not after.reserved)
+        if after.execution_id and ended:
+            tx.queues.put(f"step:{after.id}", "step", request_id=after.id)
+
+    def _misplaced(self, tx: Tx, request: Request, click: Click) -> bool:
+        """Return whether a click was on a message that is none of the card's copies."""
+        if click.message_ts is None or click.action == "post_again":
+            return False
+        known = {(copy.channel_id, copy.message_ts) for copy in tx.requests.copies(request.id)}
+        return (click.channel_id, click.message_ts) not in known
+
+    def refuse(
+        self, tx: Tx, request: Request | None, click: Click, who: Who, code: str, detail: str = ""
+    ) -> Outcome:
+        """Audit a refused attempt, tell the person privately, and repair the card they saw."""
+        reason = f"{code}: {detail}" if detail else code
+        event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
+        tx.trail.append(replace(event, request_id=click.request_id[:16] if request is None else request.id))
+        body = {
+            "code": code,
+            "detail": detail,
+            "action": click.action,
+            "user_id": click.user_id,
+            "channel_id": click.channel_id,
+        }
+        if click.origin != "cli":
+            request_id = request.id if request else None
+            tx.queues.put(f"private:{click.key}", "private", request_id=request_id, body=body)
+            if request is not None:
+                tx.queues.put(
+                    f"card:{request.id}", "card", request_id=request.id, channel_id=request.channel_id
+                )
+        return Outcome(code, request, detail)
+
+    def _abandon(self, tx: Tx, request: Request) -> None:
+        """Lift the bar on another attempt: a person said so, and it is in the audit."""
+        attempt = tx.attempts.latest(request.id)
+        if attempt is not None and attempt.outcome in {None, "unknown"}:
+            tx.attempts.end(attempt.id, "abandoned", tx.now)
+
+    def _due(self, request: Request, transition: Transition, now: int) -> int | None:
+        """Return when the worker must look at the row after a transition."""
+        match transition.to_state:
+            case State.APPROVED:
+                return None if self.site.dry_run else now
+            case State.PENDING:
+                return now if transition.action is Action.REVISE else request.expires_at
+            case _:
+                return None

@@ -1,0 +1,337 @@
+"""Who may do what: the policy file, and the one function that reads it.
+
+``rule`` is asked when a request is made, at every click and again just before the effect. Every
+rule that matches applies; the strictest wins; a deny wins over all; the order of the rules never
+matters. ``standing`` says what one person, looked up live, may do under a ruling.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bot.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+ANYONE = "anyone"
+MAX_REMINDERS = 5
+
+_ID = re.compile(r"[UWS][A-Z0-9]{2,}")
+_SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
+_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _slack_id(value: str) -> str:
+    """Accept a user id, a user-group id or ``anyone``."""
+    if value != ANYONE and not _ID.fullmatch(value):
+        msg = "must be a user id (U… or W…), a user-group id (S…) or anyone"
+        raise ValueError(msg)
+    return value
+
+
+def _duration_ms(value: object) -> object:
+    """Read ``24h`` as milliseconds."""
+    match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        msg = "must be a length of time such as 30m, 24h or 7d"
+        raise ValueError(msg)
+    return int(match[1]) * _UNIT_MS[match[2]]
+
+
+SlackId = Annotated[str, AfterValidator(_slack_id)]
+DurationMs = Annotated[int, BeforeValidator(_duration_ms)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class When(_Model):
+    """What a rule matches; every key that is given must match.
+
+    Args:
+        min_gpus: At least so many GPUs.
+        min_gb: At least so many GB of GPU memory, before rounding up.
+        methods: One of these methods.
+        spaces: One of these deployment spaces (name or id).
+        override: Whether a person chose the GPU count.
+    """
+
+    min_gpus: int | None = Field(default=None, ge=1)
+    min_gb: Decimal | None = Field(default=None, ge=0)
+    methods: frozenset[Literal["lora", "qlora8", "qlora4"]] | None = None
+    spaces: frozenset[str] | None = None
+    override: bool | None = None
+
+
+class Rule(_Model):
+    """What applies when a request matches.
+
+    Args:
+        when: The conditions; none means always.
+        quorum: At least so many distinct people.
+        deny: Refuse, with this sentence.
+        approvers: Voters must also be among these.
+        self_approval: ``false`` forbids it here.
+        expires_after: No longer than this.
+    """
+
+    when: When = When()
+    quorum: int | None = Field(default=None, ge=1, le=20)
+    deny: str | None = Field(default=None, min_length=1, max_length=300)
+    approvers: frozenset[SlackId] | None = Field(default=None, min_length=1)
+    self_approval: Literal[False] | None = None
+    expires_after: DurationMs | None = None
+
+
+class Defaults(_Model):
+    """What applies to every request. Times in milliseconds once read."""
+
+    approvers: frozenset[SlackId] = frozenset()
+    quorum: int = Field(default=1, ge=1, le=20)
+    self_approval: bool = False
+    expires_after: DurationMs = 24 * 3_600_000
+    remind_after: DurationMs = 4 * 3_600_000
+    notify: tuple[SlackId, ...] = ()
+    admins: frozenset[SlackId] = frozenset()
+    workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
+
+
+class Policy(_Model):
+    """The whole policy, as in the file."""
+
+    defaults: Defaults = Defaults()
+    rule: tuple[Rule, ...] = ()
+
+    def entries(self) -> frozenset[str]:
+        """Return every user and group that the policy names."""
+        named = self.defaults.approvers | self.defaults.admins | frozenset(self.defaults.notify)
+        return named.union(*(rule.approvers or frozenset() for rule in self.rule)) - {ANYONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the policy may look at.
+
+    Args:
+        num_gpus: GPUs that would be reserved.
+        gpu_memory_gb: Exact GB before rounding up.
+        method: The method.
+        spaces: The space's id, and its name where it has one.
+        override: Whether a person chose the GPU count.
+        workflow: Whether a workflow asked, so that the requester is only claimed.
+    """
+
+    num_gpus: int
+    gpu_memory_gb: Decimal
+    method: str
+    spaces: frozenset[str]
+    override: bool = False
+    workflow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the policy says of one request.
+
+    Args:
+        quorum: Distinct people needed.
+        approvers: A voter must be in every one of these sets.
+        admins: Who may cancel, retry and give up.
+        self_approval: Whether the requester's own vote counts.
+        deny: Why nobody may approve it, or None.
+        expires_ms: Milliseconds from asking to expiry.
+        remind_ms: Milliseconds to the first reminder.
+        notify: Who is mentioned on the card.
+        because: One short clause for each rule that applied.
+    """
+
+    quorum: int
+    approvers: tuple[frozenset[str], ...]
+    admins: frozenset[str]
+    self_approval: bool
+    deny: str | None
+    expires_ms: int
+    remind_ms: int
+    notify: tuple[str, ...]
+    because: tuple[str, ...]
+
+    def admits(self, via: Collection[str]) -> bool:
+        """Return whether a voter with these entries is in every set of approvers."""
+        return all(not allowed.isdisjoint(via) for allowed in self.approvers)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as Slack describes them now.
+
+    Args:
+        team_id: Home workspace.
+        user_id: The person.
+        name: Display name, for display only.
+        enterprise_id: Enterprise Grid, if any.
+        barred: Why this person can have no say (``deleted``, ``bot``, ``guest``, ``stranger``,
+            ``foreign_team``, ``unknown_person``, ``lookup_failed``), or None.
+        groups: Those of the policy's user groups the person is in.
+    """
+
+    team_id: str
+    user_id: str
+    name: str
+    enterprise_id: str | None = None
+    barred: str | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person and what they may do under a ruling.
+
+    Args:
+        team_id: Home workspace.
+        user_id: The person.
+        name: Display name.
+        enterprise_id: Enterprise Grid, if any.
+        may_vote: Whether they are in every set of approvers.
+        via: The entries that say so.
+        is_admin: Whether they may cancel, retry and give up.
+        barred: Why they can have no say at all, or None.
+    """
+
+    team_id: str
+    user_id: str
+    name: str
+    enterprise_id: str | None = None
+    may_vote: bool = False
+    via: tuple[str, ...] = ()
+    is_admin: bool = False
+    barred: str | None = None
+
+
+def load(text: str) -> Policy:
+    """Read a policy file.
+
+    Args:
+        text: TOML, as in the documentation's policy cookbook.
+
+    Returns:
+        The policy.
+
+    Raises:
+        SettingsError: With every problem at once.
+    """
+    try:
+        return Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError((f"PEFTSIZE_POLICY_FILE is not TOML: {error}.",)) from None
+    except ValidationError as error:
+        raise SettingsError(
+            tuple(
+                f"PEFTSIZE_POLICY_FILE: {'.'.join(str(part) for part in problem['loc']) or 'file'}: "
+                f"{problem['msg'].removeprefix('Value error, ')}."
+                for problem in error.errors(include_input=False, include_url=False)
+            )
+        ) from None
+
+
+def rule(policy: Policy, facts: Facts) -> Ruling:
+    """Say what the policy asks of one request.
+
+    Args:
+        policy: The policy in force.
+        facts: The request as the policy sees it.
+
+    Returns:
+        The strictest of the defaults and every rule that matches, in any order.
+    """
+    base = policy.defaults
+    matching = [r for r in policy.rule if _matches(r.when, facts)]
+    because = sorted({_clause(r) for r in matching})
+    denials = sorted(r.deny for r in matching if r.deny)
+    quorum = max([base.quorum, *(r.quorum for r in matching if r.quorum)])
+    self_approval = base.self_approval and not any(r.self_approval is False for r in matching)
+    if facts.workflow and base.workflow == "deny":
+        denials = [
+            "requests from Workflow Builder are not accepted (its requester proves nothing).",
+            *denials,
+        ]
+    if facts.workflow and base.workflow == "quorum-of-two":
+        quorum, self_approval = max(quorum, 2), False
+        because = [*because, "asked by a workflow: two people"]
+    approvers = {base.approvers, *(r.approvers for r in matching if r.approvers)}
+    return Ruling(
+        quorum=quorum,
+        approvers=tuple(sorted(approvers, key=sorted)),
+        admins=base.admins,
+        self_approval=self_approval,
+        deny=denials[0] if denials else None,
+        expires_ms=min([base.expires_after, *(r.expires_after for r in matching if r.expires_after)]),
+        remind_ms=base.remind_after,
+        notify=base.notify,
+        because=tuple(because),
+    )
+
+
+def standing(ruling: Ruling, person: Person) -> Actor:
+    """Say what a person, looked up live, may do under a ruling."""
+    entries = {person.user_id, *person.groups}
+    if person.barred is None:
+        entries.add(ANYONE)
+    named = frozenset().union(*ruling.approvers) & entries
+    return Actor(
+        team_id=person.team_id,
+        user_id=person.user_id,
+        name=person.name,
+        enterprise_id=person.enterprise_id,
+        may_vote=person.barred is None and ruling.admits(named),
+        via=tuple(sorted(named)),
+        is_admin=person.barred is None and not ruling.admins.isdisjoint(entries - {ANYONE}),
+        barred=person.barred,
+    )
+
+
+def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
+    """Return when the next reminder is due: after 1, 2, 4, 8 … times ``remind_after``."""
+    if sent >= MAX_REMINDERS:
+        return None
+    return created_at + ruling.remind_ms * (2 ** (sent + 1) - 1)
+
+
+def _matches(when: When, facts: Facts) -> bool:
+    return (
+        (when.min_gpus is None or facts.num_gpus >= when.min_gpus)
+        and (when.min_gb is None or facts.gpu_memory_gb >= when.min_gb)
+        and (when.methods is None or facts.method in when.methods)
+        and (when.spaces is None or not when.spaces.isdisjoint(facts.spaces))
+        and (when.override is None or facts.override == when.override)
+    )
+
+
+def _clause(rule: Rule) -> str:
+    """Return a rule as a short clause, for the person who asks why."""
+    when = rule.when
+    conditions = [
+        *([f"from {when.min_gpus} GPUs"] if when.min_gpus else []),
+        *([f"from {when.min_gb} GB"] if when.min_gb is not None else []),
+        *([f"method {', '.join(sorted(when.methods))}"] if when.methods else []),
+        *([f"space {', '.join(sorted(when.spaces))}"] if when.spaces else []),
+        *(
+            ["GPU count chosen by hand" if when.override else "GPU count as computed"]
+            if when.override is not None
+            else []
+        ),
+    ]
+    effects = [
+        *([f"{rule.quorum} people"] if rule.quorum else []),
+        *(["denied"] if rule.deny else []),
+        *([f"also one of {', '.join(sorted(rule.approvers))}"] if rule.approvers else []),
+        *(["no self-approval"] if rule.self_approval is False else []),
+    ]
+    return f"{' and '.join(conditions) or 'always'}: {', '.join(effects) or 'no change'}"

@@ -1,0 +1,6 @@
+"""Where the rows live: ``Store`` hands out transactions on SQLite or PostgreSQL."""
+
+from bot.store.database import Database
+from bot.store.store import Store, Tx
+
+__all__ = ["Database", "Store", "Tx"]

@@ -1,0 +1,94 @@
+"""Attempts: one row for every call that may have changed something remote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from bot.store.tables import attempts
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST or DELETE that may have landed.
+
+    Args:
+        id: Sent along as the transaction id.
+        request_id: The request.
+        revision: Its revision.
+        digest: Of what was approved.
+        started_at: UTC epoch milliseconds; written before a byte left.
+        deadline_at: No byte of it is sent after this.
+        outcome: None while under way; ``unknown``, ``created``, ``deleted``, ``failed``,
+            ``unsent`` or ``abandoned`` (a person chose to try again, or gave up).
+        lookups: Look-ups made for it.
+    """
+
+    id: str
+    request_id: str
+    revision: int
+    digest: str
+    started_at: int
+    deadline_at: int
+    outcome: str | None = None
+    lookups: int = 0
+
+
+class Attempts:
+    """The attempts within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def begin(self, attempt: Attempt) -> None:
+        """Write an attempt before its first byte.
+
+        Raises:
+            IntegrityError: An earlier one may have landed; the database forbids a second.
+        """
+        self._connection.execute(
+            insert(attempts).values(
+                id=attempt.id,
+                request_id=attempt.request_id,
+                revision=attempt.revision,
+                digest=attempt.digest,
+                started_at=attempt.started_at,
+                deadline_at=attempt.deadline_at,
+            )
+        )
+
+    def end(self, attempt_id: str, outcome: str, now: int, **facts: Any) -> None:
+        """Note how an attempt ended (``status``, ``trace``, ``spec_id`` where known)."""
+        self._connection.execute(
+            update(attempts).where(attempts.c.id == attempt_id).values(outcome=outcome, ended_at=now, **facts)
+        )
+
+    def count_lookup(self, attempt_id: str) -> None:
+        """Count one look-up."""
+        self._connection.execute(
+            update(attempts).where(attempts.c.id == attempt_id).values(lookups=attempts.c.lookups + 1)
+        )
+
+    def latest(self, request_id: str) -> Attempt | None:
+        """Return the newest attempt of a request, or None."""
+        found = self._connection.execute(
+            select(
+                attempts.c.id,
+                attempts.c.request_id,
+                attempts.c.revision,
+                attempts.c.digest,
+                attempts.c.started_at,
+                attempts.c.deadline_at,
+                attempts.c.outcome,
+                attempts.c.lookups,
+            )
+            .where(attempts.c.request_id == request_id)
+            .order_by(attempts.c.started_at.desc(), attempts.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        return Attempt(*found) if found else None

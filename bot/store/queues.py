@@ -1,0 +1,260 @@
+"""Rows that wait for somebody: clicks to decide (inbox), Slack effects to have (outbox), due requests.
+
+All three are claimed in the same way: ``due_at`` moves to the end of a lease. Whoever dies holding
+one loses it when the lease ends; whoever finishes deletes it or sets the next ``due_at``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, case, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.store.tables import inbox, outbox, requests
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Connection, Table
+
+LANES = ("inbox", "requests", "outbox")
+_TABLES: dict[str, tuple[Table, Column[Any]]] = {
+    "inbox": (inbox, inbox.c.key),
+    "requests": (requests, requests.c.id),
+    "outbox": (outbox, outbox.c.key),
+}
+_RECEIVE = {
+    "sqlite": sqlite.insert(inbox).on_conflict_do_nothing().returning(inbox.c.key),
+    "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(inbox.c.key),
+}
+
+
+def _put(dialect: Any) -> Any:
+    wanted = dialect.insert(outbox)
+    return wanted.on_conflict_do_update(
+        index_elements=[outbox.c.key],
+        set_={
+            # somebody who holds the row will see the new generation and make it due again
+            "due_at": case((outbox.c.claimed_by.is_(None), wanted.excluded.due_at), else_=outbox.c.due_at),
+            "body": wanted.excluded.body,
+            "generation": outbox.c.generation + 1,
+            "tries": 0,
+        },
+    )
+
+
+_PUT = {"sqlite": _put(sqlite), "postgresql": _put(postgresql)}
+_REMOVE_DONE = delete(outbox).where(outbox.c.key == bindparam("k"), outbox.c.generation == bindparam("g"))
+_REFRESH = (
+    update(outbox).where(outbox.c.key == bindparam("k")).values(claimed_by=None, due_at=bindparam("due"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One Slack effect to have.
+
+    Args:
+        key: What it is about; a second one with the key replaces the first.
+        kind: ``card``, ``dm``, ``private``, ``remind``, ``home``, ``step`` or ``notice``.
+        request_id: The request to draw, if any.
+        channel_id: Where, if that is known; used for pacing.
+        body: What cannot be read from the row.
+        generation: Counts the replacements.
+        tries: Failures so far.
+        created_at: UTC epoch milliseconds.
+    """
+
+    key: str
+    kind: str
+    request_id: str | None
+    channel_id: str | None
+    body: dict[str, Any]
+    generation: int = 0
+    tries: int = 0
+    created_at: int = 0
+
+
+class Queues:
+    """Inbox, outbox and due requests within one transaction.
+
+    Args:
+        connection: The transaction's.
+        now: UTC epoch milliseconds; database time on PostgreSQL.
+    """
+
+    def __init__(self, connection: Connection, now: int) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self.now = now
+        self.woken: list[tuple[str, str, int]] = []
+
+    def receive(self, key: str, body: dict[str, Any] | None) -> bool:
+        """Note a delivery, and what is to be decided about it.
+
+        Returns:
+            False if it was noted before: a duplicate.
+        """
+        row = {
+            "key": key,
+            "received_at": self.now,
+            "body": None if body is None else json.dumps(body),
+            "due_at": None if body is None else self.now,
+        }
+        if self._connection.execute(_RECEIVE[self._dialect], row).one_or_none() is None:
+            return False
+        if body is not None:
+            self.woken.append(("inbox", key, self.now))
+        return True
+
+    def received(self, key: str) -> tuple[dict[str, Any], int, int] | None:
+        """Return what a delivery asks to decide, its tries and its time; None once decided."""
+        row = self._connection.execute(
+            select(inbox.c.body, inbox.c.tries, inbox.c.received_at).where(
+                inbox.c.key == key, inbox.c.body.is_not(None)
+            )
+        ).one_or_none()
+        return (json.loads(row.body), row.tries, row.received_at) if row else None
+
+    def decided(self, key: str) -> None:
+        """Forget the content of a delivery; its key stays, to know a duplicate."""
+        self._connection.execute(
+            update(inbox).where(inbox.c.key == key).values(body=None, due_at=None, claimed_by=None)
+        )
+
+    def put(
+        self,
+        key: str,
+        kind: str,
+        *,
+        request_id: str | None = None,
+        channel_id: str | None = None,
+        body: dict[str, Any] | None = None,
+        due_at: int | None = None,
+    ) -> None:
+        """Ask for a Slack effect; the same key again asks for it anew, from the then current row."""
+        due = self.now if due_at is None else due_at
+        self._connection.execute(
+            _PUT[self._dialect],
+            {
+                "key": key,
+                "kind": kind,
+                "request_id": request_id,
+                "channel_id": channel_id,
+                "body": json.dumps(body or {}),
+                "generation": 0,
+                "tries": 0,
+                "created_at": self.now,
+                "due_at": due,
+            },
+        )
+        self.woken.append(("outbox", key, due))
+
+    def letter(self, key: str) -> Letter | None:
+        """Return a Slack effect that is still to be had, or None."""
+        row = self._connection.execute(select(outbox).where(outbox.c.key == key)).one_or_none()
+        if row is None:
+            return None
+        return Letter(
+            row.key,
+            row.kind,
+            row.request_id,
+            row.channel_id,
+            json.loads(row.body),
+            row.generation,
+            row.tries,
+            row.created_at,
+        )
+
+    def sent(self, letter: Letter) -> None:
+        """Remove a letter that had its effect; if it was asked for anew meanwhile, it is due."""
+        done = self._connection.execute(_REMOVE_DONE, {"k": letter.key, "g": letter.generation})
+        if done.rowcount == 0:
+            self._connection.execute(_REFRESH, {"k": letter.key, "due": self.now})
+            self.woken.append(("outbox", letter.key, self.now))
+
+    def postpone(self, lane: str, key: str, due_at: int, *, failed: bool = True, **changes: Any) -> None:
+        """Set when a claimed row is due again; a failure is counted."""
+        table, id_column = _TABLES[lane]
+        if failed:
+            changes["tries"] = table.c.tries + 1
+        self._connection.execute(
+            update(table).where(id_column == key).values(due_at=due_at, claimed_by=None, **changes)
+        )
+        self.woken.append((lane, key, due_at))
+
+    def wake(self, request_id: str, due_at: int | None) -> None:
+        """Tell the dispatcher when a request is due; the row says it too."""
+        if due_at is not None:
+            self.woken.append(("requests", request_id, due_at))
+
+    def claim(
+        self, lane: str, owner: str, lease_ms: int, *, key: str | None = None, limit: int = 1
+    ) -> list[str]:
+        """Take due rows, the longest due first.
+
+        Returns:
+            Their keys; empty where none is due.
+        """
+        table, id_column = _TABLES[lane]
+        due = select(id_column).where(table.c.due_at <= self.now)
+        if key is not None:
+            due = due.where(id_column == key)
+        due = due.order_by(table.c.due_at).limit(limit)
+        if self._dialect == "postgresql":
+            due = due.with_for_update(skip_locked=True)
+        taken = self._connection.execute(
+            update(table)
+            .where(id_column.in_(due.scalar_subquery()))
+            .values(due_at=self.now + lease_ms, claimed_by=owner)
+            .returning(id_column)
+        )
+        return list(taken.scalars())
+
+    def next_due(self) -> int | None:
+        """Return when the next row of any lane is due."""
+        times = [
+            self._connection.execute(select(func.min(table.c.due_at))).scalar()
+            for table, _ in _TABLES.values()
+        ]
+        known = [time for time in times if time is not None]
+        return min(known) if known else None
+
+    def due(self, limit: int = 500) -> list[tuple[str, str]]:
+        """Return ``(lane, key)`` of what is due now, for the sweep."""
+        found: list[tuple[str, str]] = []
+        for lane, (table, id_column) in _TABLES.items():
+            keys = self._connection.execute(
+                select(id_column).where(table.c.due_at <= self.now).order_by(table.c.due_at).limit(limit)
+            )
+            found.extend((lane, key) for key in keys.scalars())
+        return found
+
+    def release(self, owner: str | None) -> None:
+        """Make claimed rows due: one owner's, or everybody's where only one process may run."""
+        for table, _ in _TABLES.values():
+            claimed = table.c.claimed_by.is_not(None) if owner is None else table.c.claimed_by == owner
+            self._connection.execute(update(table).where(claimed).values(due_at=self.now, claimed_by=None))
+
+    def hasten(self, channel_id: str) -> None:
+        """Make everything that waits for a channel due now: the bot has joined it."""
+        rows = self._connection.execute(
+            update(outbox)
+            .where(outbox.c.channel_id == channel_id, outbox.c.claimed_by.is_(None))
+            .values(due_at=self.now)
+            .returning(outbox.c.key)
+        )
+        self.woken.extend(("outbox", key, self.now) for key in rows.scalars())
+
+    def forget(self, before_ms: int) -> int:
+        """Delete the keys of deliveries decided before a time; return how many."""
+        done = self._connection.execute(
+            delete(inbox).where(inbox.c.received_at < before_ms, inbox.c.body.is_(None))
+        )
+        return done.rowcount
+
+    def oldest_letter(self) -> int | None:
+        """Return when the oldest waiting Slack effect was asked for."""
+        found: int | None = self._connection.execute(select(func.min(outbox.c.created_at))).scalar()
+        return found

@@ -1,0 +1,267 @@
+"""Requests with their revisions, votes and cards. One function writes ``state``: ``move``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.approvals import Kind, Request, State, Vote
+from bot.store.tables import cards, requests, revisions, votes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, RowMapping, Select
+
+    from bot.approvals import Transition
+
+_JOINED = select(
+    requests,
+    revisions.c.text,
+    revisions.c.use_gpus,
+    revisions.c.payload,
+    revisions.c.digest,
+    revisions.c.target,
+    revisions.c.author_id,
+).join(revisions, and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision))
+_ONE = _JOINED.where(requests.c.id == bindparam("request_id"))
+_HOLDER = _JOINED.where(
+    requests.c.reserved,
+    requests.c.space_id == bindparam("space"),
+    requests.c.kind == bindparam("of_kind"),
+    requests.c.name == bindparam("name"),
+)
+_VOTES = (
+    select(votes)
+    .where(votes.c.request_id == bindparam("request_id"), votes.c.revision == bindparam("revision"))
+    .order_by(votes.c.at, votes.c.user_id)
+)
+_RESERVE = {
+    "sqlite": sqlite.insert(requests).on_conflict_do_nothing().returning(requests.c.id),
+    "postgresql": postgresql.insert(requests).on_conflict_do_nothing().returning(requests.c.id),
+}
+_ADD_REVISION = insert(revisions)
+_REQUEST_COLUMNS = {column.name for column in requests.columns}
+_REVISION_COLUMNS = (
+    "text",
+    "canonical",
+    "name",
+    "use_gpus",
+    "payload",
+    "digest",
+    "target",
+    "space_id",
+    "author_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One message that shows the card; ``user_id`` for a direct message."""
+
+    channel_id: str
+    message_ts: str
+    user_id: str | None = None
+
+
+class Requests:
+    """The requests within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+
+    def insert(self, request: Request, due_at: int | None) -> bool:
+        """Add a request and reserve its name in the space.
+
+        Returns:
+            False if a live request holds the name; nothing was written then.
+        """
+        row = _request_row(request) | {"due_at": due_at}
+        if self._connection.execute(_RESERVE[self._dialect], row).one_or_none() is None:
+            return False
+        self._connection.execute(_ADD_REVISION, _revision_row(request, request.created_at))
+        return True
+
+    def get(self, request_id: str) -> Request | None:
+        """Return a request with its revision and votes, or None."""
+        row = self._connection.execute(_ONE, {"request_id": request_id}).mappings().one_or_none()
+        return self._whole(row) if row else None
+
+    def holder(self, space_id: str, kind: Kind, name: str) -> Request | None:
+        """Return the live request that holds a name, or None."""
+        where = {"space": space_id, "of_kind": kind.value, "name": name}
+        row = self._connection.execute(_HOLDER, where).mappings().one_or_none()
+        return self._whole(row) if row else None
+
+    def move(self, request: Request, transition: Transition, now: int, **changes: Any) -> Request | None:
+        """Write a transition if the row is still as it was read: the compare-and-set.
+
+        Args:
+            request: As read.
+            transition: What ``bot.approvals`` decided.
+            now: UTC epoch milliseconds.
+            **changes: Further columns of ``requests``, such as ``due_at`` or ``error``.
+
+        Returns:
+            The row as it is now, or None if somebody was faster.
+        """
+        values = {
+            "state": transition.to_state.value,
+            "version": request.version + 1,
+            "updated_at": now,
+            "claimed_by": None,
+            **changes,
+        }
+        if transition.frees_name:
+            values["reserved"] = False
+        done = self._connection.execute(
+            update(requests)
+            .where(
+                requests.c.id == request.id,
+                requests.c.state == request.state.value,
+                requests.c.version == request.version,
+            )
+            .values(values)
+            .returning(requests.c.id)
+        ).one_or_none()
+        if done is None:
+            return None
+        if transition.vote is not None:
+            self._add_vote(request, transition.vote)
+        return self.get(request.id)
+
+    def unvote(self, request: Request, team_id: str, user_id: str) -> None:
+        """Take back one person's vote on the present revision."""
+        self._connection.execute(
+            delete(votes).where(
+                votes.c.request_id == request.id,
+                votes.c.revision == request.revision,
+                votes.c.team_id == team_id,
+                votes.c.user_id == user_id,
+            )
+        )
+
+    def revise(self, request: Request, now: int) -> None:
+        """Add the revision that ``request`` carries; the row is moved to it by ``move``."""
+        self._connection.execute(_ADD_REVISION, _revision_row(request, now))
+
+    def note(self, request_id: str, **changes: Any) -> None:
+        """Write columns that are no state, such as ``message_ts`` or ``reminded``."""
+        self._connection.execute(update(requests).where(requests.c.id == request_id).values(**changes))
+
+    def add_copy(self, request_id: str, copy: Copy) -> None:
+        """Remember a message that shows the card."""
+        known = select(cards.c.request_id).where(
+            cards.c.channel_id == copy.channel_id, cards.c.message_ts == copy.message_ts
+        )
+        if self._connection.execute(known).one_or_none() is None:
+            self._connection.execute(
+                insert(cards).values(
+                    channel_id=copy.channel_id,
+                    message_ts=copy.message_ts,
+                    request_id=request_id,
+                    user_id=copy.user_id,
+                )
+            )
+
+    def drop_copy(self, copy: Copy) -> None:
+        """Forget a message that is gone."""
+        self._connection.execute(
+            delete(cards).where(cards.c.channel_id == copy.channel_id, cards.c.message_ts == copy.message_ts)
+        )
+
+    def copies(self, request_id: str) -> tuple[Copy, ...]:
+        """Return every message that shows the card, the channel's first."""
+        found = self._connection.execute(
+            select(cards)
+            .where(cards.c.request_id == request_id)
+            .order_by(cards.c.user_id.is_not(None), cards.c.message_ts)
+        )
+        return tuple(Copy(row.channel_id, row.message_ts, row.user_id) for row in found)
+
+    def listed(
+        self,
+        *,
+        states: Sequence[State] = (),
+        requester: tuple[str, str] | None = None,
+        text: str | None = None,
+        spec_id: str | None = None,
+        limit: int | None = 20,
+        offset: int = 0,
+    ) -> list[Request]:
+        """Return requests, newest first.
+
+        Args:
+            states: Only these; empty for all.
+            requester: Only this ``(team, user)``.
+            text: Only those whose canonical text, name, id, spec id or requester contains it.
+            spec_id: Only those about this spec.
+            limit: At most so many; None for all.
+            offset: Leave out so many.
+        """
+        query: Select[Any] = _JOINED.order_by(requests.c.created_at.desc(), requests.c.id).offset(offset)
+        if limit is not None:
+            query = query.limit(limit)
+        if states:
+            query = query.where(requests.c.state.in_([state.value for state in states]))
+        if requester:
+            query = query.where(requests.c.team_id == requester[0], requests.c.requester_id == requester[1])
+        if spec_id:
+            query = query.where(requests.c.spec_id == spec_id)
+        if text:
+            columns = ("canonical", "name", "id", "spec_id", "requester_name", "requester_id")
+            query = query.where(
+                or_(*(requests.c[column].icontains(text, autoescape=True) for column in columns))
+            )
+        return [self._whole(row) for row in self._connection.execute(query).mappings()]
+
+    def _add_vote(self, request: Request, vote: Vote) -> None:
+        self._connection.execute(
+            insert(votes).values(
+                request_id=request.id,
+                revision=request.revision,
+                team_id=vote.team_id,
+                user_id=vote.user_id,
+                name=vote.name,
+                at=vote.at,
+                via=json.dumps(vote.via),
+            )
+        )
+
+    def _whole(self, row: RowMapping) -> Request:
+        found = dict(row)
+        existing = (found.pop("existing_id"), found.pop("existing_name"))
+        del found["due_at"], found["claimed_by"]
+        cast = self._connection.execute(_VOTES, {"request_id": row["id"], "revision": row["revision"]})
+        return Request(
+            **found
+            | {
+                "kind": Kind(row["kind"]),
+                "state": State(row["state"]),
+                "existing": existing if existing[0] else None,
+                "votes": tuple(
+                    Vote(v.team_id, v.user_id, v.name, v.at, tuple(json.loads(v.via))) for v in cast
+                ),
+            }
+        )
+
+
+def _request_row(request: Request) -> dict[str, Any]:
+    row = {name: getattr(request, name) for name in _REQUEST_COLUMNS if hasattr(request, name)}
+    existing_id, existing_name = request.existing or (None, None)
+    return row | {
+        "kind": request.kind.value,
+        "state": request.state.value,
+        "existing_id": existing_id,
+        "existing_name": existing_name,
+    }
+
+
+def _revision_row(request: Request, now: int) -> dict[str, Any]:
+    row = {name: getattr(request, name) for name in _REVISION_COLUMNS}
+    return row | {"request_id": request.id, "revision": request.revision, "created_at": now}

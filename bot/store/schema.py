@@ -1,0 +1,96 @@
+"""Bringing a database to the schema of this code, safely from all replicas at once.
+
+Alembic is imported only when something must be migrated: it costs memory and start-up time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from bot.errors import SettingsError
+from bot.store.triggers import DROP_TRIGGERS, TRIGGERS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bot.store.database import Database
+
+HEAD = "0001"
+"""The newest migration; a test compares it with the folder."""
+
+REVISIONS = ("0001",)
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_ONE_MIGRATOR = text("SELECT pg_advisory_xact_lock(7350011)")
+
+
+def current(connection: Connection) -> str | None:
+    """Return the migration the database is at, or None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def migrate(database: Database, to: str = HEAD) -> bool:
+    """Bring the database to a migration; one process at a time, the others find it done.
+
+    Args:
+        database: Where.
+        to: A migration's number, or ``base``.
+
+    Returns:
+        Whether anything was done.
+
+    Raises:
+        SettingsError: The schema is newer than this code.
+        StoreError: The database did not take it.
+    """
+    with database.read() as connection:
+        at = current(connection)
+    check(at)
+    if at == to:
+        return False
+    with database.write() as connection:
+        if not database.is_sqlite:
+            connection.execute(_ONE_MIGRATOR)
+        at = current(connection)
+        check(at)
+        if at == to or (at is None and to == "base"):
+            return False
+        _run(connection, at, to)
+    return True
+
+
+def check(at: str | None) -> None:
+    """Refuse a schema that this code does not know.
+
+    Raises:
+        SettingsError: With what to do.
+    """
+    if at is not None and at not in REVISIONS:
+        raise SettingsError(
+            (
+                f"PEFTSIZE_DATABASE_URL: the database is at schema {at}, newer than this program's {HEAD}; "
+                "start the newer peftsize, or restore the back-up from before its upgrade.",
+            )
+        )
+
+
+def _run(connection: Connection, at: str | None, to: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    down = to == "base" or (at is not None and to < at)
+    if down:
+        for statement in DROP_TRIGGERS[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+    (command.downgrade if down else command.upgrade)(config, to)
+    if to != "base":
+        for statement in (*DROP_TRIGGERS[connection.dialect.name], *TRIGGERS[connection.dialect.name]):
+            connection.exec_driver_sql(statement)

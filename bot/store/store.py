@@ -1,0 +1,137 @@
+"""The store: transactions in which rows, audit events and due work are committed as one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import delete, func, insert, select
+
+from bot.store.attempts import Attempts
+from bot.store.database import trouble
+from bot.store.queues import Queues
+from bot.store.requests import Requests
+from bot.store.tables import attempts, notes, requests
+from bot.store.trail import Trail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from bot.anchor import AnchorFile
+    from bot.store.database import Database
+
+log = logging.getLogger(__name__)
+
+Woken = tuple[str, str, int]
+"""Lane, key and time of a row that will be due."""
+
+
+class Waker(Protocol):
+    """Whoever runs due work and wants to hear of it."""
+
+    def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
+        """Note the work in the transaction that makes it due."""
+
+    def wake(self, woken: Sequence[Woken]) -> None:
+        """Hear, after the commit, that there is work."""
+
+
+class Tx:
+    """One transaction, by what it is about."""
+
+    def __init__(self, connection: Connection, now: int, *, names: bool) -> None:
+        self.connection = connection
+        self.now = now
+        self.requests = Requests(connection)
+        self.attempts = Attempts(connection)
+        self.queues = Queues(connection, now)
+        self.trail = Trail(connection, names=names)
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep a small fact."""
+        self.connection.execute(delete(notes).where(notes.c.key == key))
+        self.connection.execute(insert(notes).values(key=key, value=json.dumps(value), at=self.now))
+
+    def noted(self, key: str) -> Any:
+        """Return a kept fact, or None."""
+        found = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()
+        return None if found is None else json.loads(found)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return how many requests are in each state, and attempts in each outcome."""
+        states = select(requests.c.state, func.count()).group_by(requests.c.state)
+        outcomes = select(func.coalesce(attempts.c.outcome, "under way"), func.count()).group_by(
+            attempts.c.outcome
+        )
+        return {
+            "requests": {state: count for state, count in self.connection.execute(states)},
+            "attempts": {outcome: count for outcome, count in self.connection.execute(outcomes)},
+        }
+
+
+class Store:
+    """Hands out transactions; after a commit the anchor and the dispatcher hear of it.
+
+    Args:
+        database: Where.
+        clock: Returns UTC epoch milliseconds.
+        anchor: Where the head of the audit chain is noted, if anywhere.
+        waker: Who hears of due work; may be set later.
+        names: Whether display names are kept in the audit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], int],
+        *,
+        anchor: AnchorFile | None = None,
+        waker: Waker | None = None,
+        names: bool = True,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.anchor = anchor
+        self.waker = waker
+        self._names = names
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """Open a transaction that commits everything at the end of the block, or nothing.
+
+        Raises:
+            StoreError: Nothing was stored.
+        """
+        with self.database.write() as connection:
+            tx = Tx(connection, self.database.now_ms(connection, self.clock()), names=self._names)
+            yield tx
+            woken = tx.queues.woken
+            if woken and self.waker is not None:
+                self.waker.defer(connection, woken)
+            head = tx.trail.flush()
+        if head is not None and self.anchor is not None:
+            try:
+                self.anchor.note(head)
+            except OSError as error:
+                log.error("the audit anchor cannot be written", extra={"facts": {"error": error.strerror}})
+        if woken and self.waker is not None:
+            self.waker.wake(woken)
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Open a transaction that only reads.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        with self.database.read() as connection:
+            yield Tx(connection, self.clock(), names=self._names)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with trouble():
+            self.database.close()
