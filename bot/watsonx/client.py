@@ -17,10 +17,9 @@ from urllib.parse import quote
 import httpx
 
 from bot.errors import Rejected, Unavailable, Uncertain
-from bot.ports import Done, RemoteSpec
+from bot.ports import Created, Deleted, RemoteSpec, SpecList
 from bot.watsonx.answers import Answer, OnCall, ask, clean_text
 from bot.watsonx.specs import (
-    SpecList,
     is_spec_id,
     spec_id_in,
     spec_in,
@@ -153,11 +152,11 @@ class SpecsClient:
         attempt_id: str,
         not_after_ms: int | None = None,
         clock: Callable[[], int] = utc_ms,
-    ) -> Done:
+    ) -> Created:
         """Create one spec, with one POST at most.
 
         Args:
-            body: The exact body; keys are sent in the order given.
+            body: The exact body, sent without spaces and with its keys in the order given.
             space_id: The deployment space, without which the spec would be global.
             attempt_id: Sent as the transaction id.
             not_after_ms: UTC epoch milliseconds after which no byte may leave.
@@ -177,7 +176,7 @@ class SpecsClient:
             "POST",
             _SPECS,
             {"space_id": _required(space_id)},
-            content=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+            content=json.dumps(body, separators=(",", ":"), allow_nan=False).encode(),
             attempt_id=attempt_id,
             not_after_ms=not_after_ms,
             clock=clock,
@@ -187,9 +186,9 @@ class SpecsClient:
         if spec_id is None:
             message = "the service reported success without a readable id"
             raise Uncertain(message, status=answer.status, trace=answer.trace)
-        return Done(spec_id, answer.status, answer.trace, warnings_in(content))
+        return Created(spec_id, answer.status, answer.trace, warnings_in(content))
 
-    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Done:
+    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
         """Delete one spec.
 
         Args:
@@ -211,28 +210,7 @@ class SpecsClient:
             raise Rejected("this is not the id of a hardware specification", code="no_such_id")
         path = f"{_SPECS}/{spec_id}"
         answer = self._send("delete", "DELETE", path, params, attempt_id=attempt_id, gone=True)
-        return Done(spec_id, answer.status, answer.trace, warnings_in(content))
-
-    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Done:
-        """Delete one spec.
-
-        Args:
-            spec_id: The service's id.
-            space_id: The deployment space.
-            attempt_id: Sent as the transaction id.
-
-        Returns:
-            That it is gone, which it may have been before.
-
-        Raises:
-            Unavailable: If provably nothing was deleted.
-            Rejected: If the service refused.
-            Uncertain: If it may have been deleted.
-            ValueError: If the attempt id is unfit for a header.
-        """
-        params = {"space_id": _required(space_id)}
-        answer = self._send("delete", "DELETE", _spec_path(spec_id), params, attempt_id=attempt_id, gone=True)
-        return Done(spec_id, answer.status, answer.trace)
+        return Deleted(answer.status, answer.trace)
 
     def check(self, space_id: str) -> None:
         """Check address, credentials and space with one read.

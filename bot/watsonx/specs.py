@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 MAX_WARNINGS = 10
 
 
-SpecList = list[RemoteSpec]
-"""A name of its own, since ``SpecsClient.list`` hides the builtin from its neighbours."""
-
-
 def spec_in(resource: object) -> RemoteSpec | None:
     """Read one wrapped object.
 
@@ -37,7 +33,7 @@ def spec_in(resource: object) -> RemoteSpec | None:
         description=_text(metadata, "description"),
         nodes=dict(_part(resource, "entity", "hardware_specification", "nodes")),
         space_id=space_id,
-        created_at=_text(metadata, "created_at") or None,
+        created_at=_text(metadata, "created_at"),
         is_global=space_id is None and not _text(metadata, "project_id"),
     )
 

@@ -60,9 +60,16 @@ class StaticToken:
 
     Args:
         value: The token.
+
+    Raises:
+        ValueError: If it holds characters that no token has; HTTP libraries would repeat it in an error.
     """
 
     value: SecretStr
+
+    def __post_init__(self) -> None:
+        if not _fit_for_header(self.value.get_secret_value()):
+            raise ValueError("WATSONX_TOKEN is not a token: it is empty or holds spaces or other characters.")
 
     def token(self) -> SecretStr:
         """Return the token."""
@@ -144,7 +151,7 @@ class FetchedTokens:
             raise self._refusal(answer)
         body = answer.json()
         value = body.get(self._field) if isinstance(body, dict) else None
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+        if not isinstance(value, str) or not _fit_for_header(value):
             raise Unavailable(
                 "the token service answered without a token", status=answer.status, trace=answer.trace
             )
@@ -301,3 +308,8 @@ def tokens_from(
     raise ValueError(
         "No credentials: give a token, a user name with an API key or password, or an API key alone."
     )
+
+
+def _fit_for_header(token: str) -> bool:
+    """Tell whether a token can stand in an Authorization header."""
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token

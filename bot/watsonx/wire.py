@@ -29,7 +29,7 @@ _SOCKET_OPTIONS = Iterable[
 ]
 
 
-class TooLate(Exception):  # noqa: N818 - named after what happened, as the error tree's names are
+class TooLate(Exception):
     """The call was over before its bytes left; they were kept back."""
 
 

@@ -1,0 +1,82 @@
+"""What can be made to go wrong in the stand-in cluster, switched while it runs."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+ALWAYS = -1
+"""A count that never runs out."""
+
+
+@dataclass
+class Faults:
+    """The switches. A count says how many more times: 0 is off, ``ALWAYS`` until switched off.
+
+    Args:
+        drop_after_commit: Creates that commit and then lose their connection.
+        cut_after_commit: Creates that commit and then lose their connection in the middle of the 201.
+        error_after_commit: Creates that commit and are then answered by a gateway.
+        gateway_status: The gateway's status, 502 or 504.
+        drop_then_commit: Creates that lose their connection at once and commit afterwards.
+        slow_commit: Creates that commit only after a while, and answer then.
+        commit_delay_s: That while, in seconds.
+        late_answers: Answers of any call that are held back after the work is done.
+        answer_delay_s: Seconds they are held back.
+        expired: Calls whose token is called expired.
+        expired_status: 401, or 400 with "jwt expired".
+        duplicate: What a second create of a name in a space is answered with.
+        unknown_space_status: 404 or 400.
+        too_many: Calls answered with 429.
+        retry_after_s: Its ``Retry-After``, or None for none.
+        broken: Calls answered with 500 before anything is done.
+        broken_body: That answer's body.
+        foreign: Creates before which somebody else makes a spec of the same name.
+        token_trouble: Token requests answered with 503.
+        warn: Creates that are answered with a warning.
+    """
+
+    drop_after_commit: int = 0
+    cut_after_commit: int = 0
+    error_after_commit: int = 0
+    gateway_status: Literal[502, 504] = 502
+    drop_then_commit: int = 0
+    slow_commit: int = 0
+    commit_delay_s: float = 1.0
+    late_answers: int = 0
+    answer_delay_s: float = 1.0
+    expired: int = 0
+    expired_status: Literal[401, 400] = 401
+    duplicate: Literal[201, 409, 400] = 201
+    unknown_space_status: Literal[404, 400] = 404
+    too_many: int = 0
+    retry_after_s: float | None = None
+    broken: int = 0
+    broken_body: Literal["json", "html", "empty"] = "json"
+    foreign: int = 0
+    token_trouble: int = 0
+    warn: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def take(self, name: str) -> bool:
+        """Use up one count.
+
+        Args:
+            name: The field of a count.
+
+        Returns:
+            Whether the fault happens this time.
+        """
+        with self._lock:
+            count: int = getattr(self, name)
+            if count > 0:
+                setattr(self, name, count - 1)
+            return count != 0
+
+    def clear(self) -> None:
+        """Switch everything off."""
+        with self._lock:
+            for switch in fields(self):
+                if not switch.name.startswith("_"):
+                    setattr(self, switch.name, switch.default)
