@@ -1,0 +1,39 @@
+"""Sizing by the published formula, exactly: text in, request, breakdown and hardware specification out.
+
+>>> from sizing import parse, size, spec_for
+>>> request = parse("10b 2x128MB qlora4")
+>>> breakdown = size(request)
+>>> breakdown.gpu_memory_gb_exact, breakdown.gpu_memory_gb, breakdown.num_gpus
+('7.875', 8, 1)
+>>> spec_for(request, breakdown).body()["nodes"]
+{'cpu': {'units': '2'}, 'mem': {'size': '8Gi'}, 'gpu': {'num_gpu': 1}}
+"""
+
+from sizing.advice import Advice, Row, Warning_, advise
+from sizing.answer import result_json
+from sizing.errors import SizingError
+from sizing.formula import Breakdown, Term, size
+from sizing.grammar import parse
+from sizing.models import model_names
+from sizing.payload import HardwareSpec, canonical_json, digest, spec_for
+from sizing.request import AdapterGroup, SizingRequest
+
+__all__ = [
+    "AdapterGroup",
+    "Advice",
+    "Breakdown",
+    "HardwareSpec",
+    "Row",
+    "SizingError",
+    "SizingRequest",
+    "Term",
+    "Warning_",
+    "advise",
+    "canonical_json",
+    "digest",
+    "model_names",
+    "parse",
+    "result_json",
+    "size",
+    "spec_for",
+]

@@ -1,0 +1,197 @@
+"""What a result means: what still fits, what would be cheaper, what to look out for."""
+
+from typing import NamedTuple
+
+from sizing import models, units
+from sizing.formula import Breakdown, base_ticks, size, with_overhead
+from sizing.methods import METHODS
+from sizing.payload import MOST_GPUS
+from sizing.request import SizingRequest
+
+# Source: vLLM, "Distributed Inference and Serving": the number of attention heads must be divisible by the
+# tensor-parallel size; published models have powers of two of them. A node holds at most 8 GPUs.
+VALID_GPUS = (1, 2, 4, 8)
+
+
+class Warning_(NamedTuple):  # noqa: N801 `Warning` is Python's own
+    """Something to know about a request that is sized all the same."""
+
+    code: str
+    message: str
+
+
+class Row(NamedTuple):
+    """One method of the comparison."""
+
+    method: str
+    gpu_memory_gb_exact: str
+    gpu_memory_gb: int
+    num_gpus: int
+    num_cpus: int
+    cpu_memory_gb: int
+    name: str
+    canonical: str
+
+    @property
+    def text(self) -> str:
+        """The row in short: `31 GB/1`."""
+        return f"{self.gpu_memory_gb} GB/{self.num_gpus}"
+
+
+class Advice(NamedTuple):
+    """What a result means.
+
+    Args:
+        use_percent: share of the GPUs' memory that is used, two decimals, halves to even: `9.84`.
+        use_percent_short: the same with one decimal: `9.8`.
+        headroom_gb_exact: GB that are left on the GPUs, an exact decimal.
+        more_fit: adapters of the largest group that still fit on the same GPUs; None without adapters.
+        more_fit_size: the size of such an adapter.
+        largest_base_params: parameters of the largest base model on the same GPUs with these adapters.
+        largest_base: the same, cut to one decimal: `106.1b`.
+        methods: the three methods side by side, in the table's order.
+        cheaper: the next method that needs fewer GPUs, None where there is none or one GPU is enough.
+        next_valid_gpus: the next number of GPUs that tensor parallelism can start on, None where the computed
+            one is, or no single node has so many.
+        warnings: W1 to W6.
+    """
+
+    use_percent: str
+    use_percent_short: str
+    headroom_gb_exact: str
+    more_fit: int | None
+    more_fit_size: str | None
+    largest_base_params: int
+    largest_base: str
+    methods: tuple[Row, ...]
+    cheaper: Row | None
+    next_valid_gpus: int | None
+    warnings: tuple[Warning_, ...]
+
+
+def advise(request: SizingRequest, breakdown: Breakdown) -> Advice:
+    """Work out what a result means.
+
+    >>> from sizing import parse
+    >>> request = parse("10b 2x128MB qlora4")
+    >>> advice = advise(request, size(request))
+    >>> advice.use_percent, advice.more_fit, advice.largest_base
+    ('9.84', 384, '106.1b')
+    """
+    room = breakdown.num_gpus * request.gpu_gb * units.TICKS_PER_GB
+    rows = compare(request, breakdown)
+    largest = largest_base_params(request, breakdown)
+    return Advice(
+        use_percent=units.half_even(breakdown.raw_ticks * 100, room, 2),
+        use_percent_short=units.half_even(breakdown.raw_ticks * 100, room, 1),
+        headroom_gb_exact=units.gb_text(room - breakdown.raw_ticks),
+        more_fit=more_fit(request, breakdown),
+        more_fit_size=request.adapters[0].size if request.adapters else None,
+        largest_base_params=largest,
+        largest_base=_short(largest),
+        methods=rows,
+        cheaper=cheaper(breakdown, rows),
+        next_valid_gpus=next_valid_gpus(breakdown.num_gpus),
+        warnings=warnings(request, breakdown),
+    )
+
+
+def more_fit(request: SizingRequest, breakdown: Breakdown) -> int | None:
+    """Adapters of the largest group that can be added before the next GPU: one more would need it."""
+    if not request.adapters:
+        return None
+    room = breakdown.num_gpus * request.gpu_gb * units.TICKS_PER_GB
+    one = with_overhead(request.adapters[0].microbytes * units.TICKS_PER_MICROBYTE)
+    return (room - breakdown.raw_ticks) // one
+
+
+def largest_base_params(request: SizingRequest, breakdown: Breakdown) -> int:
+    """Parameters of the largest base model that needs the same GPUs, with the same adapters and method."""
+    room = breakdown.num_gpus * request.gpu_gb * units.TICKS_PER_GB
+    one = base_ticks(1, METHODS[request.method].half_bytes)
+    return (2 * room - 3 * breakdown.adapter_ticks) // (3 * one)
+
+
+def compare(request: SizingRequest, breakdown: Breakdown) -> tuple[Row, ...]:
+    """The three methods side by side; the request's own with its own result."""
+    rows = []
+    for method in METHODS:
+        asked = request if method == request.method else request.with_method(method)
+        needs = breakdown if method == request.method else size(asked)
+        rows.append(
+            Row(
+                method,
+                needs.gpu_memory_gb_exact,
+                needs.gpu_memory_gb,
+                needs.num_gpus,
+                needs.num_cpus,
+                needs.cpu_memory_gb,
+                asked.spec_name,
+                asked.canonical,
+            )
+        )
+    return tuple(rows)
+
+
+def cheaper(breakdown: Breakdown, rows: tuple[Row, ...]) -> Row | None:
+    """The method with the least quantization that needs fewer GPUs than the request's own."""
+    return next((row for row in rows if row.num_gpus < breakdown.num_gpus), None)
+
+
+def next_valid_gpus(num_gpus: int) -> int | None:
+    """The next number of GPUs that tensor parallelism starts on, None where this one is or a node has no more."""
+    if num_gpus in VALID_GPUS:
+        return None
+    return next((valid for valid in VALID_GPUS if valid > num_gpus), None)
+
+
+def warnings(request: SizingRequest, breakdown: Breakdown) -> tuple[Warning_, ...]:
+    """What to look out for, in the order of the codes."""
+    found = []
+    gpus, word = breakdown.num_gpus, request.method_word
+    if gpus not in VALID_GPUS:
+        valid = next_valid_gpus(gpus)
+        follows = f"the next valid count is {valid}" if valid else "the next is more than one 8-GPU node"
+        found.append(Warning_("W1", f"Tensor parallelism usually cannot start on {gpus} GPUs; {follows}."))
+    if gpus > VALID_GPUS[-1]:
+        found.append(Warning_("W2", f"{gpus} GPUs are more than one 8-GPU node."))
+    if request.adapters and _one_adapter_ticks(request) > breakdown.base_ticks:
+        found.append(Warning_("W3", f"One adapter ({request.adapters[0].size}) is larger than the base model."))
+    if word is None:
+        found.append(Warning_("W4", f"No method was given: {request.method} is assumed, the largest."))
+    elif word in {"qlora", "awq", "gptq"}:
+        found.append(Warning_("W4", f"“{word}” comes in more than one width: 4-bit is assumed."))
+    unsupported = _unsupported(request)
+    if unsupported is not None:
+        found.append(Warning_("W5", f"IBM's support table has no {unsupported} for {request.model}."))
+    if word == "fp8":
+        found.append(Warning_("W6", "fp8 uses the 8-bit row."))
+    return tuple(found)
+
+
+def _one_adapter_ticks(request: SizingRequest) -> int:
+    """Memory of one adapter of the largest group."""
+    return request.adapters[0].microbytes * units.TICKS_PER_MICROBYTE
+
+
+def _unsupported(request: SizingRequest) -> str | None:
+    """What IBM's support table says this model has not, of what was asked.
+
+    Source: IBM Software Hub 2.1.x documentation, "Requirements for deploying PEFT models", kept in `models.csv`.
+    """
+    if request.model is None:
+        return None
+    row = models.table()[request.model]
+    if request.method == "lora":
+        return "LoRA" if row.lora == "no" else None
+    return "QLoRA" if row.qlora == "no" else None
+
+
+def _short(params: int) -> str:
+    """A parameter count in billions (millions below one), cut to one decimal: never more than fits."""
+    scale = "b" if params >= units.PARAMS_PER["b"] else "m"
+    tenths = params * 10 // units.PARAMS_PER[scale]
+    return f"{units.decimal_text(tenths, 10)}{scale}"
+
+
+__all__ = ["MOST_GPUS", "Advice", "Row", "Warning_", "advise"]

@@ -1,0 +1,55 @@
+"""A whole answer as one JSON object, for the command line and for scripts."""
+
+from typing import Any
+
+from sizing.advice import Row, compare, warnings
+from sizing.errors import SizingError
+from sizing.formula import size
+from sizing.grammar import parse
+from sizing.payload import spec_for
+
+
+def result_json(text: str) -> dict[str, Any]:
+    """Size a text, or say why not; never raises.
+
+    Returns:
+        `{"request": {...}, "gpu_memory_gb": 8, ..., "hardware_specification": {...}}`, or `{"error": {...}}`.
+    """
+    try:
+        request = parse(text)
+    except SizingError as error:
+        return {"error": error.to_json()}
+    needs = size(request)
+    return {
+        "request": {
+            "params": request.params,
+            "model": request.model,
+            "method": request.method,
+            "adapters": [{"count": g.count, "size": g.size, "gb": g.gb} for g in request.adapters],
+        },
+        "canonical": request.canonical,
+        "name": request.spec_name,
+        "gpu_memory_gb_exact": needs.gpu_memory_gb_exact,
+        "gpu_memory_gb": needs.gpu_memory_gb,
+        "num_gpus": needs.num_gpus,
+        "num_cpus": needs.num_cpus,
+        "cpu_memory_gb": needs.cpu_memory_gb,
+        "formula": needs.formula,
+        "alternatives": [_row(row) for row in compare(request, needs) if row.method != request.method],
+        "assumptions": list(request.assumptions),
+        "warnings": [warning._asdict() for warning in warnings(request, needs)],
+        "hardware_specification": spec_for(request, needs).body(),
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """One alternative as JSON."""
+    return {
+        "method": row.method,
+        "name": row.name,
+        "gpu_memory_gb_exact": row.gpu_memory_gb_exact,
+        "gpu_memory_gb": row.gpu_memory_gb,
+        "num_gpus": row.num_gpus,
+        "num_cpus": row.num_cpus,
+        "cpu_memory_gb": row.cpu_memory_gb,
+    }

@@ -1,0 +1,182 @@
+"""What no production of the grammar reads: what was it, and what should it have been.
+
+`diagnose` tries a table of known mistakes in order; the last row takes any character. One function explains one kind
+of mistake. Quantities (numbers with or without a unit) have a room of their own, `misquantity`.
+"""
+
+import re
+from collections.abc import Callable
+
+from sizing import methods, misquantity, nearest
+from sizing.draft import Draft, Edit, Model, Problem
+from sizing.methods import WORDS
+from sizing.nearest import quote
+from sizing.tokens import END, SCALE, Cursor
+
+_BRACKETS = re.compile(r"[][(){}<>]")
+_WORD_MARKS = "._/=:-"
+_FAMILIES = ("llama", "granite", "mistral", "mixtral", "falcon", "gpt", "qwen", "gemma", "phi", "deepseek", "bloom")
+_SIZE_IN_NAME = re.compile(rf"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
+_BITS = re.compile(
+    r"(?:q?lora|u?int|fp|float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z", re.IGNORECASE | re.ASCII
+)
+_GGUF = re.compile(r"(?:i?q([0-9])_[a-z0-9_]+|gguf|ggml)\Z", re.IGNORECASE | re.ASCII)
+_TRAINING = ("full", "fft", "sft", "finetune", "finetuning", "fine-tune", "fine-tuning", "peft", "none-quantized")
+
+
+def diagnose(cursor: Cursor, draft: Draft) -> None:
+    """Note in the draft what is wrong at the cursor, and move behind it."""
+    for pattern, explain in _MISTAKES:
+        start = cursor.at
+        found = cursor.take(pattern)
+        if found is not None:
+            problem = explain(found, cursor, draft)
+            if problem is not None:
+                draft.problems.append(problem)
+                return
+            cursor.at = start
+
+
+def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """`<@U012AB3CD>`, `<#C012|general>`, `<https://…|label>`: how Slack writes mentions and links."""
+    if found[1] in "@#!":
+        return _mention(found, _cursor, draft)
+    return _link(found, _cursor, draft)
+
+
+def _mention(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """A person, a group or a channel."""
+    message = "A mention is not a model. Approvers are picked after sizing."
+    return Problem("E16", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
+
+
+def _link(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """An address of the web; the model's name may stand in it."""
+    message = "I can't open links. Give the parameter count, e.g. 8b."
+    return _model_problem(message, found, draft)
+
+
+def _bracket(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem:
+    """Brackets, copied from the help text; all of them go at once."""
+    places = [m.start() for m in _BRACKETS.finditer(cursor.text)]
+    cursor.at = found.start()
+    cursor.blank(places)
+    message = "The brackets in the help text mean “optional”: leave them out."
+    edits = tuple(Edit(place, place + 1, " ") for place in places)
+    return Problem("E02", message, found.start(), found.end(), edits)
+
+
+def _dashes(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
+    """`--qlora4`: a habit from command lines."""
+    word = found[1]
+    start, end = found.span()
+    if word.lower() == "peftsize":
+        message = "The command is there already: write only the request."
+        return Problem("E03", message, start, end, (Edit(start, end, ""),))
+    known = word if word.lower() in WORDS or "=" in word else nearest.method_word(word.lower())
+    message = f"No dashes needed: write {quote(known or word, '')}."
+    return Problem("E03", message, start, end, (Edit(start, end, known or word),))
+
+
+def _stray(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem | None:
+    """A character that belongs to no word, in or round one."""
+    word = found[0]
+    inside = word.strip(_WORD_MARKS)
+    strange = next((i for i, c in enumerate(word) if not c.isalnum() and c not in _WORD_MARKS), None)
+    if strange is None and inside == word:
+        return None
+    places = [i for i, c in enumerate(word) if not c.isalnum() and c not in _WORD_MARKS]
+    left = word.find(inside) if inside else len(word)
+    places += [i for i in range(len(word)) if i < left or i >= left + len(inside)]
+    first = strange if strange is not None else min(places)
+    last = first + 1
+    while last in places:
+        last += 1
+    start = found.start()
+    cursor.at = start
+    cursor.blank([start + place for place in places])
+    message = f"Unexpected {quote(word[first:last])}."
+    edits = tuple(Edit(start + place, start + place + 1, " ") for place in sorted(set(places)))
+    return Problem("E02", message, start + first, start + last, edits)
+
+
+def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
+    """Digits of another script."""
+    word = found[0]
+    if not any(c.isdigit() and not c.isascii() for c in word):
+        return None
+    fixed = "".join(str(int(c)) if c.isdecimal() else c for c in word)
+    message = f"Write numbers with the digits 0 to 9: {quote(fixed, '')}."
+    return Problem("E06", message, found.start(), found.end(), (Edit(found.start(), found.end(), fixed),))
+
+
+def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """A word that is neither method nor model: a slip, a width that has no row, a model that is not known."""
+    typed, word = found[0], found[0].lower()
+    start, end = found.span()
+
+    def fix(text: str) -> tuple[Edit, ...]:
+        return (Edit(start, end, text),)
+
+    gguf, bits = _GGUF.match(word), _BITS.match(word)
+    if gguf is not None:
+        row = methods.for_bits(8 if (gguf[1] or "4") > "4" else 4)
+        message = f"{quote(typed)} is a GGUF format; the sizing table has lora, qlora8 and qlora4."
+        return Problem("E14", message, start, end, fix(row))
+    if bits is not None and int(bits[1]) not in (4, 8, 16):
+        message = f"{bits[1]}-bit is not in the sizing table: it has 16-bit (lora), 8-bit (qlora8) and 4-bit (qlora4)."
+        return Problem("E14", message, start, end, fix(methods.for_bits(int(bits[1]))))
+    if word in _TRAINING:
+        message = f"I don't know {quote(typed)}. This sizes adapter serving: lora (16-bit), qlora8 or qlora4."
+        return Problem("E03", message, start, end, fix("lora"))
+    meant = nearest.method_word(word) if word.isascii() else None
+    if meant is None and bits is not None:
+        meant = methods.for_bits(int(bits[1]))
+    if meant is not None:
+        message = f"I don't know {quote(typed)}. Did you mean {meant}?"
+        return Problem("E03", message, start, end, fix(meant))
+    if "/" in word or word.startswith(_FAMILIES) or (re.search("[a-z]", word) and re.search(r"[0-9]", word)):
+        return _model_problem(f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b.", found, draft)
+    message = f"I don't know {quote(typed)}. Methods: lora, qlora8, qlora4; adapters: 2x128MB or none."
+    return Problem("E03", message, start, end, fix(""))
+
+
+def _model_problem(message: str, found: re.Match[str], draft: Draft) -> Problem:
+    """A model that cannot be looked up; perhaps its name is nearly right, or holds the size."""
+    start, end = found.span()
+    typed = found[0].strip("<>").partition("|")[0]
+    meant = nearest.model_name(typed) if len(typed) <= 80 and typed.isascii() else None  # noqa: PLR2004 no model id is longer
+    sizes = _SIZE_IN_NAME.findall(typed)
+    others = any(True for _ in draft.models)
+    draft.models.append(Model(None, None, start, end))
+    if meant is not None:
+        if "links" not in message:
+            message = f"I don't know the model {quote(typed)}. Did you mean {meant}?"
+        return Problem("E16", message, start, end, (Edit(start, end, meant),))
+    if others:
+        draft.models.pop()
+        return Problem("E16", message, start, end, (Edit(start, end, ""),))
+    if sizes:
+        return Problem("E16", message, start, end, (Edit(start, end, sizes[-1].lower()),))
+    return Problem("E16", message, start, end, (Edit(start, end, "8b"),), invents=True)
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a row of the table."""
+    return re.compile(pattern, re.IGNORECASE | re.ASCII)
+
+
+_Explain = Callable[[re.Match[str], Cursor, Draft], Problem | None]
+_CHUNK = r"[^\s+,&]+"
+_MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
+    (_compile(r"<([@#!]|https?:|mailto:)[^<>]*>"), _slack_markup),
+    (_compile(r"(?:https?://|www\.|(?:hf\.co|huggingface\.co)/)\S*"), _link),
+    (_compile(rf"@[\w.-]+{END}"), _mention),
+    (_compile(_BRACKETS.pattern), _bracket),
+    (re.compile(r"[-–—−‐‑/]+(?=[A-Za-z])([^\s+,&]*)"), _dashes),
+    *misquantity.MISTAKES,
+    (re.compile(_CHUNK), _foreign_digits),
+    (re.compile(_CHUNK), _stray),
+    (re.compile(_CHUNK), _unknown_word),
+    (re.compile(r".", re.DOTALL), _unknown_word),
+)

@@ -1,0 +1,99 @@
+"""What has been understood of a text so far, and what has not.
+
+The grammar fills a draft item by item; the rules about the whole request are judged on it afterwards.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sizing.models import BaseModel
+
+
+class Edit(NamedTuple):
+    """Put `text` in the place of the characters `start` to `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Problem(NamedTuple):
+    """One mistake: what was seen, where, and what should stand there.
+
+    Without `edits`, nothing better is known than to leave the part out. `invents` says that the edits hold a number
+    or a name that nobody typed.
+    """
+
+    code: str
+    message: str
+    start: int
+    end: int
+    edits: tuple[Edit, ...] = ()
+    invents: bool = False
+
+
+class Model(NamedTuple):
+    """A base model: a typed number of parameters, or a row of the table; None where its number is at fault."""
+
+    params: int | None
+    known: BaseModel | None
+    start: int
+    end: int
+
+
+class Mixture(NamedTuple):
+    """`NxMb` of no known model: a mixture of experts, or adapters with a wrong unit."""
+
+    experts: str
+    billions: str
+    start: int
+    end: int
+
+
+class Group(NamedTuple):
+    """Adapters of one size, None where it is at fault. `counted` tells `1x10GB` from a bare `10GB`."""
+
+    count: int
+    microbytes: int | None
+    counted: bool
+    in_gb: bool
+    start: int
+    end: int
+
+
+class Rank(NamedTuple):
+    """Adapters of one LoRA rank; `targets` is None where none were typed."""
+
+    count: int
+    rank: int
+    targets: str | None
+    start: int
+    end: int
+
+
+class Word(NamedTuple):
+    """A word of the text, lower case, with its place."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Draft:
+    """The items of one text, each kind in the order in which it was read."""
+
+    __slots__ = (
+        "groups", "methods", "mixtures", "models", "nones", "numbers", "options", "problems", "ranks", "spaces",
+    )  # fmt: skip
+
+    def __init__(self, spaces: Collection[str] | None = None) -> None:
+        self.spaces = spaces
+        self.models: list[Model] = []
+        self.mixtures: list[Mixture] = []
+        self.groups: list[Group] = []
+        self.ranks: list[Rank] = []
+        self.nones: list[Word] = []
+        self.methods: list[Word] = []
+        self.options: dict[str, str] = {}
+        self.numbers: list[Word] = []  # a bare number means something else once a model is known
+        self.problems: list[Problem] = []

@@ -1,0 +1,68 @@
+"""The one exception of this package: a request text that cannot be sized.
+
+The error is data first (code, message, source, span, a way out); the picture with the caret is made from it.
+"""
+
+from typing import Any
+
+COMMAND = "/peftsize"
+
+
+class SizingError(Exception):
+    """A request text was refused, with the place, the reason and a request that runs.
+
+    Args:
+        code: `E01` to `E17`, one kind of mistake each.
+        message: at most two short sentences, at most 140 characters.
+        source: the text as it was given.
+        span: half-open range of characters of `source`; `(len, len + 1)` for what is missing at the end.
+        suggestion: a whole request made only of numbers and names that were typed, or None.
+        example: a whole request where the fix had to invent a number or a name, or None.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        source: str,
+        span: tuple[int, int],
+        suggestion: str | None = None,
+        example: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.source = source
+        self.span = span
+        self.suggestion = suggestion
+        self.example = example
+
+    @property
+    def hint(self) -> str:
+        """The line to type next: `Try: /peftsize 10b 2x128MB qlora4`."""
+        return f"Try: {COMMAND} {self.suggestion or self.example}"
+
+    def picture(self) -> str:
+        """The text as typed with the offending part underlined.
+
+        Returns:
+            Two lines, `10b 2x128Mbit lora` over `    ~~~~~~~~^`; only what stands near the fault of a long text.
+        """
+        start, end = self.span
+        first = max(0, start - 60)
+        shown = self.source[first : min(max(end, start + 1), start + 60) + 20]
+        line = "".join(c if c.isprintable() else "�" for c in shown)
+        width = min(max(end - start, 1), max(len(line) - (start - first), 1))
+        return f"{line}\n{' ' * (start - first)}{'~' * (width - 1)}^"
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as the JSON object of the command line's contract, without the surrounding key."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "span": list(self.span),
+            "hint": self.hint,
+            "suggestion": self.suggestion,
+            "example": self.example,
+        }

@@ -1,0 +1,53 @@
+"""The three rows of the sizing table, and the words people use for them.
+
+Source: IBM watsonx documentation, "Creating customized hardware specifications", section "Calculating GPU memory
+for LoRA and QLoRA models". The page's worked 8-bit example multiplies by 1 (its total, 15.375, needs that), so the
+sentence "multiplied by 0.5" under it is taken as a slip, and so is its `0.128` for a 128 MB adapter.
+"""
+
+from typing import NamedTuple
+
+
+class Method(NamedTuple):
+    """One row of the sizing table.
+
+    `half_bytes` is the memory of one parameter in halves of a byte, so that 4-bit weights stay whole numbers.
+    """
+
+    name: str
+    bits: int
+    half_bytes: int
+    factor: str
+    title: str
+
+
+METHODS = {
+    # "(Number of Billion parameters * 2) + ..."
+    "lora": Method("lora", bits=16, half_bytes=4, factor="2", title="LoRA, 16-bit"),
+    # "(Number of Billion parameters) + ...", table "For 8-bit quantized models"
+    "qlora8": Method("qlora8", bits=8, half_bytes=2, factor="1", title="QLoRA, 8-bit"),
+    # "(Number of Billion parameters * 0.5) + ...", table "For 4-bit quantized models"
+    "qlora4": Method("qlora4", bits=4, half_bytes=1, factor="0.5", title="QLoRA, 4-bit"),
+}
+
+DEFAULT = "lora"  # the largest row: a forgotten word can only over-size
+
+WORDS = {
+    "lora": "lora", "fp16": "lora", "bf16": "lora", "16bit": "lora", "16-bit": "lora",
+    "qlora8": "qlora8", "int8": "qlora8", "8bit": "qlora8", "8-bit": "qlora8", "qlora-8bit": "qlora8",
+    "fp8": "qlora8", "w8a8": "qlora8",
+    "qlora4": "qlora4", "nf4": "qlora4", "int4": "qlora4", "4bit": "qlora4", "4-bit": "qlora4",
+    "qlora-4bit": "qlora4", "w4a16": "qlora4",
+    "qlora": "qlora4", "awq": "qlora4", "gptq": "qlora4",
+}  # fmt: skip
+
+# These name a technique that exists in more than one width: read as 4-bit, and said aloud.
+WIDTH_ASSUMED = frozenset({"qlora", "awq", "gptq"})
+
+
+def for_bits(bits: int) -> str:
+    """Name the row that holds weights of this width: rounded up where one is wide enough."""
+    for name in ("qlora4", "qlora8"):
+        if bits <= METHODS[name].bits:
+            return name
+    return "lora"

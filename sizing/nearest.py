@@ -1,0 +1,94 @@
+"""Did you mean: the known word that a typing mistake was meant to be; and words echoed safely."""
+
+import re
+from collections.abc import Iterable
+
+from sizing import methods, models
+
+CANONICAL = ("lora", "qlora8", "qlora4", "none")
+_SYNONYMS = tuple(word for word in methods.WORDS if word not in CANONICAL)
+_SEPARATORS = re.compile(r"[-._]")
+_SHOWN = 24
+
+
+def quote(text: str, marks: str = "“”") -> str:
+    """Echo a part of the text: shortened, and with the unprintable told by its code point.
+
+    >>> quote("a" * 99)
+    '“aaaaaaaaaaaaaaaaaaaaaaaa…”'
+    """
+    shown = "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in text[: _SHOWN + 1])
+    if len(shown) > _SHOWN:
+        shown = shown[:_SHOWN] + "…"
+    return f"{marks[:1]}{shown}{marks[1:]}"
+
+
+def method_word(word: str) -> str | None:
+    """Find the method word that was meant: the few canonical words first, then their synonyms.
+
+    >>> method_word("qlroa4")
+    'qlora4'
+    """
+    if word.isdigit():
+        return None
+    squeezed = _SEPARATORS.sub("", word)
+    for candidates in (CANONICAL, _SYNONYMS):
+        for candidate in candidates:
+            if squeezed == candidate.replace("-", ""):
+                return candidate
+        found = one_edit_away(squeezed, candidates)
+        if found is not None:
+            return found
+    return next((c for c in CANONICAL[1:3] if distance_at_most_two(squeezed, c)), None)
+
+
+def model_name(word: str) -> str | None:
+    """Find the model of the table that was meant; never one with other digits.
+
+    >>> model_name("lama-3.1-8b")
+    'llama-3.1-8b'
+    """
+    squeezed = _SEPARATORS.sub("", models.key(word))
+    digits = re.sub(r"\D", "", squeezed)
+    keys = {
+        _SEPARATORS.sub("", models.key(name)): model.name
+        for model in models.table().values()
+        for name in (model.name, *model.aliases)
+    }
+    keys = {k: name for k, name in keys.items() if re.sub(r"\D", "", k) == digits}
+    found = squeezed if squeezed in keys else one_edit_away(squeezed, keys)
+    return keys[found] if found is not None else None
+
+
+def one_edit_away(word: str, candidates: Iterable[str]) -> str | None:
+    """The first candidate that one wrong, missing, added or swapped character turns into the word."""
+    return next((c for c in candidates if len(c) > 2 and _one_edit(word, c)), None)  # noqa: PLR2004 two letters are near to everything
+
+
+def _one_edit(word: str, other: str) -> bool:
+    """Whether one edit, or one swap of neighbours, makes the words equal."""
+    if abs(len(word) - len(other)) > 1:
+        return False
+    at = 0
+    for mine, its in zip(word, other, strict=False):
+        if mine != its:
+            break
+        at += 1
+    mine, its = word[at:], other[at:]
+    return (
+        mine[1:] == its[1:]
+        or mine[1:] == its
+        or mine == its[1:]
+        or (mine[2:] == its[2:] and mine[:2] == its[1::-1])
+    )
+
+
+def distance_at_most_two(word: str, other: str) -> bool:
+    """Whether two edits suffice, where at least four letters of six stay."""
+    if not 5 <= len(word) <= 8:  # noqa: PLR2004 the canonical words with two letters more or one less
+        return False
+    return any(
+        _one_edit(variant, other)
+        for i in range(len(word))
+        for variant in (word[:i] + word[i + 1 :], word[:i] + word[i + 1 : i + 2] + word[i] + word[i + 2 :])
+    )

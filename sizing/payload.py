@@ -1,0 +1,108 @@
+"""The exact body of the create call, its canonical text and its digest."""
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from sizing.formula import Breakdown, cpus_for
+from sizing.request import SizingRequest
+
+DESCRIPTION = "Custom hardware specification for foundation models"
+MOST_GPUS = 64  # of an override: more is a typing mistake, not a deployment
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Cpu(BaseModel):
+    """`{"units": "2"}`: a number of CPUs, written as text."""
+
+    model_config = _STRICT
+    units: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*\z")]
+
+
+class Mem(BaseModel):
+    """`{"size": "8Gi"}`: CPU memory, whole gibibytes."""
+
+    model_config = _STRICT
+    size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*Gi\z")]
+
+
+class Gpu(BaseModel):
+    """`{"num_gpu": 1}`: a number of GPUs, a JSON integer."""
+
+    model_config = _STRICT
+    num_gpu: int
+
+
+class Nodes(BaseModel):
+    """The three resources of a specification."""
+
+    model_config = _STRICT
+    cpu: Cpu
+    mem: Mem
+    gpu: Gpu
+
+
+class HardwareSpec(BaseModel):
+    """A hardware specification as the REST API takes it.
+
+    Source: IBM watsonx documentation, "Creating customized hardware specifications", the curl sample.
+    """
+
+    model_config = _STRICT
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
+    description: Annotated[str, StringConstraints(pattern=r"^[^<>]*\z")]
+    nodes: Nodes
+
+    def body(self) -> dict[str, Any]:
+        """The request body: the sample's keys, order and types."""
+        return self.model_dump()
+
+
+def spec_for(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None = None) -> HardwareSpec:
+    """Make the specification that serves a request.
+
+    Args:
+        request: what was asked.
+        breakdown: what it needs.
+        use_gpus: take this many GPUs instead of the computed number, at least that and at most 64.
+
+    Returns:
+        The specification; an override is told in its name and in its description.
+
+    Raises:
+        ValueError: `use_gpus` is out of range.
+    """
+    gpus, description = breakdown.num_gpus, DESCRIPTION
+    if use_gpus == gpus:
+        use_gpus = None
+    if use_gpus is not None:
+        if not gpus <= use_gpus <= MOST_GPUS:
+            raise ValueError(f"use_gpus={use_gpus} is not {gpus} to {MOST_GPUS}")
+        description += f"; {use_gpus} GPUs chosen instead of the computed {gpus}"
+        gpus = use_gpus
+    return HardwareSpec(
+        name=request.name_for(use_gpus),
+        description=description,
+        nodes=Nodes(
+            cpu=Cpu(units=str(cpus_for(gpus))),
+            mem=Mem(size=f"{breakdown.cpu_memory_gb}Gi"),
+            gpu=Gpu(num_gpu=gpus),
+        ),
+    )
+
+
+def canonical_json(body: dict[str, Any]) -> str:
+    """Write a body so that equal bodies have equal texts: sorted keys, no spaces, ASCII."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(body: dict[str, Any], target_url: str, space_id: str) -> str:
+    """Fingerprint what an approval is bound to: the exact body, the server and the space.
+
+    Returns:
+        64 hexadecimal digits of SHA-256.
+    """
+    bound = {"body": body, "space_id": space_id, "target": target_url}
+    return hashlib.sha256(canonical_json(bound).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""From what is wrong to a whole request that runs.
+
+Each problem knows what should stand in its place. Where nothing had to be invented, the corrected text is the
+suggestion, which a button may run; otherwise it is an example. Either is only shown when it can be sized.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from sizing.draft import Draft, Edit, Problem
+from sizing.errors import SizingError
+from sizing.limits import LONGEST_TEXT
+from sizing.nearest import quote
+from sizing.request import SizingRequest
+
+EXAMPLE = "10b 2x128MB lora"
+_LONGEST_MERGED = 4000  # beyond, nobody typed it
+_LONGEST_MESSAGE = 140
+_BESIDE_A_JOINER = re.compile(r"(?:^|\s)[+,&]+(?=\s*$)|^\s*[+,&]+")
+
+
+def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
+    """Make the error of a draft with problems.
+
+    Args:
+        draft: what was read; at least one problem.
+        text: the text as given.
+        runs: whether a text can be sized.
+
+    Returns:
+        The error of the first problem, with a suggestion or an example.
+    """
+    first = min(draft.problems, key=lambda problem: problem.start)
+    suggestion = example = None
+    fixed = _apply(draft.problems, text)
+    if fixed and runs(fixed):
+        if any(problem.invents for problem in draft.problems):
+            example = fixed
+        else:
+            suggestion = fixed
+    else:
+        example = next((candidate for candidate in _understood(draft, text) if runs(candidate)), EXAMPLE)
+    return SizingError(
+        first.code,
+        first.message[:_LONGEST_MESSAGE],
+        source=text,
+        span=(first.start, first.end),
+        suggestion=suggestion,
+        example=example,
+    )
+
+
+def too_long(text: str, read: Callable[[str], SizingRequest | None]) -> SizingError:
+    """Make the error of a text that is over the limit: often the same adapter many times, which can be merged."""
+    message = f"That is {len(text)} characters; at most {LONGEST_TEXT}."
+    request = read(text) if len(text) <= _LONGEST_MERGED else None
+    merged = None
+    if request is not None and len(request.canonical) <= LONGEST_TEXT:
+        merged = request.canonical
+        message += " Merge equal adapters" + (
+            f": {quote(f'{request.adapters[0].count}x{request.adapters[0].size}', '')}." if request.adapters else "."
+        )
+    return SizingError(
+        "E17",
+        message,
+        source=text,
+        span=(0, len(text)),
+        suggestion=merged,
+        example=None if merged else EXAMPLE,
+    )
+
+
+def _apply(problems: Sequence[Problem], text: str) -> str:
+    """Write what should stand in the place of every problem."""
+    edits = sorted(edit for p in problems for edit in (p.edits or (Edit(p.start, min(p.end, len(text)), ""),)))
+    parts, done = [], 0
+    for edit in edits:
+        if edit.start < done:
+            continue
+        parts += [text[done : edit.start], edit.text]
+        done = edit.end
+    fixed = "".join([*parts, text[done:]])
+    return " ".join(_BESIDE_A_JOINER.sub(" ", fixed).split())
+
+
+def _understood(draft: Draft, text: str) -> Iterator[str]:
+    """Requests from the parts that could be read, the most complete first."""
+    groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.count]
+    method = next((text[w.start : w.end] for w in draft.methods), "lora")
+    for model in (m for m in draft.models if m.params):
+        typed = text[model.start : model.end]
+        yield " ".join([typed, *groups, method])
+        yield f"{typed} 2x128MB {method}"
+    yield " ".join(["10b", *groups, method])

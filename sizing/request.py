@@ -1,0 +1,151 @@
+"""What somebody asked for, as values, and the one text and name that stand for it."""
+
+import functools
+import hashlib
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sizing import units
+
+DEFAULT_GPU_GB = 80  # "1GPU = 80 GB" in the published table
+NAME_LENGTH = 64
+_UNSAFE = re.compile(r"[^a-z0-9_-]")
+
+
+class AdapterGroup(BaseModel):
+    """Adapters of one size that are served together with the base model.
+
+    `microbytes` is the size of one adapter in millionths of a byte. `rank` and `targets` say where the size came
+    from, when it was asked for by rank; they are no part of the value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int
+    microbytes: int
+    rank: int | None = None
+    targets: str | None = None
+
+    @property
+    def size(self) -> str:
+        """The size of one adapter in its canonical unit: `128MB`."""
+        return units.size_text(self.microbytes)
+
+    @property
+    def gb(self) -> str:
+        """The size of one adapter in gigabytes, exact: `0.125`."""
+        return units.gb_text(self.microbytes * units.TICKS_PER_MICROBYTE)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AdapterGroup):
+            return NotImplemented
+        return self.count == other.count and self.microbytes == other.microbytes
+
+    def __hash__(self) -> int:
+        return hash((self.count, self.microbytes))
+
+
+class SizingRequest(BaseModel):
+    """A sizable request: base model, adapters, method, and the options that were given.
+
+    Two requests are equal when their values are; spelling and assumptions do not count.
+
+    Args:
+        params: parameters of the base model, 1 million to 10 trillion.
+        model: canonical name of the table's model, None where a number was typed.
+        params_are: where `params` comes from: typed, exact (the table's count) or nominal (the model's name).
+        method: row of the sizing table.
+        method_word: the method as it was typed, lower case; None where the default was taken.
+        adapters: groups, largest size first, each size once; empty for the base alone.
+        gpu_gb: memory of one GPU in GB.
+        space: deployment space as it was typed, or None for the default one.
+        name: name of the spec as it was typed, or None for the derived one.
+        assumptions: what was not typed and had to be assumed, one short phrase each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    params: int
+    model: str | None = None
+    params_are: Literal["typed", "exact", "nominal"] = "typed"
+    method: Literal["lora", "qlora8", "qlora4"] = "lora"
+    method_word: str | None = None
+    adapters: tuple[AdapterGroup, ...] = ()
+    gpu_gb: int = DEFAULT_GPU_GB
+    space: str | None = None
+    name: str | None = None
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def model_text(self) -> str:
+        """The base model as the canonical text writes it: `10b`, `llama-3.1-8b`."""
+        return self.model or units.params_text(self.params)
+
+    @functools.cached_property
+    def canonical(self) -> str:
+        """The one text that stands for these values: `10b 2x128MB qlora4`."""
+        groups = "+".join(f"{g.count}x{g.size}" for g in self.adapters) or "none"
+        text = f"{self.model_text} {groups} {self.method}"
+        if self.gpu_gb != DEFAULT_GPU_GB:
+            text += f" gpu={self.gpu_gb}"
+        if self.space is not None:
+            text += f" space={self.space}"
+        if self.name is not None:
+            text += f" name={self.name}"
+        return text
+
+    @property
+    def spec_name(self) -> str:
+        """The name of the hardware specification: as typed, else derived from the content."""
+        return self.name_for(None)
+
+    def name_for(self, use_gpus: int | None) -> str:
+        """Name the hardware specification, also where another number of GPUs is taken than computed.
+
+        Args:
+            use_gpus: the number of GPUs that overrides the computed one, or None.
+
+        Returns:
+            At most 64 of `a-z 0-9 _ -` (a typed name keeps its capitals); unlike for unlike payloads of a request.
+        """
+        if self.name is not None:
+            name = self.name
+        else:
+            groups = "-".join(f"{g.count}x{g.size}" for g in self.adapters) or "none"
+            name = f"peft-{self.model_text}-{self.method}-{groups}".lower().replace(".", "_")
+            name = _UNSAFE.sub("-", name)
+            if self.gpu_gb != DEFAULT_GPU_GB:
+                name += f"-gpu{self.gpu_gb}"
+        if use_gpus is not None:
+            name += f"-use{use_gpus}gpu"
+        if len(name) <= NAME_LENGTH:
+            return name
+        content = self.canonical if use_gpus is None else f"{self.canonical} use={use_gpus}"
+        return f"{name[:55].rstrip('-')}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+    def with_method(self, method: Literal["lora", "qlora8", "qlora4"]) -> "SizingRequest":
+        """The same request in another row of the table; a typed name stays with the row it was typed for."""
+        return SizingRequest(
+            params=self.params,
+            model=self.model,
+            params_are=self.params_are,
+            method=method,
+            method_word=method,
+            adapters=self.adapters,
+            gpu_gb=self.gpu_gb,
+            space=self.space,
+        )
+
+    def _values(self) -> tuple[object, ...]:
+        """What makes two requests equal."""
+        return (self.params, self.model, self.method, self.adapters, self.gpu_gb, self.space, self.name)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SizingRequest):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())

@@ -1,0 +1,88 @@
+"""The words of the grammar: a table of named rules, and the place in the text where reading goes on."""
+
+import re
+
+NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+TIMES = r"\s*[x*]\s*"
+END = r"(?=[\s+,&]|\Z)"
+SCALE = r"(?:billion|million|trillion|bn|[bmt])"
+# Words that make a quantity of the number before them, though the grammar has no such unit.
+FOREIGN_UNIT = (
+    r"(?:[kmgtp]i?bits?|[kmgtp]bps|[kmgtp]b/s|[tp]i?b|(?:kilo|mega|giga|tera)?(?:bytes?|bits?)|[kmg]i?bytes?|[gkp])"
+)
+
+RULES = {
+    name: re.compile(pattern, re.IGNORECASE | re.ASCII)
+    for name, pattern in {
+        "space": r"\s*",
+        "joiner": r"(\+|,|&amp;|&)\s*",
+        "model": rf"({NUMBER})\s*({SCALE}){END}",
+        "group": rf"(?:([0-9]+){TIMES})?({NUMBER})\s*([kmg]i?b)(?:{TIMES}([0-9]+))?{END}",
+        "rank": rf"(?:([0-9]+){TIMES})?r([0-9]+)(?:{TIMES}([0-9]+))?(?::(all|attn|qv))?{END}",
+        "mixture": rf"([0-9]+){TIMES}([0-9]+)\s*b{END}",
+        "option": r"([a-z][a-z_-]*)=([^\s]*)",
+        # A comma between digits belongs to a number (a wrong one), not to the grammar.
+        "number": rf"{NUMBER}(?!,[0-9])(?! ?[0-9]{{3}} ?{SCALE}{END})(?!\s+{FOREIGN_UNIT}{END}){END}",
+        "word": rf"(?![0-9.]+{END})(?![0-9]+,)[a-z0-9][a-z0-9._/-]*{END}",
+    }.items()
+}
+
+_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_LINE_ENDS = "\u0085\u2028\u2029"
+_WIDTHLESS = "\u200b\u2060\ufeff"
+_SAME = str.maketrans(
+    dict.fromkeys(_SPACES + _LINE_ENDS + _WIDTHLESS, " ") | dict.fromkeys("×хХ✕✖⨯", "x") | {"∗": "*"}
+)
+QUOTES = "\"'`“”„‟‘’‚‛«»‹›"
+_QUOTE_SET = frozenset(QUOTES)
+_ROUND_A_WORD = re.compile(rf"(?<![^\s+,&=])[{QUOTES}]+|[{QUOTES}]+(?![^\s+,&])")
+
+
+def plain(text: str) -> str:
+    """Replace what people's keyboards and web pages put for the grammar's characters.
+
+    Returns:
+        A text of the same length, so that a place in it is a place in the text as given.
+    """
+    if not text.isascii():
+        text = text.translate(_SAME)
+    if not _QUOTE_SET.isdisjoint(text):
+        text = _ROUND_A_WORD.sub(lambda quotes: " " * len(quotes[0]), text)
+    return text
+
+
+class Cursor:
+    """A place in a text; `match` looks for a named rule there and moves behind it."""
+
+    __slots__ = ("at", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the text has been read to its end."""
+        return self.at >= len(self.text)
+
+    def match(self, rule: str) -> re.Match[str] | None:
+        """Take what the rule describes, or nothing."""
+        return self.take(RULES[rule])
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Take what a pattern describes, or nothing."""
+        found = pattern.match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+        return found
+
+    def skip(self) -> None:
+        """Move over spaces."""
+        self.match("space")
+
+    def blank(self, places: list[int]) -> None:
+        """Read on as if there were spaces at these places."""
+        characters = list(self.text)
+        for place in places:
+            characters[place] = " "
+        self.text = "".join(characters)
