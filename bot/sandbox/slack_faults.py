@@ -1,0 +1,114 @@
+"""What can go wrong with Slack on request: fault switches and rate limits.
+
+Source of the rates: https://docs.slack.dev/apis/web-api/rate-limits.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass
+class Faults:
+    """Switches; all off at first, and every one may be changed while the stand-in runs.
+
+    Args:
+        down: `reset` closes every connection without an answer, `503` answers that; empty is up.
+        http_500: how many of the next calls fail with HTTP 500.
+        rate_limited: how many of the next calls are answered 429 with `Retry-After: retry_after_s`.
+        retry_after_s: seconds.
+        slow_s: seconds that every call takes longer.
+        lose_answers: how many of the next calls are done, but the connection breaks before the answer.
+        revoked: the error that every call of the bot gets: `token_revoked`, `account_inactive`,
+            `invalid_auth`.
+        missing_group: user groups are answered `no_such_subteam`.
+        users_info_fails: `users.info` is answered with `internal_error`.
+        only: the methods that `down`, the counted faults and `slow_s` are meant for; empty is all.
+    """
+
+    down: Literal["", "reset", "503"] = ""
+    http_500: int = 0
+    rate_limited: int = 0
+    retry_after_s: int = 1
+    slow_s: float = 0.0
+    lose_answers: int = 0
+    revoked: Literal["", "token_revoked", "account_inactive", "invalid_auth"] = ""
+    missing_group: bool = False
+    users_info_fails: bool = False
+    only: frozenset[str] = frozenset()
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def hits(self, method: str) -> bool:
+        """Says whether the switches are meant for this method."""
+        return not self.only or method in self.only
+
+    def take(self, switch: Literal["http_500", "rate_limited", "lose_answers"], method: str) -> bool:
+        """Uses up one of a counted fault, if any is left for this method."""
+        with self._lock:
+            left: int = getattr(self, switch)
+            if left <= 0 or not self.hits(method):
+                return False
+            setattr(self, switch, left - 1)
+            return True
+
+    def clear(self) -> None:
+        """Switches everything off."""
+        fresh = Faults()
+        with self._lock:
+            for name in vars(fresh):
+                if not name.startswith("_"):
+                    setattr(self, name, getattr(fresh, name))
+
+
+@dataclass
+class Rates:
+    """The limits that a bot of this kind meets: messages a channel, and updates.
+
+    Args:
+        on: whether they are kept.
+        post_every_s: one message a channel in this many seconds,
+        post_burst: after at most this many at once.
+        updates_a_minute: `chat.update` calls in sixty seconds.
+    """
+
+    on: bool = True
+    post_every_s: float = 1.0
+    post_burst: int = 5
+    updates_a_minute: int = 50
+    _posts: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    _updates: deque[float] = field(default_factory=deque, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def wait_s(self, method: str, channel: str, now_s: float) -> int:
+        """Counts a call and returns 0, or the whole seconds for `Retry-After` if it is one too many."""
+        if not self.on:
+            return 0
+        with self._lock:
+            if method in {"chat.postMessage", "chat.postEphemeral"}:
+                return self._post(channel, now_s)
+            if method == "chat.update":
+                return self._update(now_s)
+            return 0
+
+    def _post(self, channel: str, now_s: float) -> int:
+        """Takes a token from the channel's bucket."""
+        tokens, at = self._posts.get(channel, (float(self.post_burst), now_s))
+        tokens = min(self.post_burst, tokens + max(0.0, now_s - at) / self.post_every_s)
+        if tokens < 1:
+            self._posts[channel] = (tokens, now_s)
+            return max(1, math.ceil((1 - tokens) * self.post_every_s))
+        self._posts[channel] = (tokens - 1, now_s)
+        return 0
+
+    def _update(self, now_s: float) -> int:
+        """Takes a place in the last minute."""
+        while self._updates and self._updates[0] <= now_s - 60:
+            self._updates.popleft()
+        if len(self._updates) >= self.updates_a_minute:
+            return max(1, math.ceil(self._updates[0] + 60 - now_s))
+        self._updates.append(now_s)
+        return 0

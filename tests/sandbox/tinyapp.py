@@ -1,0 +1,128 @@
+"""A tiny real Bolt app on waitress, for the stand-in of Slack to talk to."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import waitress
+from slack_bolt import App
+from slack_bolt.adapter.wsgi import SlackRequestHandler
+from slack_sdk import WebClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.sandbox.slack import FakeSlack
+
+
+def section(words: str = "hello", block_id: str = "b1") -> dict:
+    return {"type": "section", "block_id": block_id, "text": {"type": "mrkdwn", "text": words}}
+
+
+def button(words: str = "Approve", action_id: str = "approve", value: str = "42") -> dict:
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "value": value,
+        "text": {"type": "plain_text", "text": words},
+    }
+
+
+def actions(*elements: dict, block_id: str = "acts") -> dict:
+    return {"type": "actions", "block_id": block_id, "elements": list(elements or (button(),))}
+
+
+def reason_modal(**more: object) -> dict:
+    words = {"type": "plain_text", "text": "Reason"}
+    field = {"type": "plain_text_input", "action_id": "why", "min_length": 3, "max_length": 50}
+    return {
+        "type": "modal",
+        "callback_id": "reason",
+        "title": words,
+        "submit": words,
+        "blocks": [{"type": "input", "block_id": "reason", "label": words, "element": field}],
+    } | more
+
+
+def client_of(slack: FakeSlack, token: str | None = None) -> WebClient:
+    return WebClient(token=slack.bot_token if token is None else token, base_url=slack.url, timeout=5)
+
+
+def bolt_app(slack: FakeSlack) -> App:
+    """Returns an app that posts a card on command, answers clicks, opens and judges a modal."""
+    app = App(client=client_of(slack), signing_secret=slack.signing_secret, process_before_response=True)
+
+    @app.command("/peftsize")
+    def command(ack, body, client):
+        text = body["text"]
+        if text == "help":
+            ack("help is here")
+        elif text == "bad blocks":
+            ack(blocks=[{"type": "section"}], text="x")
+        else:
+            ack()
+            client.chat_postMessage(
+                channel=body["channel_id"],
+                text=text,
+                blocks=[section(text), actions(button(), button("Reject", "reject"))],
+            )
+
+    @app.action("approve")
+    def approve(ack, body, client):
+        ack()
+        client.chat_update(
+            channel=body["channel"]["id"],
+            ts=body["message"]["ts"],
+            text=f"approved by {body['user']['id']}",
+            blocks=[section(f"approved by <@{body['user']['id']}>")],
+        )
+
+    @app.action("reject")
+    def reject(ack, body, client):
+        ack()
+        client.views_open(trigger_id=body["trigger_id"], view=reason_modal())
+
+    @app.view("reason")
+    def reason(ack, view):
+        words = view["state"]["values"]["reason"]["why"]["value"]
+        if words == "because":
+            ack(response_action="errors", errors={"reason": "Say more."})
+        elif words == "more":
+            ack(response_action="update", view=reason_modal(private_metadata="second"))
+        else:
+            ack()
+
+    @app.event("app_mention")
+    def mention(say, event):
+        say(text="you called", thread_ts=event["ts"])
+
+    @app.event("app_home_opened")
+    def home(client, event):
+        client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [section("home")]})
+
+    @app.shortcut("peftsize.from_message")
+    def from_message(ack, respond, shortcut):
+        ack()
+        respond(text=f"about {shortcut['message']['text']}", response_type="ephemeral")
+
+    @app.function("size_and_request")
+    def function(complete, inputs):
+        complete({"echo": inputs["text"]})
+
+    return app
+
+
+@contextmanager
+def served(app: App) -> Iterator[str]:
+    """Serves a Bolt app and yields the address for deliveries."""
+    handler = SlackRequestHandler(app, path="/slack/events")
+    server = waitress.create_server(handler, host="127.0.0.1", port=0, asyncore_loop_timeout=0.05)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}/slack/events"
+    finally:
+        server.close()
+        thread.join(5)
