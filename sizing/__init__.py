@@ -12,6 +12,7 @@
 from sizing.advice import Advice, Row, Warning_, advise
 from sizing.answer import result_json
 from sizing.errors import SizingError
+from sizing.estimate import Estimate, explain
 from sizing.formula import Breakdown, Term, size
 from sizing.grammar import parse
 from sizing.models import model_names
@@ -22,6 +23,7 @@ __all__ = [
     "AdapterGroup",
     "Advice",
     "Breakdown",
+    "Estimate",
     "HardwareSpec",
     "Row",
     "SizingError",
@@ -31,6 +33,7 @@ __all__ = [
     "advise",
     "canonical_json",
     "digest",
+    "explain",
     "model_names",
     "parse",
     "result_json",

@@ -156,7 +156,9 @@ def warnings(request: SizingRequest, breakdown: Breakdown) -> tuple[Warning_, ..
     if gpus > VALID_GPUS[-1]:
         found.append(Warning_("W2", f"{gpus} GPUs are more than one 8-GPU node."))
     if request.adapters and _one_adapter_ticks(request) > breakdown.base_ticks:
-        found.append(Warning_("W3", f"One adapter ({request.adapters[0].size}) is larger than the base model."))
+        found.append(
+            Warning_("W3", f"One adapter ({request.adapters[0].size}) is larger than the base model.")
+        )
     if word is None:
         found.append(Warning_("W4", f"No method was given: {request.method} is assumed, the largest."))
     elif word in {"qlora", "awq", "gptq"}:

@@ -15,13 +15,35 @@ from sizing.tokens import END, SCALE, Cursor
 
 _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"
-_FAMILIES = ("llama", "granite", "mistral", "mixtral", "falcon", "gpt", "qwen", "gemma", "phi", "deepseek", "bloom")
+_FAMILIES = (
+    "llama",
+    "granite",
+    "mistral",
+    "mixtral",
+    "falcon",
+    "gpt",
+    "qwen",
+    "gemma",
+    "phi",
+    "deepseek",
+    "bloom",
+)
 _SIZE_IN_NAME = re.compile(rf"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 _BITS = re.compile(
     r"(?:q?lora|u?int|fp|float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z", re.IGNORECASE | re.ASCII
 )
 _GGUF = re.compile(r"(?:i?q([0-9])_[a-z0-9_]+|gguf|ggml)\Z", re.IGNORECASE | re.ASCII)
-_TRAINING = ("full", "fft", "sft", "finetune", "finetuning", "fine-tune", "fine-tuning", "peft", "none-quantized")
+_TRAINING = (
+    "full",
+    "fft",
+    "sft",
+    "finetune",
+    "finetuning",
+    "fine-tune",
+    "fine-tuning",
+    "peft",
+    "none-quantized",
+)
 
 
 def diagnose(cursor: Cursor, draft: Draft) -> None:
@@ -136,7 +158,9 @@ def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
         message = f"I don't know {quote(typed)}. Did you mean {meant}?"
         return Problem("E03", message, start, end, fix(meant))
     if "/" in word or word.startswith(_FAMILIES) or (re.search("[a-z]", word) and re.search(r"[0-9]", word)):
-        return _model_problem(f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b.", found, draft)
+        return _model_problem(
+            f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b.", found, draft
+        )
     message = f"I don't know {quote(typed)}. Methods: lora, qlora8, qlora4; adapters: 2x128MB or none."
     return Problem("E03", message, start, end, fix(""))
 

@@ -53,7 +53,7 @@ class Mixture(NamedTuple):
 class Group(NamedTuple):
     """Adapters of one size, None where it is at fault. `counted` tells `1x10GB` from a bare `10GB`."""
 
-    count: int
+    adapters: int
     microbytes: int | None
     counted: bool
     in_gb: bool
@@ -64,7 +64,7 @@ class Group(NamedTuple):
 class Rank(NamedTuple):
     """Adapters of one LoRA rank; `targets` is None where none were typed."""
 
-    count: int
+    adapters: int
     rank: int
     targets: str | None
     start: int

@@ -75,7 +75,9 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
     while not cursor.done and len(draft.problems) < patience:
         joiner = cursor.match("joiner") if cursor.text[cursor.at] in "+,&" else None
         if joiner is not None and (not joinable or cursor.done):
-            draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after" if joinable else "before"))
+            draft.problems.append(
+                _stray_joiner(joiner[1], joiner.start(1), "after" if joinable else "before")
+            )
             joiner = None
         if cursor.done:
             break

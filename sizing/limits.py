@@ -82,7 +82,9 @@ def two_counts(typed: str, first: str, second: str, size: str, start: int) -> Pr
     """Say that a group has a count before and behind its size, or two before it."""
     total = int(first) * int(second)
     message = f"{quote(typed)} has two counts. "
-    message += f"{quote(first, '')}x{quote(second, '')} adapters of {quote(size, '')} is {quote(str(total), '')}x."
+    message += (
+        f"{quote(first, '')}x{quote(second, '')} adapters of {quote(size, '')} is {quote(str(total), '')}x."
+    )
     end = start + len(typed)
     return Problem("E04", message, start, end, (Edit(start, end, f"{total}x{size}"),))
 

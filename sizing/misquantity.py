@@ -53,7 +53,9 @@ def _spelling(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | 
     if value is None:
         typed = quote(found[0])
         fixed = f"{count}128MB" if is_size else "10b"
-        return Problem("E06", f"{typed} is not a number I can read.", start, end, (Edit(start, end, fixed),), True)
+        return Problem(
+            "E06", f"{typed} is not a number I can read.", start, end, (Edit(start, end, fixed),), True
+        )
     if not tail:
         tail = "MB" if is_size else ""
         if not is_size:
@@ -145,8 +147,12 @@ def _width(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | No
         return None
     row = methods.for_bits(bits)
     if bits in {4, 8, 16}:
-        return Problem("E03", f"Write {bits}-bit in one word, or {row}.", start, end, (Edit(start, end, row),))
-    message = f"{bits}-bit is not in the sizing table: it has 16-bit (lora), 8-bit (qlora8) and 4-bit (qlora4)."
+        return Problem(
+            "E03", f"Write {bits}-bit in one word, or {row}.", start, end, (Edit(start, end, row),)
+        )
+    message = (
+        f"{bits}-bit is not in the sizing table: it has 16-bit (lora), 8-bit (qlora8) and 4-bit (qlora4)."
+    )
     return Problem("E14", message, start, end, (Edit(start, end, row),))
 
 

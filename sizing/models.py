@@ -121,8 +121,15 @@ def _row(row: dict[str, str]) -> BaseModel:
     """Read one line of the table."""
     shapes = None
     if row["hidden"]:
-        numbers = (int(row[c]) for c in ("hidden", "intermediate", "layers", "heads", "kv_heads", "vocab"))
-        shapes = Shapes(*numbers, tied_embeddings=row["tied_embeddings"] == "yes")
+        shapes = Shapes(
+            hidden=int(row["hidden"]),
+            intermediate=int(row["intermediate"]),
+            layers=int(row["layers"]),
+            heads=int(row["heads"]),
+            kv_heads=int(row["kv_heads"]),
+            vocab=int(row["vocab"]),
+            tied_embeddings=row["tied_embeddings"] == "yes",
+        )
     return BaseModel(
         name=row["name"],
         aliases=tuple(filter(None, row["aliases"].split(";"))),

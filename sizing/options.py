@@ -67,7 +67,9 @@ def _gpu(value: str, draft: Draft, start: int, end: int) -> Problem | None:
             return None
         message = f"gpu= is a number of GB: write gpu={found[1]}."
         return Problem("E11", message, start, end, (Edit(start, end, f"gpu={found[1]}"),))
-    message = f"gpu= is the memory of one GPU, {limits.GPU_GB[0]} to {limits.GPU_GB[-1]} GB; not {quote(value)}."
+    message = (
+        f"gpu= is the memory of one GPU, {limits.GPU_GB[0]} to {limits.GPU_GB[-1]} GB; not {quote(value)}."
+    )
     draft.options.pop("gpu")
     return Problem("E11", message, start, end, (Edit(start, end, "gpu=40"),), invents=True)
 

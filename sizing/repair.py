@@ -58,7 +58,9 @@ def too_long(text: str, read: Callable[[str], SizingRequest | None]) -> SizingEr
     if request is not None and len(request.canonical) <= LONGEST_TEXT:
         merged = request.canonical
         message += " Merge equal adapters" + (
-            f": {quote(f'{request.adapters[0].count}x{request.adapters[0].size}', '')}." if request.adapters else "."
+            f": {quote(f'{request.adapters[0].count}x{request.adapters[0].size}', '')}."
+            if request.adapters
+            else "."
         )
     return SizingError(
         "E17",
@@ -72,7 +74,9 @@ def too_long(text: str, read: Callable[[str], SizingRequest | None]) -> SizingEr
 
 def _apply(problems: Sequence[Problem], text: str) -> str:
     """Write what should stand in the place of every problem."""
-    edits = sorted(edit for p in problems for edit in (p.edits or (Edit(p.start, min(p.end, len(text)), ""),)))
+    edits = sorted(
+        edit for p in problems for edit in (p.edits or (Edit(p.start, min(p.end, len(text)), ""),))
+    )
     parts, done = [], 0
     for edit in edits:
         if edit.start < done:
@@ -85,7 +89,7 @@ def _apply(problems: Sequence[Problem], text: str) -> str:
 
 def _understood(draft: Draft, text: str) -> Iterator[str]:
     """Requests from the parts that could be read, the most complete first."""
-    groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.count]
+    groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.adapters]
     method = next((text[w.start : w.end] for w in draft.methods), "lora")
     for model in (m for m in draft.models if m.params):
         typed = text[model.start : model.end]

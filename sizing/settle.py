@@ -3,7 +3,7 @@
 from typing import Literal, cast
 
 from sizing import limits, methods, models
-from sizing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Word
+from sizing.draft import Draft, Edit, Mixture, Model, Problem, Rank, Word
 from sizing.nearest import quote
 from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
 from sizing.units import MICROBYTES_PER_BYTE, params_text
@@ -73,17 +73,19 @@ def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
     """The adapter groups, largest first, those of one size merged, none with a count of 0."""
     if len(draft.groups) == 1 and not draft.ranks:
         only = draft.groups[0]
-        return (AdapterGroup(count=only.count, microbytes=cast("int", only.microbytes)),) if only.count else ()
+        return (
+            (AdapterGroup(count=only.adapters, microbytes=cast("int", only.microbytes)),) if only.adapters else ()
+        )
     counts: dict[int, int] = {}
     origin: dict[int, Rank] = {}
     for group in draft.groups:
         size = cast("int", group.microbytes)
-        counts[size] = counts.get(size, 0) + group.count
+        counts[size] = counts.get(size, 0) + group.adapters
     for rank in draft.ranks:
         shapes = cast("models.BaseModel", draft.models[0].known).shapes
         bytes_each = cast("models.Shapes", shapes).adapter_bytes(rank.rank, rank.targets or "all")
         size = bytes_each * MICROBYTES_PER_BYTE
-        counts[size] = counts.get(size, 0) + rank.count
+        counts[size] = counts.get(size, 0) + rank.adapters
         if size not in origin or origin[size].rank < rank.rank:
             origin[size] = rank
     return tuple(
@@ -122,7 +124,9 @@ def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
     experts, billions = int(mixture.experts), int(mixture.billions)
     typed = quote(text[start:end])
     if mixture.experts.startswith("0"):
-        return Problem("E06", f"{typed} is not a size I can read.", start, end, (Edit(start, end, f"{billions}b"),))
+        return Problem(
+            "E06", f"{typed} is not a size I can read.", start, end, (Edit(start, end, f"{billions}b"),)
+        )
     total = models.MIXTURE_TOTALS.get((experts, billions))
     product = quote(f"{experts * billions}b", "")
     if total is None and experts * billions <= limits.MOST_PARAMS // 10**9:
@@ -139,7 +143,9 @@ def _not_bytes(mixture: Mixture, text: str) -> Problem:
     start, end = mixture.start, mixture.end
     typed = quote(text[start:end])
     fixed = f"{mixture.experts}x{mixture.billions}MB"
-    message = f"{typed} would be a mixture-of-experts model size. For adapters write bytes: {quote(fixed, '')}."
+    message = (
+        f"{typed} would be a mixture-of-experts model size. For adapters write bytes: {quote(fixed, '')}."
+    )
     return Problem("E04", message, start, end, (Edit(start, end, fixed),))
 
 
@@ -165,8 +171,12 @@ def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
     if before is not None and number.text in {"4", "8", "16"}:
         row = methods.for_bits(int(number.text))
         message = f"{quote(number.text)} on its own means nothing here. For {number.text}-bit write {row}."
-        return Problem("E03", message, start, end, (Edit(before.start, before.end, row), Edit(start, end, "")))
-    after = min((g for g in draft.groups if g.start >= end and not g.counted), key=lambda g: g.start, default=None)
+        return Problem(
+            "E03", message, start, end, (Edit(before.start, before.end, row), Edit(start, end, ""))
+        )
+    after = min(
+        (g for g in draft.groups if g.start >= end and not g.counted), key=lambda g: g.start, default=None
+    )
     if after is not None and "." not in number.text:
         message = f"{quote(number.text)} on its own means nothing here. A count is joined to its size by x."
         return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x"),))
@@ -182,7 +192,9 @@ def _no_model(draft: Draft, text: str) -> Problem:
             f"{quote(text[bare.start : bare.end])} is a size in bytes, so I read it as one adapter; "
             "the model size (in parameters) is missing."
         )
-        return Problem("E13", message, bare.start, bare.end, (Edit(bare.start, bare.end, "10b"),), invents=True)
+        return Problem(
+            "E13", message, bare.start, bare.end, (Edit(bare.start, bare.end, "10b"),), invents=True
+        )
     have = []
     if draft.groups or draft.ranks or draft.nones:
         have.append("the adapters")
@@ -207,16 +219,18 @@ def _two_methods(first: Word, second: Word) -> Problem:
     """Two methods; of a vague and an exact one the exact is kept."""
     vague = first.text in methods.WIDTH_ASSUMED and second.text not in methods.WIDTH_ASSUMED
     drop = first if vague else second
-    message = f"Two methods: “{first.text}” and “{second.text}”. I show all three side by side anyway; pick one."
+    message = (
+        f"Two methods: “{first.text}” and “{second.text}”. I show all three side by side anyway; pick one."
+    )
     return Problem("E05", message, second.start, second.end, (Edit(drop.start, drop.end, ""),))
 
 
 def _none_or_some(draft: Draft, text: str) -> None:
     """`none`, once, and no adapters beside it."""
     none = draft.nones[0]
-    some: list[Group | Rank] = [g for g in (*draft.groups, *draft.ranks) if g.count]
+    some = [(g.start, g.end) for g in draft.groups if g.adapters] or [(r.start, r.end) for r in draft.ranks if r.adapters]
     if some:
-        typed = quote(text[some[0].start : some[0].end])
+        typed = quote(text[slice(*some[0])])
         message = f"“{none.text}” and {typed} contradict each other."
     elif len(draft.nones) > 1:
         none = draft.nones[1]
@@ -234,7 +248,7 @@ def _known_shapes(draft: Draft, text: str) -> None:
     name = model.known.name if model.known else quote(text[model.start : model.end])
     for rank in draft.ranks:
         message = f"I don't have layer shapes for {name}. Give the adapter size instead of its rank."
-        edit = Edit(rank.start, rank.end, f"{rank.count}x128MB")
+        edit = Edit(rank.start, rank.end, f"{rank.adapters}x128MB")
         draft.problems.append(Problem("E12", message, rank.start, rank.end, (edit,), invents=True))
 
 
@@ -242,7 +256,7 @@ def _not_too_many(draft: Draft) -> None:
     """At most 1000 adapters in all groups together."""
     total = 0
     for group in sorted((*draft.groups, *draft.ranks), key=lambda g: g.start):
-        total += group.count
+        total += group.adapters
         if total > limits.MOST_ADAPTERS:
             message = f"At most {limits.MOST_ADAPTERS} adapters; you have {quote(str(total), '')} here."
             problem = Problem("E08", message, group.start, group.end, invents=True)
