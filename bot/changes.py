@@ -55,7 +55,7 @@ def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor,
         state=State.PENDING,
         version=1,
         revision=1,
-        digest=sizing.digest({"delete": request.spec_id}, request.target, request.space_id),
+        digest=delete_digest(request),
         team_id=click.team_id,
         enterprise_id=click.enterprise_id,
         requester_id=click.user_id,
@@ -106,6 +106,18 @@ def revision(
     )
     tx.requests.revise(after, tx.now)
     return after
+
+
+def digest_of(drafted: Draft, request: Request, target: str) -> str:
+    """Return the digest of what would be sent now for a request."""
+    if request.kind is Kind.DELETE:
+        return delete_digest(replace(request, target=target))
+    return drafted.digest
+
+
+def delete_digest(request: Request) -> str:
+    """Return the digest that an approval to delete is bound to: the spec, its host and its space."""
+    return sizing.digest({"delete": request.spec_id}, request.target, request.space_id)
 
 
 def columns(after: Request, ruling: Ruling, now: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
     """
     sized = sizing.parse(text, spaces=(*site.spaces, site.space_id))
     if sized.space == site.space_id:
-        sized = replace(sized, space=None)
+        sized = sized.model_copy(update={"space": None})
     breakdown = sizing.size(sized)
     if use_gpus == breakdown.num_gpus:
         use_gpus = None

@@ -12,6 +12,7 @@
     │   ├── Unavailable      provably nothing happened; trying again is safe
     │   ├── Rejected         a definite no, in the service's own words
     │   └── Uncertain        it may or may not have happened
+    ├── SlackTrouble         a Slack effect was not had; it is tried again, or given up
     ├── PeopleError          Slack could not say who somebody is
     ├── StoreError           the database did not take it: nothing was stored
     └── SettingsError        every problem of the settings at once, never a value
@@ -107,6 +108,22 @@ class Rejected(SpecsError):
 
 class Uncertain(SpecsError):
     """The call may or may not have taken effect; only a look-up can tell."""
+
+
+class SlackTrouble(BotError):
+    """A Slack effect was not had.
+
+    Args:
+        what: The method and the error it named.
+        retry_after_s: Seconds to wait, where Slack or our own pacing says so.
+        permanent: Whether trying again cannot help.
+    """
+
+    def __init__(self, what: str, *, retry_after_s: float | None = None, permanent: bool = False) -> None:
+        super().__init__(what)
+        self.what = what
+        self.retry_after_s = retry_after_s
+        self.permanent = permanent
 
 
 class PeopleError(BotError):

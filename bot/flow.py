@@ -35,7 +35,7 @@ RACES = 20
 """How often a transaction is begun anew because somebody was faster (PostgreSQL only)."""
 
 
-class Faster(Exception):  # noqa: N818 - not an error: somebody else moved the row first
+class Faster(Exception):
     """The compare-and-set found another version; the transaction starts anew."""
 
 

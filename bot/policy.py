@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -19,6 +18,7 @@ from bot.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from decimal import Decimal
 
 ANYONE = "anyone"
 MAX_REMINDERS = 5
@@ -301,7 +301,8 @@ def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
     """Return when the next reminder is due: after 1, 2, 4, 8 … times ``remind_after``."""
     if sent >= MAX_REMINDERS:
         return None
-    return created_at + ruling.remind_ms * (2 ** (sent + 1) - 1)
+    waits = (1 << (sent + 1)) - 1
+    return created_at + ruling.remind_ms * waits
 
 
 def _matches(when: When, facts: Facts) -> bool:

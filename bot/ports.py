@@ -61,6 +61,7 @@ class Click:
         trigger_hash: Of the trigger, for the audit.
         reason: For a rejection.
         text: For an edit.
+        operator: The operating-system user, on the command line.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Click:
     trigger_hash: str | None = None
     reason: str | None = None
     text: str | None = None
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,13 @@ _REFRESH = (
 )
 
 
+_FIRST = {
+    lane: select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
+    for lane, (table, _) in _TABLES.items()
+}
+_UNDER_WAY = ("creating", "deleting")
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One Slack effect to have.
@@ -211,6 +218,17 @@ class Queues:
             .returning(id_column)
         )
         return list(taken.scalars())
+
+    def is_due(self, lane: str) -> bool:
+        """Return whether a lane has a row that is due."""
+        first: int | None = self._connection.execute(_FIRST[lane]).scalar()
+        return first is not None and first <= self.now
+
+    def hasten_lost(self) -> None:
+        """Make creates and deletes under way due now: the only process that could report is gone."""
+        self._connection.execute(
+            update(requests).where(requests.c.state.in_(_UNDER_WAY)).values(due_at=self.now, claimed_by=None)
+        )
 
     def next_due(self) -> int | None:
         """Return when the next row of any lane is due."""

@@ -73,8 +73,10 @@ def check(at: str | None) -> None:
     if at is not None and at not in REVISIONS:
         raise SettingsError(
             (
-                f"PEFTSIZE_DATABASE_URL: the database is at schema {at}, newer than this program's {HEAD}; "
-                "start the newer peftsize, or restore the back-up from before its upgrade.",
+                (
+                    f"PEFTSIZE_DATABASE_URL: the database is at schema {at}, newer than this program's {HEAD}; "
+                    "start the newer peftsize, or restore the back-up from before its upgrade."
+                ),
             )
         )
 

@@ -7,13 +7,14 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.attempts import Attempts
 from bot.store.database import trouble
 from bot.store.queues import Queues
 from bot.store.requests import Requests
-from bot.store.tables import attempts, notes, requests
+from bot.store.tables import attempts, audit, notes, requests
 from bot.store.trail import Trail
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from bot.store.database import Database
 
 log = logging.getLogger(__name__)
+
+_FIRST_NOTE = {
+    "sqlite": sqlite.insert(notes).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(notes).on_conflict_do_nothing(),
+}
 
 Woken = tuple[str, str, int]
 """Lane, key and time of a row that will be due."""
@@ -56,6 +62,17 @@ class Tx:
         self.connection.execute(delete(notes).where(notes.c.key == key))
         self.connection.execute(insert(notes).values(key=key, value=json.dumps(value), at=self.now))
 
+    def take_turn(self, key: str, before_ms: int) -> bool:
+        """Note that somebody does something now, unless it was done since; return whether to do it."""
+        fresh = {"key": key, "value": "0", "at": 0}
+        self.connection.execute(
+            _INSERT[self.connection.dialect.name](notes).values(fresh).on_conflict_do_nothing()
+        )
+        taken = self.connection.execute(
+            update(notes).where(notes.c.key == key, notes.c.at <= before_ms).values(at=self.now)
+        )
+        return taken.rowcount == 1
+
     def noted(self, key: str) -> Any:
         """Return a kept fact, or None."""
         found = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()
@@ -68,9 +85,20 @@ class Tx:
             attempts.c.outcome
         )
         return {
-            "requests": {state: count for state, count in self.connection.execute(states)},
-            "attempts": {outcome: count for outcome, count in self.connection.execute(outcomes)},
+            "requests": dict(self.connection.execute(states)),
+            "attempts": dict(self.connection.execute(outcomes)),
         }
+
+
+    def ages(self) -> dict[str, float]:
+        """Return the age in seconds of the oldest pending request, the oldest letter and the last event."""
+        pending = select(func.min(requests.c.created_at)).where(requests.c.state == "pending")
+        times = {
+            "pending": self.connection.execute(pending).scalar(),
+            "outbox": self.queues.oldest_letter(),
+            "audit": self.connection.execute(select(audit.c.at).order_by(audit.c.seq.desc()).limit(1)).scalar(),
+        }
+        return {name: (self.now - time) / 1000 if time else 0.0 for name, time in times.items()}
 
 
 class Store:
@@ -117,7 +145,9 @@ class Store:
             try:
                 self.anchor.note(head)
             except OSError as error:
-                log.error("the audit anchor cannot be written", extra={"facts": {"error": error.strerror}})
+                log.exception(
+                    "the audit anchor cannot be written", extra={"facts": {"error": error.strerror}}
+                )
         if woken and self.waker is not None:
             self.waker.wake(woken)
 

@@ -1,0 +1,263 @@
+"""The commands and how they end. The body of each is imported only when it runs.
+
+Exit codes: 0 done, 1 refused or not found, 2 could not read the request or the settings,
+3 watsonx, Slack or the database failed, 70 bug, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import Annotated
+
+import typer
+
+REFUSED, UNREADABLE, OUTSIDE_FAILED, BUG, INTERRUPTED = 1, 2, 3, 70, 130
+
+app = typer.Typer(
+    name="peftsize",
+    help="Size, approve and create watsonx.ai hardware specifications for LoRA and QLoRA adapters.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+requests_app = typer.Typer(help="Requests: the same rules and the same audit as in Slack.", no_args_is_help=True)
+specs_app = typer.Typer(help="Live hardware specifications of the space.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
+database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(requests_app, name="requests")
+app.add_typer(specs_app, name="specs")
+app.add_typer(audit_app, name="audit")
+app.add_typer(database_app, name="database")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsUser = Annotated[str, typer.Option("--as", help="Slack user id on whose behalf; looked up as in Slack.")]
+RequestId = Annotated[str, typer.Argument(help="Request id, such as R7K3M9QX.", metavar="ID")]
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def size(
+    text: Annotated[list[str], typer.Argument(help="The request, such as: 10b 2x128MB qlora4; or - for stdin.")],
+    json: AsJson = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add the second opinion.")] = False,
+) -> None:
+    """Size a request.
+
+    Examples: peftsize size 10b 2x128MB qlora4 · peftsize size --json 70b 10x500MB ·
+    peftsize size --explain llama-3.1-8b 4xr16 · peftsize size --json - < requests.txt
+    """
+    from bot.cli.size import run
+
+    run(text, as_json=json, explain=explain)
+
+
+@app.command()
+def serve(
+    mode: Annotated[str | None, typer.Option(help="socket or http; by default socket if SLACK_APP_TOKEN is set.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - containers and balancers reach it there
+    port: Annotated[int, typer.Option(help="Port for Slack (HTTP mode) and the probes.")] = 3000,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Size and ask for approval, create nothing.")] = False,
+) -> None:
+    """Run the bot."""
+    from bot.serve import serve as run
+
+    run(mode=mode, host=host, port=port, dry_run=dry_run)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port of the page on loopback.")] = 8765,
+    play: Annotated[bool, typer.Option("--play", help="Play the story, print it and exit.")] = False,
+    policy: Annotated[str | None, typer.Option(help="Rehearse this policy file.")] = None,
+    people: Annotated[str | None, typer.Option(help="Use these people and groups.")] = None,
+    db: Annotated[str | None, typer.Option(help="Keep the database in this file.")] = None,
+    record: Annotated[str | None, typer.Option(help="Write Slack's payloads to this folder.")] = None,
+) -> None:
+    """Open the local workspace: no Slack, no cluster."""
+    from bot.sandbox.run import run
+
+    raise typer.Exit(run(port=port, play=play, policy=policy, people=people, db=db, record=record))
+
+
+@app.command()
+def manifest(
+    url: Annotated[str | None, typer.Option(help="Public https address, for HTTP mode.")] = None,
+) -> None:
+    """Print the Slack app manifest: for Socket Mode, or for HTTP mode at an address."""
+    from bot.cli.setup import print_manifest
+
+    print_manifest(url)
+
+
+@app.command()
+def doctor(json: AsJson = False) -> None:
+    """Check everything that would fail in use, each with its fix."""
+    from bot.cli.setup import run_doctor
+
+    raise typer.Exit(run_doctor(as_json=json))
+
+
+@requests_app.command("list")
+def requests_list(
+    json: AsJson = False,
+    state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+) -> None:
+    """List requests, newest first."""
+    from bot.cli.requests import listing
+
+    listing(as_json=json, state=state, limit=limit)
+
+
+@requests_app.command("show")
+def requests_show(request_id: RequestId, json: AsJson = False) -> None:
+    """Show one request and its story."""
+    from bot.cli.requests import show
+
+    show(request_id, as_json=json)
+
+
+def _act(action: str, request_id: str, user_id: str, reason: str | None = None) -> None:
+    from bot.cli.requests import act
+
+    act(action, request_id, user_id, reason)
+
+
+@requests_app.command("approve")
+def requests_approve(request_id: RequestId, as_user: AsUser) -> None:
+    """Approve a request."""
+    _act("approve", request_id, as_user)
+
+
+@requests_app.command("withdraw")
+def requests_withdraw(request_id: RequestId, as_user: AsUser) -> None:
+    """Take an approval back, before the quorum."""
+    _act("withdraw", request_id, as_user)
+
+
+@requests_app.command("reject")
+def requests_reject(
+    request_id: RequestId, as_user: AsUser, reason: Annotated[str, typer.Option(help="Why.")]
+) -> None:
+    """Reject a request."""
+    _act("reject", request_id, as_user, reason)
+
+
+@requests_app.command("cancel")
+def requests_cancel(request_id: RequestId, as_user: AsUser) -> None:
+    """Cancel a request (its requester, or an admin)."""
+    _act("cancel", request_id, as_user)
+
+
+@requests_app.command("retry")
+def requests_retry(request_id: RequestId, as_user: AsUser) -> None:
+    """Try a failed create again, or one that needs attention."""
+    _act("retry", request_id, as_user)
+
+
+@requests_app.command("give-up")
+def requests_give_up(request_id: RequestId, as_user: AsUser) -> None:
+    """Give a create up and free its name."""
+    _act("give_up", request_id, as_user)
+
+
+@specs_app.command("list")
+def specs_list(json: AsJson = False) -> None:
+    """List the live specs of the space."""
+    from bot.cli.specs import listing
+
+    listing(as_json=json)
+
+
+@specs_app.command("show")
+def specs_show(spec_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Show one live spec."""
+    from bot.cli.specs import show
+
+    show(spec_id, as_json=json)
+
+
+@specs_app.command("delete")
+def specs_delete(spec_id: Annotated[str, typer.Argument(metavar="ID")], as_user: AsUser) -> None:
+    """Ask for the deletion of a spec we created; it needs the same approval as a create."""
+    from bot.cli.specs import delete
+
+    delete(spec_id, as_user)
+
+
+@specs_app.command("drift")
+def specs_drift(json: AsJson = False) -> None:
+    """Compare the live specs with our records; exit 1 if they differ."""
+    from bot.cli.specs import drift
+
+    drift(as_json=json)
+
+
+@audit_app.command("export")
+def audit_export(
+    since: Annotated[str | None, typer.Option(help="From this day or time on (ISO 8601, UTC).")] = None,
+) -> None:
+    """Print the audit, one JSON object a line."""
+    from bot.cli.audit import export
+
+    export(since)
+
+
+@audit_app.command("verify")
+def audit_verify(
+    anchor: Annotated[str | None, typer.Option(help="The anchor file, if not the one in the settings.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Check the hash chain against the anchored head; exit 1 if broken, shortened or forked."""
+    from bot.cli.audit import verify
+
+    verify(anchor, as_json=json)
+
+
+@database_app.command("upgrade")
+def database_upgrade() -> None:
+    """Bring the database to this program's schema (serve does it too)."""
+    from bot.cli.setup import migrate
+
+    migrate("head")
+
+
+@database_app.command("downgrade")
+def database_downgrade(to: Annotated[str, typer.Argument(help="A migration's number, such as 0001.")]) -> None:
+    """Take the database back to an earlier schema, before starting an earlier program."""
+    from bot.cli.setup import migrate
+
+    migrate(to)
+
+
+def main() -> None:
+    """Run the command line; expected errors end with a sentence, unexpected ones with a reference."""
+    try:
+        app()
+    except (KeyboardInterrupt, BrokenPipeError) as stop:
+        sys.stderr.close()
+        sys.exit(INTERRUPTED if isinstance(stop, KeyboardInterrupt) else 0)
+    except Exception as error:  # noqa: BLE001 - the outermost edge of the command line
+        code, words = _ending(error)
+        print(words, file=sys.stderr)  # noqa: T201 - the command line prints
+        sys.exit(code)
+
+
+def _ending(error: Exception) -> tuple[int, str]:
+    """Return exit code and sentence for an error."""
+    from bot import errors, report
+    from sizing import SizingError
+
+    if isinstance(error, errors.Refused):
+        return REFUSED, report.explain(error)
+    if isinstance(error, errors.SettingsError | SizingError):
+        return UNREADABLE, report.explain(error)
+    if isinstance(error, errors.BotError):
+        return OUTSIDE_FAILED, report.explain(error)
+    import logging
+
+    reference = secrets.token_hex(4)
+    logging.getLogger(__name__).error(
+        "unexpected", exc_info=error, extra={"facts": {"reference": reference}}
+    )
+    return BUG, report.unexpected(reference)

@@ -1,0 +1,107 @@
+"""``peftsize requests``: list, show, and decide under the same rules as in Slack."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bot import report
+from bot import settings as configuration
+from bot.approvals import Request, State
+from bot.cli.output import say, say_json, table, time_of
+from bot.errors import SettingsError, UnknownRequest
+from bot.ports import Click
+from bot.wiring import open_store, operator
+
+if TYPE_CHECKING:
+    from bot.ports import Outcome
+
+
+def as_json_object(request: Request) -> dict[str, Any]:
+    """Return a request as ``--json`` prints it; times in UTC epoch milliseconds."""
+    return {
+        "id": request.id,
+        "revision": request.revision,
+        "state": request.state.value,
+        "name": request.name,
+        "canonical": request.canonical,
+        "requester": request.requester_id,
+        "channel": request.channel_id,
+        "message_ts": request.message_ts,
+        "votes": [{"user_id": vote.user_id, "name": vote.name, "at": vote.at} for vote in request.votes],
+        "quorum": request.quorum,
+        "created_at": request.created_at,
+        "expires_at": request.expires_at,
+        "spec_id": request.spec_id,
+        "error": request.error,
+        "kind": request.kind.value,
+    }
+
+
+def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
+    """List requests, newest first."""
+    if state is not None and state not in set(State):
+        raise SettingsError((f"--state must be one of {', '.join(State)}.",))
+    with open_store(configuration.load()) as store, store.read() as tx:
+        found = tx.requests.listed(states=(State(state),) if state else (), limit=limit)
+    if as_json:
+        say_json([as_json_object(request) for request in found])
+        return
+    if not found:
+        say("No requests yet. In Slack: /peftsize 10b 2x128MB qlora4")
+        return
+    rows = [
+        (r.id, r.state.value, r.canonical, r.requester_name, time_of(r.created_at), r.spec_id or "-") for r in found
+    ]
+    table(("id", "state", "request", "asked by", "at", "spec"), rows)
+
+
+def show(request_id: str, *, as_json: bool) -> None:
+    """Show one request; with its story in the text form."""
+    with open_store(configuration.load()) as store, store.read() as tx:
+        request = tx.requests.get(request_id.upper())
+        story = tx.trail.story(request_id.upper())
+    if request is None:
+        raise UnknownRequest("unknown_request", detail=request_id)
+    if as_json:
+        say_json(as_json_object(request))
+        return
+    say(f"{request.id}  {request.canonical}")
+    say(f"{report.state_words(request)}; asked by {request.requester_name} at {time_of(request.created_at)}")
+    say(f"approvals: {len(request.votes)} of {request.quorum}; body: {request.payload}")
+    for event in story:
+        who = event["actor"]["name"] or event["actor"]["user_id"] or "peftsize"
+        say(f"  {time_of(event['at'])}  {event['event']:<18} {who}  {event['reason'] or ''}".rstrip())
+
+
+def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
+    """Decide as a Slack user, looked up live; the card is redrawn."""
+    if reason is not None and report.looks_secret(reason):
+        raise SettingsError((report.refusal("secret_in_reason"),))
+    with operator(configuration.load()) as desk:
+        click = Click(
+            key=f"cli:{secrets.token_hex(16)}",
+            action=action,
+            request_id=request_id.upper(),
+            revision=None,
+            team_id=desk.home_team,
+            user_id=user_id,
+            name=user_id,
+            at=desk.flow.clock(),
+            origin="cli",
+            reason=reason,
+            operator=getpass.getuser(),
+        )
+        outcome = desk.decide(click)
+    say_outcome(outcome)
+
+
+def say_outcome(outcome: Outcome) -> None:
+    """Print what came of a decision; exit 1 for a refusal."""
+    if outcome.code in {"done", "submitted", "existing"} and outcome.request is not None:
+        say(f"{outcome.request.id}: {report.state_words(outcome.request)}")
+        return
+    print(report.refusal(outcome.code, outcome.detail, outcome.request), file=sys.stderr)  # noqa: T201 - the command line prints
+    sys.exit(1)

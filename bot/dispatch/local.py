@@ -1,0 +1,108 @@
+"""The dispatcher of one process on SQLite: a few threads on the due rows themselves.
+
+A commit rings the bell of its lane; a quarter-second look catches what came due by time or was
+written by another process. Nothing is kept in memory that a restart would miss.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from bot.errors import StoreError
+from bot.store.queues import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from bot.dispatch.periodic import Periodic
+    from bot.dispatch.worker import Worker
+    from bot.store.store import Woken
+
+log = logging.getLogger(__name__)
+
+THREADS = {"inbox": 2, "requests": 2, "outbox": 2}
+LOOK_S = 0.25
+AFTER_TROUBLE_S = 1.0
+
+
+class LocalDispatcher:
+    """Runs a worker in threads of this process.
+
+    Args:
+        worker: Does the work.
+        periodic: What is done now and then.
+    """
+
+    def __init__(self, worker: Worker, periodic: Periodic) -> None:
+        self.worker = worker
+        self.periodic = periodic
+        self._bells = {lane: threading.Event() for lane in LANES}
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
+        """Nothing to note: the rows say when they are due."""
+
+    def wake(self, woken: Sequence[Woken]) -> None:
+        """Ring the bells of the lanes that have work."""
+        for lane in {lane for lane, _, _ in woken}:
+            self._bells[lane].set()
+
+    @property
+    def running(self) -> bool:
+        """Whether every thread is alive."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    def start(self) -> None:
+        """Start the threads; what a dead process had claimed is due at once."""
+        self._stopping.clear()
+        with self.worker.store.write() as tx:
+            tx.queues.release(None)
+            tx.queues.hasten_lost()
+        self._threads = [
+            threading.Thread(target=self._lane, args=(lane,), name=f"{lane}-{number}", daemon=True)
+            for lane, count in THREADS.items()
+            for number in range(count)
+        ]
+        self._threads.append(threading.Thread(target=self._now_and_then, name="periodic", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 8.0) -> None:
+        """Finish what is under way, give back the rest."""
+        self._stopping.set()
+        for bell in self._bells.values():
+            bell.set()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads = []
+        try:
+            self.worker.release()
+        except StoreError:
+            log.warning("claimed rows could not be given back; their leases will end")
+
+    def _lane(self, lane: str) -> None:
+        bell = self._bells[lane]
+        while not self._stopping.is_set():
+            try:
+                bell.clear()
+                if self._is_due(lane) and self.worker.take(lane):
+                    continue
+            except StoreError as error:
+                log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
+                self._stopping.wait(AFTER_TROUBLE_S)
+            bell.wait(LOOK_S)
+
+    def _is_due(self, lane: str) -> bool:
+        with self.worker.store.read() as tx:
+            return tx.queues.is_due(lane)
+
+    def _now_and_then(self) -> None:
+        while not self._stopping.wait(1.0):
+            self.periodic.run_due()

@@ -1,0 +1,120 @@
+"""Doing what is due: claim a row, do the work, say when it is due again."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Protocol
+
+from bot.errors import SlackTrouble, StoreError
+
+if TYPE_CHECKING:
+    from bot.flow import Flow
+    from bot.fulfil import Fulfil
+    from bot.store import Store
+    from bot.store.queues import Letter
+
+log = logging.getLogger(__name__)
+
+LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
+"""How long a claimed row is left alone; a dead worker's rows are taken over after it."""
+PAUSES_MS = (1_000, 2_000, 5_000, 15_000, 30_000, 60_000)
+"""Waits between tries of a Slack effect, or of work that failed unexpectedly."""
+
+
+class Announces(Protocol):
+    """Has a Slack effect."""
+
+    def deliver(self, letter: Letter) -> None:
+        """Have it, drawn from the current row; raises ``SlackTrouble``."""
+
+
+class Worker:
+    """Takes due rows of the three lanes, one at a time.
+
+    Args:
+        store: Where they are.
+        flow: Decides clicks.
+        fulfil: Carries requests out.
+        announcer: Has Slack effects.
+        owner: Names this worker in ``claimed_by``.
+    """
+
+    def __init__(self, store: Store, flow: Flow, fulfil: Fulfil, announcer: Announces, owner: str) -> None:
+        self.store = store
+        self.flow = flow
+        self.fulfil = fulfil
+        self.announcer = announcer
+        self.owner = owner
+
+    def claim(self, lane: str, key: str | None = None) -> str | None:
+        """Take one due row, or a named one if it is due; None where there is none."""
+        with self.store.write() as tx:
+            keys = tx.queues.claim(lane, self.owner, LEASE_MS[lane], key=key)
+        return keys[0] if keys else None
+
+    def run(self, lane: str, key: str) -> None:
+        """Do the work of a claimed row; never raises for what is expected."""
+        try:
+            if lane == "inbox":
+                self.flow.handle(key)
+            elif lane == "requests":
+                self.fulfil.work(key)
+            else:
+                self._deliver(key)
+        except StoreError as error:
+            log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
+        except Exception:  # the outermost edge of the worker: the row stays, the reference is for the log
+            reference = secrets.token_hex(4)
+            log.exception("work failed", extra={"facts": {"lane": lane, "key": key, "reference": reference}})
+            self._later(lane, key)
+
+    def take(self, lane: str, key: str | None = None) -> bool:
+        """Claim and do one row; return whether there was one."""
+        found = self.claim(lane, key)
+        if found is None:
+            return False
+        self.run(lane, found)
+        return True
+
+    def release(self) -> None:
+        """Give back what this worker holds."""
+        with self.store.write() as tx:
+            tx.queues.release(self.owner)
+
+    def _deliver(self, key: str) -> None:
+        with self.store.read() as tx:
+            letter = tx.queues.letter(key)
+        if letter is None:
+            return
+        try:
+            self.announcer.deliver(letter)
+        except SlackTrouble as trouble:
+            self._after_trouble(letter, trouble)
+            return
+        with self.store.write() as tx:
+            tx.queues.sent(letter)
+
+    def _after_trouble(self, letter: Letter, trouble: SlackTrouble) -> None:
+        facts = {"letter": letter.kind, "what": trouble.what, "tries": letter.tries}
+        with self.store.write() as tx:
+            if trouble.permanent:
+                tx.queues.sent(letter)
+            else:
+                wait = _pause_ms(letter.tries)
+                if trouble.retry_after_s is not None:
+                    wait = int(trouble.retry_after_s * 1000) + 1
+                tx.queues.postpone("outbox", letter.key, tx.now + wait, error=trouble.what)
+        level = logging.WARNING if trouble.permanent or letter.tries else logging.INFO
+        log.log(level, "a Slack effect was not had", extra={"facts": facts})
+
+    def _later(self, lane: str, key: str) -> None:
+        try:
+            with self.store.write() as tx:
+                tx.queues.postpone(lane, key, tx.now + PAUSES_MS[-1] // 4)
+        except StoreError:
+            log.warning("the database is away; the lease will end", extra={"facts": {"lane": lane}})
+
+
+def _pause_ms(tries: int) -> int:
+    return PAUSES_MS[min(tries, len(PAUSES_MS) - 1)]
