@@ -60,6 +60,7 @@ class FakeCluster:
     Args:
         space_id: A first deployment space, in which the user is an editor.
         tls_folder: Serve https with a certificate made here; None serves plain http.
+        certificate_valid_s: Seconds for which it holds; negative for one that has run out.
         now: Returns UTC epoch milliseconds.
         token_lifetime_s: Seconds for which a token holds.
         port: 0 for a free one.
@@ -70,6 +71,7 @@ class FakeCluster:
         *,
         space_id: str = "5f0c1d2e-0000-4000-8000-00000000a001",
         tls_folder: Path | None = None,
+        certificate_valid_s: float = 86_400.0,
         now: Callable[[], int] = utc_ms,
         token_lifetime_s: float = 3600.0,
         port: int = 0,
@@ -83,7 +85,7 @@ class FakeCluster:
         self.ca_bundle: Path | None = None
         tls = None
         if tls_folder is not None:
-            tls, self.ca_bundle = make_certificate(tls_folder)
+            tls, self.ca_bundle = make_certificate(tls_folder, valid_s=certificate_valid_s)
         self._now = now
         self._stopped = threading.Event()
         self._http = LoopbackServer(self._serve, port=port, tls=tls)

@@ -38,7 +38,7 @@ def check_base_url(url: str, *, setting: str = "WATSONX_URL") -> str:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         raise ValueError(f"{setting} is not an address such as https://cpd.example.com.") from None
-    if parts.scheme not in _DEFAULT_PORTS or not _plain(host) or not _plain(parts.path):
+    if parts.scheme not in _DEFAULT_PORTS or not host or not _plain(host + parts.path):
         raise ValueError(f"{setting} is not an address such as https://cpd.example.com.")
     if parts.username is not None or parts.password is not None:
         raise ValueError(

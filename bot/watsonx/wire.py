@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import httpcore
 import httpx
 
-# Read lazily so that a test that freezes time is seen.
 _CURRENT: ContextVar[Call | None] = ContextVar("watsonx_call", default=None)
 _SOCKET_OPTIONS = Iterable[
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -53,9 +52,12 @@ class Call:
         """Return the seconds left.
 
         Raises:
-            httpcore.TimeoutException: If none are.
+            httpcore.TimeoutException: If none are and the request has left.
+            TooLate: If none are and nothing has left.
         """
         left = self.ends_s - time.monotonic()
+        if left <= 0 and not self.sent:
+            raise TooLate
         if left <= 0:
             raise httpcore.TimeoutException("the call's deadline has passed")
         return left

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import ExitStack, suppress
+
+import pytest
+from pydantic import SecretStr
+
+from bot.sandbox.watsonx import FakeCluster
+from bot.watsonx.client import SpecsClient
+from bot.watsonx.tokens import StaticToken, tokens_from
+from bot.watsonx.wire import WatsonxHttp
+
+BODY = {
+    "name": "peft-10b-lora-2x128mb",
+    "description": "10b 2x128MB lora",
+    "nodes": {"cpu": {"units": "2"}, "mem": {"size": "31Gi"}, "gpu": {"num_gpu": 1}},
+}
+
+
+@pytest.fixture
+def body():
+    """The body of the seed's first example, fresh for every test."""
+    return {**BODY, "nodes": {part: dict(value) for part, value in BODY["nodes"].items()}}
+
+
+@pytest.fixture
+def cluster():
+    """A stand-in cluster over plain http."""
+    with FakeCluster() as running:
+        yield running
+
+
+@pytest.fixture
+def open_client():
+    """Make clients that are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(cluster, *, timeout_s=3.0, tokens=None, calls=None, **options):
+            http = options.pop("http", None) or WatsonxHttp(cluster.ca_bundle and str(cluster.ca_bundle))
+            stack.callback(http.close)
+            return SpecsClient(
+                base_url=options.pop("base_url", cluster.url),
+                space_id=cluster.space_id,
+                tokens=tokens
+                or tokens_from(
+                    http, base_url=cluster.url, username=cluster.username, api_key=SecretStr(cluster.api_key)
+                ),
+                timeout_s=timeout_s,
+                http=http,
+                on_call=None if calls is None else lambda *call: calls.append(call),
+                **options,
+            )
+
+        yield make
+
+
+@pytest.fixture
+def client(cluster, open_client):
+    """A client of the stand-in cluster."""
+    return open_client(cluster)
+
+
+@pytest.fixture
+def raw_server():
+    """Serve raw bytes: each connection is handed to a function, in a thread of its own."""
+    with ExitStack() as stack:
+
+        def serve(behave):
+            server = Raw(behave)
+            stack.callback(server.close)
+            return server
+
+        yield serve
+
+
+@pytest.fixture
+def raw_client(open_client):
+    """Make clients of a raw server, with a given token so that the first bytes are the call's own."""
+
+    def make(server, **options):
+        options.setdefault("tokens", StaticToken(SecretStr("given-token")))
+        return open_client(server, base_url=f"http://127.0.0.1:{server.port}", **options)
+
+    return make
+
+
+class Raw:
+    """A socket server without manners."""
+
+    ca_bundle = None
+    space_id = "space-1"
+    url = ""
+
+    def __init__(self, behave):
+        self.behave = behave
+        self.received = []
+        self.done = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self.done.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _accept(self):
+        while not self.done.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.settimeout(5)
+                self.behave(self, connection)
