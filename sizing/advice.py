@@ -5,7 +5,6 @@ from typing import NamedTuple
 from sizing import models, units
 from sizing.formula import Breakdown, base_ticks, size, with_overhead
 from sizing.methods import METHODS
-from sizing.payload import MOST_GPUS
 from sizing.request import SizingRequest
 
 # Source: vLLM, "Distributed Inference and Serving": the number of attention heads must be divisible by the
@@ -21,21 +20,50 @@ class Warning_(NamedTuple):  # noqa: N801 `Warning` is Python's own
 
 
 class Row(NamedTuple):
-    """One method of the comparison."""
+    """One method of the comparison: the request as it would be, and what it would need."""
 
-    method: str
-    gpu_memory_gb_exact: str
-    gpu_memory_gb: int
-    num_gpus: int
-    num_cpus: int
-    cpu_memory_gb: int
-    name: str
-    canonical: str
+    request: SizingRequest
+    breakdown: Breakdown
 
     @property
-    def text(self) -> str:
-        """The row in short: `31 GB/1`."""
-        return f"{self.gpu_memory_gb} GB/{self.num_gpus}"
+    def method(self) -> str:
+        """The method's name."""
+        return self.request.method
+
+    @property
+    def gpu_memory_gb_exact(self) -> str:
+        """GPU memory in GB, an exact decimal."""
+        return self.breakdown.gpu_memory_gb_exact
+
+    @property
+    def gpu_memory_gb(self) -> int:
+        """GPU memory in whole GB."""
+        return self.breakdown.gpu_memory_gb
+
+    @property
+    def num_gpus(self) -> int:
+        """Number of GPUs."""
+        return self.breakdown.num_gpus
+
+    @property
+    def num_cpus(self) -> int:
+        """Number of CPUs."""
+        return self.breakdown.num_cpus
+
+    @property
+    def cpu_memory_gb(self) -> int:
+        """CPU memory in whole GB."""
+        return self.breakdown.cpu_memory_gb
+
+    @property
+    def name(self) -> str:
+        """The name of the specification."""
+        return self.request.spec_name
+
+    @property
+    def canonical(self) -> str:
+        """The request's canonical text."""
+        return self.request.canonical
 
 
 class Advice(NamedTuple):
@@ -114,23 +142,9 @@ def largest_base_params(request: SizingRequest, breakdown: Breakdown) -> int:
 
 def compare(request: SizingRequest, breakdown: Breakdown) -> tuple[Row, ...]:
     """The three methods side by side; the request's own with its own result."""
-    rows = []
-    for method in METHODS:
-        asked = request if method == request.method else request.with_method(method)
-        needs = breakdown if method == request.method else size(asked)
-        rows.append(
-            Row(
-                method,
-                needs.gpu_memory_gb_exact,
-                needs.gpu_memory_gb,
-                needs.num_gpus,
-                needs.num_cpus,
-                needs.cpu_memory_gb,
-                asked.spec_name,
-                asked.canonical,
-            )
-        )
-    return tuple(rows)
+    own = Row(request, breakdown)
+    others = (None if name == request.method else request.with_method(name) for name in METHODS)
+    return tuple(own if other is None else Row(other, size(other)) for other in others)
 
 
 def cheaper(breakdown: Breakdown, rows: tuple[Row, ...]) -> Row | None:
@@ -194,6 +208,3 @@ def _short(params: int) -> str:
     scale = "b" if params >= units.PARAMS_PER["b"] else "m"
     tenths = params * 10 // units.PARAMS_PER[scale]
     return f"{units.decimal_text(tenths, 10)}{scale}"
-
-
-__all__ = ["MOST_GPUS", "Advice", "Row", "Warning_", "advise"]

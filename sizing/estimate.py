@@ -149,9 +149,13 @@ def _assumptions(request: SizingRequest, shapes: models.Shapes, gpus: int) -> tu
     if request.method != "lora":
         said.append("Quantized are the linear layers only, in groups of 128; the rest stays in 16 bits.")
     if request.adapters:
-        said.append("Every adapter has a slot of its own on the GPUs (max-loras), in all LoRA-capable layers.")
+        said.append(
+            "Every adapter has a slot of its own on the GPUs (max-loras), in all LoRA-capable layers."
+        )
         if any(group.rank is None for group in request.adapters):
-            said.append("The rank is worked out from the adapter's size, as if it targeted all linear layers.")
+            said.append(
+                "The rank is worked out from the adapter's size, as if it targeted all linear layers."
+            )
         largest = max(group.microbytes for group in request.adapters)
         if largest > shapes.adapter_bytes(RANK_BUCKETS[-1]) * MICROBYTES_PER_BYTE:
             said.append("The largest adapter is larger than any that vLLM serves (rank 512).")

@@ -127,5 +127,5 @@ def base_text(request: SizingRequest) -> str:
 
 def group_text(group: AdapterGroup) -> str:
     """One adapter group's term with the request's numbers: `2 × 128/1024`."""
-    number, unit = units.size_parts(group.microbytes)
+    number, unit = group.size_parts
     return f"{group.count} × {number}" + {"GB": "", "MB": "/1024", "KB": "/1048576"}[unit]

@@ -29,7 +29,7 @@ from sizing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Word
 from sizing.methods import WORDS
 from sizing.request import SizingRequest
 from sizing.settle import settle
-from sizing.tokens import Cursor, plain
+from sizing.tokens import DIGITS, Cursor, plain
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
 _ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for a way out
@@ -72,14 +72,15 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
     cursor = Cursor(plain(text))
     joinable = False
     cursor.skip()
-    while not cursor.done and len(draft.problems) < patience:
+    while cursor.at < len(cursor.text) and len(draft.problems) < patience:
         joiner = cursor.match("joiner") if cursor.text[cursor.at] in "+,&" else None
-        if joiner is not None and (not joinable or cursor.done):
+        done = cursor.at >= len(cursor.text)
+        if joiner is not None and (done or not joinable):
             draft.problems.append(
                 _stray_joiner(joiner[1], joiner.start(1), "after" if joinable else "before")
             )
             joiner = None
-        if cursor.done:
+        if done:
             break
         if _group(cursor, draft):
             joinable = True
@@ -96,7 +97,9 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
 
 def _single(cursor: Cursor, draft: Draft) -> bool:
     """item without the groups: model | none | method | option"""
-    return _model(cursor, draft) or _option(cursor, draft) or _word(cursor, draft)
+    if cursor.text[cursor.at] in DIGITS:
+        return _model(cursor, draft) or _number(cursor, draft) or _word(cursor, draft)
+    return _word(cursor, draft) or _option(cursor, draft)
 
 
 def _stray_joiner(joiner: str, at: int, where: str) -> Problem:
@@ -136,6 +139,9 @@ def _mixture(cursor: Cursor, draft: Draft) -> bool:
 
 def _group(cursor: Cursor, draft: Draft) -> bool:
     """group = [ int , times ] , size | size , times , int | rank ;"""
+    first = cursor.text[cursor.at]
+    if first not in DIGITS:
+        return first in "rR" and _rank(cursor, draft)
     found = cursor.match("group")
     if found is None:
         return _rank(cursor, draft)
@@ -189,18 +195,23 @@ def _option(cursor: Cursor, draft: Draft) -> bool:
     return True
 
 
+def _number(cursor: Cursor, draft: Draft) -> bool:
+    """none = "0"; any other bare number waits for what the whole request says about it."""
+    found = cursor.match("number")
+    if found is None:
+        return False
+    word = Word(found[0], found.start(), found.end())
+    (draft.nones if word.text == "0" else draft.numbers).append(word)
+    return True
+
+
 def _word(cursor: Cursor, draft: Draft) -> bool:
-    """none | method | alias; a bare number waits for what the whole request says about it."""
+    """none = "none" | method | alias"""
     start = cursor.at
     found = cursor.match("word")
     if found is None:
-        found = cursor.match("number")
-        if found is None:
-            return False
-        word = Word(found[0], start, found.end())
-        (draft.nones if word.text == "0" else draft.numbers).append(word)
-        return True
-    word = Word(found[0].lower(), start, found.end())
+        return False
+    word = Word(found[0].lower(), start, cursor.at)
     if word.text in WORDS:
         draft.methods.append(word)
     elif word.text == "none":

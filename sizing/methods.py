@@ -5,7 +5,9 @@ for LoRA and QLoRA models". The page's worked 8-bit example multiplies by 1 (its
 sentence "multiplied by 0.5" under it is taken as a slip, and so is its `0.128` for a 128 MB adapter.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+MethodName = Literal["lora", "qlora8", "qlora4"]
 
 
 class Method(NamedTuple):
@@ -14,14 +16,14 @@ class Method(NamedTuple):
     `half_bytes` is the memory of one parameter in halves of a byte, so that 4-bit weights stay whole numbers.
     """
 
-    name: str
+    name: MethodName
     bits: int
     half_bytes: int
     factor: str
     title: str
 
 
-METHODS = {
+METHODS: dict[MethodName, Method] = {
     # "(Number of Billion parameters * 2) + ..."
     "lora": Method("lora", bits=16, half_bytes=4, factor="2", title="LoRA, 16-bit"),
     # "(Number of Billion parameters) + ...", table "For 8-bit quantized models"
@@ -30,9 +32,9 @@ METHODS = {
     "qlora4": Method("qlora4", bits=4, half_bytes=1, factor="0.5", title="QLoRA, 4-bit"),
 }
 
-DEFAULT = "lora"  # the largest row: a forgotten word can only over-size
+DEFAULT: MethodName = "lora"  # the largest row: a forgotten word can only over-size
 
-WORDS = {
+WORDS: dict[str, MethodName] = {
     "lora": "lora", "fp16": "lora", "bf16": "lora", "16bit": "lora", "16-bit": "lora",
     "qlora8": "qlora8", "int8": "qlora8", "8bit": "qlora8", "8-bit": "qlora8", "qlora-8bit": "qlora8",
     "fp8": "qlora8", "w8a8": "qlora8",
@@ -45,9 +47,7 @@ WORDS = {
 WIDTH_ASSUMED = frozenset({"qlora", "awq", "gptq"})
 
 
-def for_bits(bits: int) -> str:
+def for_bits(bits: int) -> MethodName:
     """Name the row that holds weights of this width: rounded up where one is wide enough."""
-    for name in ("qlora4", "qlora8"):
-        if bits <= METHODS[name].bits:
-            return name
-    return "lora"
+    rows = sorted(METHODS.values(), key=lambda row: row.bits)
+    return next((row.name for row in rows if bits <= row.bits), DEFAULT)

@@ -82,14 +82,16 @@ def spec_for(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None 
             raise ValueError(f"use_gpus={use_gpus} is not {gpus} to {MOST_GPUS}")
         description += f"; {use_gpus} GPUs chosen instead of the computed {gpus}"
         gpus = use_gpus
-    return HardwareSpec(
-        name=request.name_for(use_gpus),
-        description=description,
-        nodes=Nodes(
-            cpu=Cpu(units=str(cpus_for(gpus))),
-            mem=Mem(size=f"{breakdown.cpu_memory_gb}Gi"),
-            gpu=Gpu(num_gpu=gpus),
-        ),
+    return HardwareSpec.model_validate(
+        {
+            "name": request.name_for(use_gpus),
+            "description": description,
+            "nodes": {
+                "cpu": {"units": str(cpus_for(gpus))},
+                "mem": {"size": f"{breakdown.cpu_memory_gb}Gi"},
+                "gpu": {"num_gpu": gpus},
+            },
+        }
     )
 
 

@@ -2,16 +2,15 @@
 
 import functools
 import hashlib
-import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from sizing import units
+from sizing.methods import MethodName
 
 DEFAULT_GPU_GB = 80  # "1GPU = 80 GB" in the published table
 NAME_LENGTH = 64
-_UNSAFE = re.compile(r"[^a-z0-9_-]")
 
 
 class AdapterGroup(BaseModel):
@@ -28,10 +27,15 @@ class AdapterGroup(BaseModel):
     rank: int | None = None
     targets: str | None = None
 
-    @property
+    @functools.cached_property
+    def size_parts(self) -> tuple[str, str]:
+        """The size of one adapter as number and unit, canonical: `("128", "MB")`."""
+        return units.size_parts(self.microbytes)
+
+    @functools.cached_property
     def size(self) -> str:
         """The size of one adapter in its canonical unit: `128MB`."""
-        return units.size_text(self.microbytes)
+        return "".join(self.size_parts)
 
     @property
     def gb(self) -> str:
@@ -70,7 +74,7 @@ class SizingRequest(BaseModel):
     params: int
     model: str | None = None
     params_are: Literal["typed", "exact", "nominal"] = "typed"
-    method: Literal["lora", "qlora8", "qlora4"] = "lora"
+    method: MethodName = "lora"
     method_word: str | None = None
     adapters: tuple[AdapterGroup, ...] = ()
     gpu_gb: int = DEFAULT_GPU_GB
@@ -115,7 +119,6 @@ class SizingRequest(BaseModel):
         else:
             groups = "-".join(f"{g.count}x{g.size}" for g in self.adapters) or "none"
             name = f"peft-{self.model_text}-{self.method}-{groups}".lower().replace(".", "_")
-            name = _UNSAFE.sub("-", name)
             if self.gpu_gb != DEFAULT_GPU_GB:
                 name += f"-gpu{self.gpu_gb}"
         if use_gpus is not None:
@@ -125,7 +128,7 @@ class SizingRequest(BaseModel):
         content = self.canonical if use_gpus is None else f"{self.canonical} use={use_gpus}"
         return f"{name[:55].rstrip('-')}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
-    def with_method(self, method: Literal["lora", "qlora8", "qlora4"]) -> "SizingRequest":
+    def with_method(self, method: MethodName) -> "SizingRequest":
         """The same request in another row of the table; a typed name stays with the row it was typed for."""
         return SizingRequest(
             params=self.params,

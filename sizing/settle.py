@@ -1,5 +1,6 @@
 """The rules about a whole request: what is there twice, what contradicts itself, what is missing."""
 
+import re
 from typing import Literal, cast
 
 from sizing import limits, methods, models
@@ -28,7 +29,7 @@ def settle(draft: Draft, text: str) -> SizingRequest | None:
         _none_or_some(draft, text)
     if draft.ranks:
         _known_shapes(draft, text)
-    _not_too_many(draft)
+    _not_too_many(draft, text)
     return None if draft.problems else _request(draft)
 
 
@@ -57,9 +58,7 @@ def _request(draft: Draft) -> SizingRequest:
         params=cast("int", model.params),
         model=None if known is None else known.name,
         params_are="typed" if known is None else cast('Literal["exact", "nominal"]', known.params_are),
-        method=cast(
-            'Literal["lora", "qlora8", "qlora4"]', methods.DEFAULT if word is None else methods.WORDS[word]
-        ),
+        method=methods.DEFAULT if word is None else methods.WORDS[word],
         method_word=word,
         adapters=groups,
         gpu_gb=int(options.get("gpu", DEFAULT_GPU_GB)),
@@ -74,7 +73,9 @@ def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
     if len(draft.groups) == 1 and not draft.ranks:
         only = draft.groups[0]
         return (
-            (AdapterGroup(count=only.adapters, microbytes=cast("int", only.microbytes)),) if only.adapters else ()
+            (AdapterGroup(count=only.adapters, microbytes=cast("int", only.microbytes)),)
+            if only.adapters
+            else ()
         )
     counts: dict[int, int] = {}
     origin: dict[int, Rank] = {}
@@ -228,7 +229,9 @@ def _two_methods(first: Word, second: Word) -> Problem:
 def _none_or_some(draft: Draft, text: str) -> None:
     """`none`, once, and no adapters beside it."""
     none = draft.nones[0]
-    some = [(g.start, g.end) for g in draft.groups if g.adapters] or [(r.start, r.end) for r in draft.ranks if r.adapters]
+    some = [(g.start, g.end) for g in draft.groups if g.adapters] or [
+        (r.start, r.end) for r in draft.ranks if r.adapters
+    ]
     if some:
         typed = quote(text[slice(*some[0])])
         message = f"“{none.text}” and {typed} contradict each other."
@@ -252,13 +255,21 @@ def _known_shapes(draft: Draft, text: str) -> None:
         draft.problems.append(Problem("E12", message, rank.start, rank.end, (edit,), invents=True))
 
 
-def _not_too_many(draft: Draft) -> None:
+def _not_too_many(draft: Draft, text: str) -> None:
     """At most 1000 adapters in all groups together."""
     total = 0
-    for group in sorted((*draft.groups, *draft.ranks), key=lambda g: g.start):
-        total += group.adapters
+    placed = [(g.start, g.end, g.adapters) for g in draft.groups]
+    for start, end, adapters in sorted(placed + [(r.start, r.end, r.adapters) for r in draft.ranks]):
+        total += adapters
         if total > limits.MOST_ADAPTERS:
             message = f"At most {limits.MOST_ADAPTERS} adapters; you have {quote(str(total), '')} here."
-            problem = Problem("E08", message, group.start, group.end, invents=True)
-            draft.problems.append(problem)
+            fewer = limits.MOST_ADAPTERS - (total - adapters)
+            fixed = (
+                re.sub(rf"(?<![0-9.])0*{adapters}(?![0-9.])", str(fewer), text[start:end], count=1)
+                if fewer
+                else ""
+            )
+            draft.problems.append(
+                Problem("E08", message, start, end, (Edit(start, end, fixed),), invents=True)
+            )
             return

@@ -2,6 +2,7 @@
 
 import re
 
+DIGITS = frozenset("0123456789")
 NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 TIMES = r"\s*[x*]\s*"
 END = r"(?=[\s+,&]|\Z)"
@@ -12,7 +13,6 @@ FOREIGN_UNIT = r"(?:[kmgtp]i?bits?|[kmgtp]bps|[kmgtp]b/s|[tp]i?b|(?:kilo|mega|gi
 RULES = {
     name: re.compile(pattern, re.IGNORECASE | re.ASCII)
     for name, pattern in {
-        "space": r"\s*",
         "joiner": r"(\+|,|&amp;|&)\s*",
         "model": rf"({NUMBER})\s*({SCALE}){END}",
         "group": rf"(?:([0-9]+){TIMES})?({NUMBER})\s*([kmg]i?b)(?:{TIMES}([0-9]+))?{END}",
@@ -26,6 +26,7 @@ RULES = {
 }
 
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_WHITE = " \t\n\r\f\v"  # what `\s` is in the rules
 _LINE_ENDS = "\u0085\u2028\u2029"
 _WIDTHLESS = "\u200b\u2060\ufeff"
 _SAME = str.maketrans(
@@ -58,14 +59,12 @@ class Cursor:
         self.text = text
         self.at = 0
 
-    @property
-    def done(self) -> bool:
-        """Whether the text has been read to its end."""
-        return self.at >= len(self.text)
-
     def match(self, rule: str) -> re.Match[str] | None:
         """Take what the rule describes, or nothing."""
-        return self.take(RULES[rule])
+        found = RULES[rule].match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+        return found
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Take what a pattern describes, or nothing."""
@@ -76,7 +75,10 @@ class Cursor:
 
     def skip(self) -> None:
         """Move over spaces."""
-        self.match("space")
+        text, at = self.text, self.at
+        while at < len(text) and text[at] in _WHITE:
+            at += 1
+        self.at = at
 
     def blank(self, places: list[int]) -> None:
         """Read on as if there were spaces at these places."""

@@ -90,12 +90,6 @@ def size_parts(microbytes: int) -> tuple[str, str]:
     return min(texts, key=lambda text: len(text[0].partition(".")[2]))
 
 
-def size_text(microbytes: int) -> str:
-    """Write an adapter size in its canonical unit: `128MB`."""
-    number, unit = size_parts(microbytes)
-    return number + unit
-
-
 def half_even(count: int, per: int, decimals: int) -> str:
     """Write `count / per` rounded to `decimals` places, halves to the even neighbour.
 
