@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -18,7 +19,6 @@ from bot.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from decimal import Decimal
 
 ANYONE = "anyone"
 MAX_REMINDERS = 5

@@ -1,0 +1,49 @@
+"""PostgreSQL for whoever asks, and what is said where there is none."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.databases import NOT_FOUND, Server, shared_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def postgresql_or_none(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | None]:
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with shared_server(place) as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql(postgresql_or_none: Server | None) -> Server:
+    """A server to make databases on; without one a test fails in CI and is reported NOT RUN elsewhere."""
+    if postgresql_or_none is None:
+        if os.environ.get("CI"):
+            pytest.fail(NOT_FOUND)
+        pytest.skip(f"NOT RUN: {NOT_FOUND}")
+    return postgresql_or_none
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Server) -> Iterator[str]:
+    """A fresh, migrated database."""
+    url = postgresql.create()
+    yield url
+    postgresql.drop(url)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    unrun = [
+        report for report in terminalreporter.stats.get("skipped", []) if "NOT RUN" in str(report.longrepr)
+    ]
+    if unrun:
+        terminalreporter.section("NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(unrun)} tests were NOT RUN: {NOT_FOUND}", red=True, bold=True)

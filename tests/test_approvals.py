@@ -1,0 +1,309 @@
+"""The decision core: every state, action and kind of actor, and the machine as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.strategies import sampled_from
+
+from bot import approvals
+from bot.approvals import Action, Kind, Refusal, Request, State, Transition, Vote
+from bot.policy import Actor, Ruling
+
+HOUR = 3_600_000
+PEOPLE_ACTIONS = (
+    Action.APPROVE,
+    Action.WITHDRAW,
+    Action.REJECT,
+    Action.EDIT,
+    Action.CANCEL,
+    Action.RETRY,
+    Action.GIVE_UP,
+)
+RULING = Ruling(
+    quorum=1,
+    approvers=(frozenset({"UADA", "UBEN", "SGROUP", "UROSA"}),),
+    admins=frozenset({"UINES"}),
+    self_approval=False,
+    deny=None,
+    expires_ms=24 * HOUR,
+    remind_ms=4 * HOUR,
+    notify=(),
+    because=(),
+)
+ACTORS = {
+    "requester": Actor("T1", "UROSA", "Rosa", may_vote=True, via=("UROSA",)),
+    "approver": Actor("T1", "UADA", "Ada", may_vote=True, via=("UADA",)),
+    "admin": Actor("T1", "UINES", "Ines", is_admin=True),
+    "bystander": Actor("T1", "UEVE", "Eve"),
+    "guest": Actor("T1", "UGUS", "Gus", may_vote=True, via=("UGUS",), is_admin=True, barred="guest"),
+    "stranger": Actor("T2", "UFAY", "Fay", may_vote=True, via=("UADA",), barred="foreign_team"),
+}
+
+
+def a_request(state: State = State.PENDING, **changes: object) -> Request:
+    whole = Request(
+        id="R1",
+        kind=Kind.CREATE,
+        state=state,
+        version=1,
+        revision=1,
+        text="10b",
+        canonical="10b none lora",
+        name="peft-10b-lora-none",
+        use_gpus=None,
+        payload="{}",
+        digest="d" * 64,
+        target="https://cpd.example.com",
+        space_id="space",
+        team_id="T1",
+        enterprise_id=None,
+        requester_id="UROSA",
+        requester_name="Rosa",
+        author_id="UROSA",
+        channel_id="C1",
+        message_ts="1.1",
+        quorum=1,
+        votes=(),
+        created_at=0,
+        updated_at=0,
+        expires_at=24 * HOUR,
+        spec_id=None,
+        error=None,
+        reserved=True,
+        tries=0,
+        origin="slack-http",
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]  # a test's shorthand
+
+
+VOTE = Vote("T1", "UADA", "Ada", 1, ("UADA",))
+
+ALLOWED: dict[tuple[State, Action], dict[str, str]] = {
+    (State.PENDING, Action.APPROVE): {"approver": "approved", "requester": "self_approval"},
+    (State.PENDING, Action.WITHDRAW): {"approver": "withdrawn"},
+    (State.PENDING, Action.REJECT): {"approver": "rejected", "requester": "rejected"},
+    (State.PENDING, Action.EDIT): {"requester": "edited", "admin": "edited"},
+    (State.PENDING, Action.CANCEL): {"requester": "cancelled", "admin": "cancelled"},
+    (State.APPROVED, Action.CANCEL): {"requester": "cancelled", "admin": "cancelled"},
+    (State.ATTENTION, Action.RETRY): {"approver": "retried", "admin": "retried"},
+    (State.ATTENTION, Action.GIVE_UP): {"approver": "given_up", "admin": "given_up"},
+    (State.FAILED, Action.RETRY): {"approver": "retried", "admin": "retried", "requester": "retried"},
+    (State.FAILED, Action.GIVE_UP): {"approver": "given_up", "admin": "given_up", "requester": "given_up"},
+    (State.FAILED, Action.CANCEL): {"requester": "cancelled", "admin": "cancelled"},
+}
+WRONG_PERSON = {
+    Action.APPROVE: "not_an_approver",
+    Action.REJECT: "not_an_approver",
+    Action.WITHDRAW: "no_vote",
+    Action.EDIT: "not_yours",
+    Action.CANCEL: "not_yours",
+    Action.RETRY: "not_an_operator",
+    Action.GIVE_UP: "not_an_operator",
+}
+
+
+@pytest.mark.parametrize(("state", "action", "who"), list(product(State, PEOPLE_ACTIONS, ACTORS)))
+def test_every_cell_is_a_transition_or_the_exact_refusal(state: State, action: Action, who: str) -> None:
+    """State x action x kind of actor: nothing is left to chance."""
+    votes = () if action is Action.APPROVE else (VOTE,)
+    request = a_request(state, votes=votes)
+    got = approvals.decide(request, action, ACTORS[who], RULING, HOUR, revision=1, reason="no room")
+    if ACTORS[who].barred:
+        expected = ACTORS[who].barred
+    elif (state, action) not in ALLOWED:
+        expected = "wrong_state"
+    else:
+        expected = ALLOWED[state, action].get(who, WRONG_PERSON[action])
+    code = got.code if isinstance(got, Refusal) else got.event
+    assert code == expected
+
+
+def test_terminal_states_lead_nowhere() -> None:
+    """What has ended has ended."""
+    ended = {State.CREATED, State.DELETED, State.REJECTED, State.CANCELLED, State.EXPIRED}
+    assert ended == approvals.TERMINAL
+
+
+def test_a_stale_revision_is_refused_before_anything_else_about_the_row() -> None:
+    """A person decides on what they saw."""
+    got = approvals.decide(
+        a_request(revision=2), Action.APPROVE, ACTORS["approver"], RULING, HOUR, revision=1
+    )
+    assert isinstance(got, Refusal)
+    assert got.code == "stale_revision"
+
+
+def test_expiry_is_judged_at_the_click() -> None:
+    """One millisecond decides, and painting the card plays no part."""
+    request = a_request()
+    in_time = approvals.decide(request, Action.APPROVE, ACTORS["approver"], RULING, request.expires_at - 1)
+    too_late = approvals.decide(request, Action.APPROVE, ACTORS["approver"], RULING, request.expires_at)
+    assert isinstance(in_time, Transition)
+    assert isinstance(too_late, Refusal)
+    assert too_late.code == "expired"
+
+
+def test_a_deny_wins_at_the_click() -> None:
+    """An explicit deny is honoured when clicking, whoever clicks."""
+    got = approvals.decide(
+        a_request(), Action.APPROVE, ACTORS["approver"], replace(RULING, deny="too large"), HOUR
+    )
+    assert isinstance(got, Refusal)
+    assert (got.code, got.detail) == ("denied", "too large")
+
+
+def test_the_author_of_an_edit_cannot_approve_it() -> None:
+    """Whoever wrote the content is no second pair of eyes."""
+    got = approvals.decide(a_request(author_id="UADA"), Action.APPROVE, ACTORS["approver"], RULING, HOUR)
+    assert isinstance(got, Refusal)
+    assert got.code == "self_approval"
+
+
+def test_a_rejection_needs_a_reason() -> None:
+    """White space is no reason."""
+    got = approvals.decide(a_request(), Action.REJECT, ACTORS["approver"], RULING, HOUR, reason=" \n")
+    assert isinstance(got, Refusal)
+    assert got.code == "reason_missing"
+
+
+def test_a_retry_needs_a_quorum_that_still_stands() -> None:
+    """Votes of people who are approvers no more do not carry a second try."""
+    ruling = replace(RULING, approvers=(frozenset({"UBEN"}),))
+    ben = Actor("T1", "UBEN", "Ben", may_vote=True, via=("UBEN",))
+    got = approvals.decide(a_request(State.FAILED, votes=(VOTE,)), Action.RETRY, ben, ruling, HOUR)
+    assert isinstance(got, Refusal)
+    assert got.code == "quorum_gone"
+
+
+def test_given_up_means_given_up() -> None:
+    """A failed request that gave its name back cannot be taken up again."""
+    request = a_request(State.FAILED, reserved=False, votes=(VOTE,))
+    got = approvals.decide(request, Action.RETRY, ACTORS["admin"], RULING, HOUR)
+    assert isinstance(got, Refusal)
+    assert got.code == "wrong_state"
+
+
+class Machine(RuleBasedStateMachine):
+    """Ask, edit, vote, take back, reject, cancel, expire, crash and retry in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ruling = replace(RULING, quorum=2)
+        self.request = a_request(quorum=2)
+        self.now = HOUR
+        self.open_attempts = 0
+        self.executed_with: list[tuple[Vote, ...]] = []
+
+    def _people(self, action: Action, who: str) -> None:
+        got = approvals.decide(
+            self.request,
+            action,
+            ACTORS_2[who],
+            self.ruling,
+            self.now,
+            revision=self.request.revision,
+            reason="why",
+        )
+        if isinstance(got, Transition):
+            self._write(got, ACTORS_2[who])
+
+    def _write(self, change: Transition, actor: Actor | None = None) -> None:
+        votes = self.request.votes
+        if change.vote:
+            votes = (*votes, change.vote)
+        if change.unvote and actor:
+            votes = tuple(vote for vote in votes if vote.user_id != actor.user_id)
+        revision = self.request.revision
+        if change.void_votes:
+            votes, revision = (), revision + 1
+        self.request = replace(
+            self.request,
+            state=change.to_state,
+            votes=votes,
+            revision=revision,
+            version=self.request.version + 1,
+            reserved=self.request.reserved and not change.frees_name,
+        )
+
+    def _bot(self, action: Action) -> bool:
+        change = approvals.step(self.request, action)
+        if change is not None:
+            self._write(change)
+        return change is not None
+
+    @rule(
+        action=sampled_from(PEOPLE_ACTIONS), who=sampled_from(["requester", "ada", "ben", "admin", "guest"])
+    )
+    def somebody_acts(self, action: Action, who: str) -> None:
+        before = self.request.state
+        self._people(action, who)
+        if (
+            action in {Action.RETRY, Action.GIVE_UP}
+            and before is State.ATTENTION
+            and self.request.state is not before
+        ):
+            self.open_attempts = 0  # a person said so
+
+    @rule()
+    def time_passes(self) -> None:
+        self.now += 5 * HOUR
+        if self.request.state is State.PENDING and self.now >= self.request.expires_at:
+            self._bot(Action.EXPIRE)
+
+    @rule()
+    def executor_starts(self) -> None:
+        if self.request.state is State.APPROVED and approvals.ready(self.request, self.ruling) is None:
+            assert self._bot(Action.START)
+            self.open_attempts += 1
+            self.executed_with.append(self.request.votes)
+
+    @rule(how=sampled_from([Action.FINISH, Action.FAIL, Action.RELEASE, Action.LOSE]))
+    def executor_ends(self, how: Action) -> None:
+        if self.request.state is State.CREATING and self._bot(how) and how in {Action.FAIL, Action.RELEASE}:
+            self.open_attempts -= 1
+
+    @rule(found=sampled_from([Action.FINISH, Action.MISS]))
+    def look_up(self, found: Action) -> None:
+        if self.request.state in {State.UNKNOWN, State.ATTENTION}:
+            self._bot(found)
+
+    @rule()
+    def policy_changes(self) -> None:
+        if self.request.state is State.APPROVED:
+            self._bot(Action.REVISE)
+
+    @invariant()
+    def at_most_one_create_may_have_landed(self) -> None:
+        assert self.open_attempts <= 1
+
+    @invariant()
+    def nothing_runs_without_a_valid_quorum(self) -> None:
+        for votes in self.executed_with:
+            people = {vote.user_id for vote in votes}
+            assert len(people) >= 2
+            assert "UROSA" not in people
+
+    @invariant()
+    def nobody_counts_twice(self) -> None:
+        people = [vote.user_id for vote in self.request.votes]
+        assert len(people) == len(set(people))
+
+    @invariant()
+    def a_new_revision_starts_without_votes(self) -> None:
+        assert len(self.request.votes) <= 2
+
+
+ACTORS_2 = {
+    "requester": ACTORS["requester"],
+    "ada": ACTORS["approver"],
+    "ben": Actor("T1", "UBEN", "Ben", may_vote=True, via=("UBEN",)),
+    "admin": ACTORS["admin"],
+    "guest": ACTORS["guest"],
+}
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
