@@ -185,10 +185,11 @@ class FakeCluster:
         self._requests.append(record)
         reply = self._answer(call)
         record.status = reply.status
-        late_s = self.faults.answer_delay_s if self.faults.take("late_answers") else 0.0
         transaction = call.headers.get("x-global-transaction-id") or uuid.uuid4().hex
         traced = {"X-Global-Transaction-Id": transaction, **reply.headers}
-        return Reply(reply.status, reply.body, traced, reply.hold_s + late_s, reply.drop, reply.cut)
+        return Reply(
+            reply.status, reply.body, traced, reply.hold_s + self.faults.every_answer_s, reply.drop, reply.cut
+        )
 
     def _answer(self, call: Call) -> Reply:
         """Find the answer: tokens and version for everybody, the rest with a token."""
@@ -196,30 +197,31 @@ class FakeCluster:
             return Reply(200, {"version": VERSION})
         if call.method == "POST" and call.path in (_AUTHORIZE, _IAM):
             return self._token(call)
+        is_create = (call.method, call.path) == ("POST", PATH)
         return (
-            self._trouble()
-            or self._token_refused(call)
+            self._trouble(is_create)
+            or self._token_refused(call, is_create)
             or self.api.answer(call)
             or Reply(404, "<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>")
         )
 
-    def _trouble(self) -> Reply | None:
+    def _trouble(self, is_create: bool) -> Reply | None:
         """Answer in the service's place, where a fault says so."""
         faults = self.faults
-        if faults.take("too_many"):
+        if faults.takes_call("too_many", is_create=is_create):
             wait_s = faults.retry_after_s
-            headers = {} if wait_s is None else {"Retry-After": f"{wait_s:g}"}
+            headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
             return Reply(429, problem(429, "too_many_requests", "Too many requests.").body, headers)
-        if faults.take("broken"):
+        if faults.takes_call("broken", is_create=is_create):
             page = "<!DOCTYPE html><html><head><title>Internal Server Error</title></head></html>"
             bodies = {"json": problem(500, "internal", "It broke.").body, "html": page, "empty": None}
             return Reply(500, bodies[faults.broken_body])
         return None
 
-    def _token_refused(self, call: Call) -> Reply | None:
+    def _token_refused(self, call: Call, is_create: bool) -> Reply | None:
         """Refuse a token that has expired or is none of ours."""
         verdict = self.tokens.verdict(call.headers.get("authorization"))
-        if verdict == "expired" or self.faults.take("expired"):
+        if verdict == "expired" or self.faults.takes_call("expired", is_create=is_create):
             if self.faults.expired_status == 400:  # noqa: PLR2004 - the switch's own value
                 return Reply(
                     400, {"code": 400, "error": "Bad Request", "reason": "", "message": "jwt expired"}

@@ -207,7 +207,8 @@ class SpecsApi:
             return Reply(reply.status, reply.body, cut=True)
         if faults.take("error_after_commit"):
             return Reply(faults.gateway_status, "<html><head><title>Bad Gateway</title></head></html>")
-        return reply
+        late_s = faults.answer_delay_s if faults.take("late_answers") else 0.0
+        return Reply(reply.status, reply.body, hold_s=late_s)
 
     def _commit_later(self, delay_s: float, body: dict[str, Any], space_id: str | None) -> None:
         """Commit when nobody listens any more."""

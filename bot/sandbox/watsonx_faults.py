@@ -22,14 +22,16 @@ class Faults:
         drop_then_commit: Creates that lose their connection at once and commit afterwards.
         slow_commit: Creates that commit only after a while, and answer then.
         commit_delay_s: That while, in seconds.
-        late_answers: Answers of any call that are held back after the work is done.
-        answer_delay_s: Seconds they are held back.
+        late_answers: Creates that commit and are answered only after a while.
+        answer_delay_s: That while, in seconds.
+        every_answer_s: Seconds by which every answer is held back.
+        creates_only: Whether ``expired``, ``too_many`` and ``broken`` spare all calls but creates.
         expired: Calls whose token is called expired.
         expired_status: 401, or 400 with "jwt expired".
         duplicate: What a second create of a name in a space is answered with.
         unknown_space_status: 404 or 400.
         too_many: Calls answered with 429.
-        retry_after_s: Its ``Retry-After``, or None for none.
+        retry_after_s: Its ``Retry-After`` in whole seconds, or None for none.
         broken: Calls answered with 500 before anything is done.
         broken_body: That answer's body.
         foreign: Creates before which somebody else makes a spec of the same name.
@@ -46,12 +48,14 @@ class Faults:
     commit_delay_s: float = 1.0
     late_answers: int = 0
     answer_delay_s: float = 1.0
+    every_answer_s: float = 0.0
+    creates_only: bool = False
     expired: int = 0
     expired_status: Literal[401, 400] = 401
     duplicate: Literal[201, 409, 400] = 201
     unknown_space_status: Literal[404, 400] = 404
     too_many: int = 0
-    retry_after_s: float | None = None
+    retry_after_s: int | None = None
     broken: int = 0
     broken_body: Literal["json", "html", "empty"] = "json"
     foreign: int = 0
@@ -73,6 +77,18 @@ class Faults:
             if count > 0:
                 setattr(self, name, count - 1)
             return count != 0
+
+    def takes_call(self, name: str, *, is_create: bool) -> bool:
+        """Use up one count of a fault that can meet any call.
+
+        Args:
+            name: The field of a count.
+            is_create: Whether the call is a create.
+
+        Returns:
+            Whether the fault happens this time.
+        """
+        return (is_create or not self.creates_only) and self.take(name)
 
     def clear(self) -> None:
         """Switch everything off."""

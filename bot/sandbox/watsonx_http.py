@@ -180,13 +180,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._write(Reply(413 if length.isdigit() else 400, {"message": "The body cannot be read."}))
             return
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            self.close_connection = True  # the client went away in the middle
+            return
         parts = urlsplit(self.path)
         call = Call(
             self.command,
             parts.path,
             {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()},
             {name.lower(): value for name, value in self.headers.items()},
-            self.rfile.read(int(length)),
+            body,
         )
         self._write(self.server.answer(call))
 

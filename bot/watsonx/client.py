@@ -258,7 +258,12 @@ class SpecsClient:
         if content is not None:
             headers["Content-Type"] = "application/json"
         request = self._http.build_request(
-            method, self._base_url + path, params=params, headers=headers, content=content
+            method,
+            self._base_url + path,
+            params=params,
+            headers=headers,
+            content=content,
+            timeout=self._timeout_s,
         )
         with deadline(self._timeout_s, not_after_ms=not_after_ms, clock=clock) as call:
             token = self._tokens.token()

@@ -76,6 +76,20 @@ def raw_server():
 
 
 @pytest.fixture
+def answering(raw_server):
+    """Serve the same bytes to every request."""
+
+    def serve(head, content=b""):
+        def behave(server, connection):
+            server.received.append(connection.recv(65536))
+            connection.sendall(head + b"\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+        return raw_server(behave)
+
+    return serve
+
+
+@pytest.fixture
 def raw_client(open_client):
     """Make clients of a raw server, with a given token so that the first bytes are the call's own."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import httpx
 import pytest
 
@@ -114,6 +117,36 @@ def test_an_oversized_or_unmeasured_body_is_refused(cluster):
     with httpx.Client(trust_env=False) as http:
         assert http.post(cluster.url + PATH, content=b"x" * (1024 * 1024 + 1)).status_code == 413
         assert http.post(cluster.url + PATH, content=iter([b"x"])).status_code == 413
+
+
+def test_faults_can_spare_everything_but_creates(cluster, http, body):
+    """So that a look-up before the create does not use them up."""
+    cluster.faults.creates_only, cluster.faults.too_many = True, 1
+    space = {"space_id": cluster.space_id}
+    assert http.get(PATH, params=space).status_code == 200
+    assert http.post(PATH, params=space, json=body).status_code == 429
+    assert http.post(PATH, params=space, json=body).status_code == 201
+
+
+def test_every_answer_can_be_slow(cluster, http):
+    """A slow service, for measuring what must not wait for it."""
+    cluster.faults.every_answer_s = 0.3
+    began = time.monotonic()
+    assert http.get(PATH).status_code == 200
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_half_sent_create_is_no_request(cluster):
+    """A client that dies in the middle of its body has created nothing and is not counted."""
+    token = cluster.tokens.issue()
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 500\r\n\r\n{{"
+    )
+    with socket.create_connection(("127.0.0.1", int(cluster.url.rpartition(":")[2]))) as raw:
+        raw.sendall(head.encode())
+        raw.shutdown(socket.SHUT_WR)
+        assert raw.recv(100) == b""
+    assert cluster.requests() == []
 
 
 def test_counts_run_out_unless_they_are_for_always():

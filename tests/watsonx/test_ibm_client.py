@@ -15,6 +15,15 @@ import pytest
 from bot.sandbox.watsonx import FakeCluster
 
 CLIENT = "ibm-watsonx-ai==1.8.1"
+OUT_OF_REACH = (
+    "Connection refused",
+    "ConnectTimeoutError",
+    "Name or service not known",
+    "Network is unreachable",
+    "NewConnectionError",
+    "ReadTimeoutError",
+    "Temporary failure in name resolution",
+)
 STORY = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -66,12 +75,8 @@ def ibm_python(request):
         check=False,
     )
     if install.returncode != 0:
-        out_of_reach = ("NewConnectionError", "Name or service not known", "Connection refused",
-                        "Temporary failure in name resolution", "ReadTimeoutError", "ConnectTimeoutError")  # fmt: skip
-        if any(sign in install.stderr for sign in out_of_reach):
-            pytest.skip(
-                f"NOT RUN: the package registry is out of reach, so {CLIENT} did not judge the stand-in"
-            )
+        if any(sign in install.stderr for sign in OUT_OF_REACH):
+            pytest.skip(f"NOT RUN: the package registry is out of reach; {CLIENT} did not judge the stand-in")
         pytest.fail(f"{CLIENT} could not be installed:\n{install.stderr[-3000:]}")
     complete.touch()
     return python

@@ -52,19 +52,14 @@ def test_list_holds_global_and_own_specs_but_no_other_spaces(cluster, client, bo
     assert [spec.name for spec in listed if not spec.is_global] == [body["name"]]
 
 
-def test_find_filters_again_when_the_service_ignores_the_name(raw_server, raw_client):
+def test_find_filters_again_when_the_service_ignores_the_name(answering, raw_client):
     """A service that answers with everything does not make every spec a match."""
     resources = [
         {"metadata": {"name": name, "asset_id": f"id-{name}"}, "entity": {}}
         for name in ("wanted", "Wanted", "x")
     ]
     answer = json.dumps({"total_results": 3, "resources": resources}).encode()
-
-    def behave(server, connection):
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
-
-    found = raw_client(raw_server(behave)).find("wanted", "space-1")
+    found = raw_client(answering(b"HTTP/1.1 200 OK", answer)).find("wanted", "space-1")
     assert [spec.id for spec in found] == ["id-wanted"]
 
 
@@ -75,16 +70,12 @@ def test_delete_of_a_spec_that_is_gone_counts_as_gone(cluster, client):
     assert gone.trace
 
 
-def test_delete_is_not_believed_by_a_gateways_404(raw_server, raw_client):
+def test_delete_is_not_believed_by_a_gateways_404(answering, raw_client):
     """A page that says 404 is not the service's word, so the delete is refused instead of done."""
-
-    def behave(server, connection):
-        connection.recv(65536)
-        page = b"<!DOCTYPE html><html><title>No such route</title></html>"
-        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
-
-    with pytest.raises(Rejected, match="^No such route$"):
-        raw_client(raw_server(behave)).delete("abc", "space-1", attempt_id="d1")
+    page = b"<!DOCTYPE html><html><title>No such route</title></html>"
+    server = answering(b"HTTP/1.1 404 Not Found", page)
+    with pytest.raises(Rejected, match=r"^No such route$"):
+        raw_client(server).delete("abc", "space-1", attempt_id="d1")
 
 
 def test_predefined_specs_cannot_be_deleted(cluster, client):

@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from bot.errors import Unavailable, Uncertain
+from bot.errors import Rejected, Unavailable, Uncertain
 from bot.watsonx.client import NOT_SENT
-from bot.watsonx.wire import utc_ms
+from bot.watsonx.tokens import StaticToken, tokens_from
+from bot.watsonx.wire import WatsonxHttp, utc_ms
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +45,7 @@ def test_a_dribbling_server_cannot_outlast_the_deadline(raw_server, raw_client, 
     """Headers or body byte by byte: the call ends at its deadline, uncertain for a write."""
     client = raw_client(raw_server(dribble(text)), timeout_s=0.6)
     began = time.monotonic()
-    with pytest.raises(Uncertain, match="timed out|deadline"):
+    with pytest.raises(Uncertain, match=r"timed out|deadline"):
         client.create(body, "space-1", attempt_id="a1")
     assert 0.5 < time.monotonic() - began < 1.5
 
@@ -56,8 +58,6 @@ def test_a_dribbling_server_makes_a_read_unavailable(raw_server, raw_client):
 
 def test_a_dribbling_error_keeps_its_status(raw_server, raw_client, body):
     """The status has arrived, so a 400 is a definite no even if its text never ends."""
-    from bot.errors import Rejected
-
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 1000\r\n\r\nno"
 
     def behave(server, connection):
@@ -65,17 +65,12 @@ def test_a_dribbling_error_keeps_its_status(raw_server, raw_client, body):
         connection.sendall(head)
         server.done.wait(3)
 
-    with pytest.raises(Rejected, match="^no$"):
+    with pytest.raises(Rejected, match=r"^no$"):
         raw_client(raw_server(behave), timeout_s=0.5).create(body, "space-1", attempt_id="a1")
 
 
 def test_token_and_call_share_one_deadline(raw_server, open_client, body):
     """A token service that dribbles uses up the create's own time, and then nothing was sent."""
-    from pydantic import SecretStr
-
-    from bot.watsonx.tokens import tokens_from
-    from bot.watsonx.wire import WatsonxHttp
-
     server = raw_server(dribble(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: y\r\n" * 100))
     http = WatsonxHttp()
     base = f"http://127.0.0.1:{server.port}"
@@ -156,12 +151,8 @@ def test_an_unroutable_address_leaves_time_for_the_next(cluster, open_client):
 
 def test_a_name_without_an_address_is_unavailable(cluster, open_client, body):
     """DNS failed, so nothing was sent."""
-    from pydantic import SecretStr
-
-    from bot.watsonx.tokens import StaticToken
-
     client = open_client(
         cluster, base_url="https://peftsize-test.invalid", tokens=StaticToken(SecretStr("t"))
     )
-    with pytest.raises(Unavailable, match="no connection to peftsize-test.invalid"):
+    with pytest.raises(Unavailable, match=r"no connection to peftsize-test.invalid"):
         client.create(body, cluster.space_id, attempt_id="a1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from bot.errors import Unavailable
+from bot.errors import Unavailable, Uncertain
 from bot.sandbox.watsonx import FakeCluster
 from bot.sandbox.watsonx_certificate import make_certificate
 from bot.watsonx.tokens import StaticToken
@@ -30,7 +30,7 @@ def test_without_the_bundle_nothing_is_sent(secure, open_client, body):
     """An untrusted certificate ends the call before its first byte: unavailable, not uncertain."""
     http = WatsonxHttp()
     client = open_client(secure, http=http, tokens=StaticToken(SecretStr("t")))
-    with pytest.raises(Unavailable, match="(?i)certificate verify failed"):
+    with pytest.raises(Unavailable, match=r"(?i)certificate verify failed"):
         client.create(body, secure.space_id, attempt_id="a1")
     assert secure.requests() == []
 
@@ -39,7 +39,7 @@ def test_the_host_name_is_checked(secure, open_client):
     """A trusted certificate for another name is not accepted."""
     url = secure.url.replace("127.0.0.1", "127.0.0.2")
     client = open_client(secure, base_url=url, tokens=StaticToken(SecretStr("t")))
-    with pytest.raises(Unavailable, match="no connection to 127.0.0.2"):
+    with pytest.raises(Unavailable, match=r"no connection to 127.0.0.2"):
         client.check(secure.space_id)
 
 
@@ -47,7 +47,7 @@ def test_another_authority_is_not_accepted(secure, tmp_path_factory, open_client
     """The bundle replaces the system's store; it is no switch that turns checking off."""
     _, other = make_certificate(tmp_path_factory.mktemp("other"))
     client = open_client(secure, http=WatsonxHttp(str(other)), tokens=StaticToken(SecretStr("t")))
-    with pytest.raises(Unavailable, match="(?i)certificate verify failed"):
+    with pytest.raises(Unavailable, match=r"(?i)certificate verify failed"):
         client.check(secure.space_id)
 
 
@@ -55,7 +55,7 @@ def test_a_certificate_that_ran_out_is_not_accepted(tmp_path, open_client):
     """Dates are checked as ever, although strictness about extensions is relaxed."""
     with FakeCluster(tls_folder=tmp_path, certificate_valid_s=-60) as cluster:
         client = open_client(cluster, tokens=StaticToken(SecretStr("t")))
-        with pytest.raises(Unavailable, match="(?i)certificate has expired"):
+        with pytest.raises(Unavailable, match=r"(?i)certificate has expired"):
             client.check(cluster.space_id)
 
 
@@ -70,8 +70,6 @@ def test_a_bundle_that_is_none_is_refused_at_once(tmp_path):
 
 def test_plain_http_to_a_tls_port_is_uncertain_for_a_write(secure, open_client, body):
     """Bytes left, so nothing is proven."""
-    from bot.errors import Uncertain
-
     client = open_client(
         secure, base_url=secure.url.replace("https", "http"), tokens=StaticToken(SecretStr("t"))
     )

@@ -14,8 +14,9 @@ from pydantic import SecretStr
 
 from bot.errors import Rejected, Unavailable
 from bot.sandbox.watsonx import FakeCluster
+from bot.watsonx.issuers import IamTokens, SoftwareHubTokens
 from bot.watsonx.lifetime import good_until_ms
-from bot.watsonx.tokens import IamTokens, SoftwareHubTokens, StaticToken, tokens_from
+from bot.watsonx.tokens import StaticToken, tokens_from
 from bot.watsonx.wire import WatsonxHttp
 
 
@@ -93,14 +94,9 @@ def test_a_token_service_that_is_down_is_unavailable(cluster, http):
 
 
 @pytest.mark.parametrize("text", [b"{}", b"[]", b"", b'{"token": 5}', b'{"token": "a\\r\\nb"}'])
-def test_an_answer_without_a_token_is_unavailable(raw_server, http, text):
+def test_an_answer_without_a_token_is_unavailable(answering, http, text):
     """Nonsense from the token service is trouble, not a crash, and never reaches a header."""
-
-    def behave(server, connection):
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
-
-    base = f"http://127.0.0.1:{raw_server(behave).port}"
+    base = f"http://127.0.0.1:{answering(b'HTTP/1.1 200 OK', text).port}"
     with pytest.raises(Unavailable, match="without a token"):
         SoftwareHubTokens(http, base_url=base, username="u", api_key=SecretStr("k")).token()
 
