@@ -192,8 +192,15 @@ def _padded(text: str, width: int) -> str:
     return text + " " * max(0, width - columns(text))
 
 
+def _shown(character: str) -> str:
+    """Returns the character, or a replacement for one that would steer the terminal or turn the text."""
+    steers = unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} and character != "\u200d"
+    return "\ufffd" if steers else character
+
+
 def _wrapped(line: str, width: int) -> list[str]:
     """Breaks a line so that no part takes more columns than there are."""
+    line = "".join(_shown(character) for character in line)
     if columns(line) <= width:
         return [line]
     indent = " " * min(len(line) - len(line.lstrip()), width // 2)

@@ -13,6 +13,7 @@ from bot.sandbox.cardtext import render
 from bot.sandbox.slack_delivery import FORM, Courier, Delivery
 from bot.sandbox.slack_events import Events
 from bot.sandbox.slack_interactions import Interactions
+from bot.sandbox.slack_lookups import open_im
 from bot.sandbox.slack_people import default_directory
 from bot.sandbox.slack_server import SlackServer
 from bot.sandbox.slack_socket import Sockets
@@ -196,6 +197,10 @@ class FakeSlack(Interactions, Events):
     def channel(self, which: str | Channel) -> Channel:
         """Finds a conversation by id, name or `#name`."""
         return self.directory.channel(which)
+
+    def dm(self, user: str | Person) -> Channel:
+        """Returns the direct message of the bot with this person, opened if need be."""
+        return open_im(self.api, self.person(user).id)
 
     def messages(self, channel: str | Channel) -> list[Message]:
         """Returns what everybody in a conversation sees, oldest first."""

@@ -124,10 +124,14 @@ class Courier:
         workspace: for its clock and its change counter.
         sockets: the connections of Socket Mode.
         signing_secret: signs what goes over HTTP.
+        deadline_s: seconds that the app has; may be changed to try a slow app in less time.
     """
 
-    def __init__(self, workspace: Workspace, sockets: Sockets, signing_secret: str) -> None:
+    def __init__(
+        self, workspace: Workspace, sockets: Sockets, signing_secret: str, deadline_s: float = DEADLINE_S
+    ) -> None:
         self.url = ""
+        self.deadline_s = deadline_s
         self.socket_mode = False
         self.recorded: list[Delivery] = []
         self._workspace = workspace
@@ -193,7 +197,7 @@ class Courier:
         sent = Delivery("interactive", {}, "http", signed, body)
         started = time.perf_counter()
         try:
-            status, answer = _post(self.url, body, signed)
+            status, answer = _post(self.url, body, signed, self.deadline_s)
         except TimeoutError:
             return replace(sent, seconds=time.perf_counter() - started, error="operation_timeout")
         except (OSError, http.client.HTTPException):
@@ -202,7 +206,7 @@ class Courier:
         error = "http_service_error" if status >= _SERVER_ERROR else ""
         if _CLIENT_ERROR <= status < _SERVER_ERROR:
             error = "http_client_error"
-        if seconds > DEADLINE_S:
+        if seconds > self.deadline_s:
             error = "operation_timeout"
         return replace(sent, status=status, answer=answer, seconds=seconds, error=error)
 
@@ -212,7 +216,7 @@ class Courier:
         retry = {"retry_attempt": attempt, "retry_reason": reason} if kind == "events_api" else {}
         started = time.perf_counter()
         try:
-            acknowledged = self._sockets.deliver(kind, payload, DEADLINE_S, **retry)
+            acknowledged = self._sockets.deliver(kind, payload, self.deadline_s, **retry)
         except NotConnected:
             return replace(sent, via="", error="dispatch_failed")
         seconds = time.perf_counter() - started
@@ -222,10 +226,10 @@ class Courier:
         return replace(sent, status=200, seconds=seconds, answer=answer)
 
 
-def _post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+def _post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> tuple[int, str]:
     """Posts bytes with exactly these headers; returns status and text."""
     target = urlsplit(url)
-    connection = http.client.HTTPConnection(target.hostname or "127.0.0.1", target.port, timeout=DEADLINE_S)
+    connection = http.client.HTTPConnection(target.hostname or "127.0.0.1", target.port, timeout=timeout_s)
     try:
         connection.request("POST", target.path or "/", body, dict(headers))
         response = connection.getresponse()

@@ -136,7 +136,7 @@ _VIEWS: dict[str, Shape] = {
         {**_VIEW_KEYS, "submit": plain(24), "close": plain(24)},
     ),
     "home": Shape(
-        {"blocks": many(IN_VIEW, BLOCKS_A_VIEW)},
+        {"blocks": many(IN_VIEW, BLOCKS_A_VIEW, least=0)},
         {**_VIEW_KEYS, "title": plain(24), "submit": plain(24), "close": plain(24)},
     ),
 }

@@ -111,6 +111,16 @@ class Directory:
         """
         return _find(self.groups, which.removeprefix("@"), "handle")
 
+    def visible_to(self, who: str | Person) -> list[Channel]:
+        """Returns the conversations this person can see: guests and strangers only their own."""
+        person = self.person(who)
+        confined = person.is_restricted or person.is_ultra_restricted or person.is_stranger
+        return [
+            channel
+            for channel in self.channels.values()
+            if person.id in channel.members or not (confined or channel.is_private or channel.is_im)
+        ]
+
     def change_person(self, who: str, **changes: Any) -> Person:
         """Changes attributes of a person, such as `deleted=True`, and returns the changed one."""
         changed = replace(self.person(who), **changes)

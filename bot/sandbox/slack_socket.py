@@ -92,10 +92,9 @@ class Sockets:
         request.end_headers()
         request.connection.settimeout(None)
         connection = Connection(request.connection)
-        with self._lock:
-            self.connections.append(connection)
-            count = len(self.connections)
         try:
+            with self._lock:
+                count = len(self.connections) + 1
             connection.say(
                 {
                     "type": "hello",
@@ -104,6 +103,8 @@ class Sockets:
                     "connection_info": {"app_id": self.app_id},
                 }
             )
+            with self._lock:
+                self.connections.append(connection)
             connection.send(PING, b"Ping from the sandbox")
             self._changed()
             self._listen(connection, request.rfile)  # type: ignore[arg-type]  # a buffered reader

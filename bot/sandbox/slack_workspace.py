@@ -196,7 +196,10 @@ class Workspace:
             return self.version
 
     def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
-        """Calls the listener with the version after every change; returns what ends that."""
+        """Calls the listener with the version after every change; returns what ends that.
+
+        The listener must be quick and call nothing here: the lock may be held.
+        """
         with self.lock:
             self._listeners.append(listener)
 

@@ -147,6 +147,18 @@ def test_a_deaf_app_is_told_to_people(slack):
     assert 'failed with the error "dispatch_failed"' in slack.ephemerals("rosa")[-1].text
 
 
+def test_a_slow_app_is_given_up(slack):
+    """Past the deadline Slack hangs up and tells the person, whatever the app does later."""
+    slack.courier.deadline_s = 0.2
+    slack.faults.slow_s = 0.5  # the app waits for chat.postMessage before it acknowledges
+    late = slack.command("rosa", "#ml-serving", "slow")
+    assert (late.status, late.error) == (None, "operation_timeout")
+    assert "operation_timeout" in slack.ephemerals("rosa")[-1].text
+    before = slack.version
+    while not slack.messages("#ml-serving"):
+        before = slack.wait(before, 5)
+
+
 def test_hostile_bytes_can_be_sent(slack):
     """Any bytes and any headers can be posted, signed or not, and a delivery can be replayed as it was."""
     assert slack.deliver(b"command=%2Fx", headers={"X-Slack-Signature": "v0=00"}).status == 401

@@ -1,15 +1,18 @@
-"""A tiny real Bolt app on waitress, for the stand-in of Slack to talk to."""
+"""A tiny real Bolt app over HTTP, for the stand-in of Slack to talk to."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import waitress
+import pytest
 from slack_bolt import App
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +24,13 @@ def section(words: str = "hello", block_id: str = "b1") -> dict:
     return {"type": "section", "block_id": block_id, "text": {"type": "mrkdwn", "text": words}}
 
 
-def button(words: str = "Approve", action_id: str = "approve", value: str = "42") -> dict:
+def button(words: str = "Approve", action_id: str = "approve", value: str = "42", **more: object) -> dict:
     return {
         "type": "button",
         "action_id": action_id,
         "value": value,
         "text": {"type": "plain_text", "text": words},
-    }
+    } | more
 
 
 def actions(*elements: dict, block_id: str = "acts") -> dict:
@@ -47,7 +50,29 @@ def reason_modal(**more: object) -> dict:
 
 
 def client_of(slack: FakeSlack, token: str | None = None) -> WebClient:
-    return WebClient(token=slack.bot_token if token is None else token, base_url=slack.url, timeout=5)
+    return WebClient(
+        token=slack.bot_token if token is None else token, base_url=slack.url, timeout=5, retry_handlers=[]
+    )
+
+
+class Clock:
+    """UTC epoch seconds that move only when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def refused(call, *args, **more):
+    with pytest.raises(SlackApiError) as caught:
+        call(*args, **more)
+    return caught.value.response
+
+
+def error(call, *args, **more):
+    return refused(call, *args, **more)["error"]
 
 
 def bolt_app(slack: FakeSlack) -> App:
@@ -68,6 +93,8 @@ def bolt_app(slack: FakeSlack) -> App:
                 text=text,
                 blocks=[section(text), actions(button(), button("Reject", "reject"))],
             )
+
+    _events(app)
 
     @app.action("approve")
     def approve(ack, body, client):
@@ -94,6 +121,10 @@ def bolt_app(slack: FakeSlack) -> App:
         else:
             ack()
 
+    return app
+
+
+def _events(app: App) -> None:
     @app.event("app_mention")
     def mention(say, event):
         say(text="you called", thread_ts=event["ts"])
@@ -111,18 +142,25 @@ def bolt_app(slack: FakeSlack) -> App:
     def function(complete, inputs):
         complete({"echo": inputs["text"]})
 
-    return app
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
 
 
 @contextmanager
 def served(app: App) -> Iterator[str]:
     """Serves a Bolt app and yields the address for deliveries."""
     handler = SlackRequestHandler(app, path="/slack/events")
-    server = waitress.create_server(handler, host="127.0.0.1", port=0, asyncore_loop_timeout=0.05)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}/slack/events"
-    finally:
-        server.close()
-        thread.join(5)
+    with make_server("127.0.0.1", 0, handler, _Server, _Silent) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/slack/events"
+        finally:
+            server.shutdown()
+            thread.join()
