@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from sizing import methods, misquantity, nearest
 from sizing.draft import Draft, Edit, Model, Problem
-from sizing.methods import WORDS
+from sizing.models import TARGETS
 from sizing.nearest import quote
-from sizing.tokens import END, SCALE, Cursor
+from sizing.options import is_item
+from sizing.tokens import END, TIMES, Cursor
 
 _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"
@@ -28,10 +29,11 @@ _FAMILIES = (
     "deepseek",
     "bloom",
 )
-_SIZE_IN_NAME = re.compile(rf"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
+_SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 _BITS = re.compile(
     r"(?:q?lora|u?int|fp|float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z", re.IGNORECASE | re.ASCII
 )
+_NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _GGUF = re.compile(r"(?:i?q([0-9])_[a-z0-9_]+|gguf|ggml)\Z", re.IGNORECASE | re.ASCII)
 _TRAINING = (
     "full",
@@ -59,6 +61,12 @@ def diagnose(cursor: Cursor, draft: Draft) -> None:
             cursor.at = start
 
 
+def _extra_joiner(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`++`: a joiner behind a joiner."""
+    message = f"One {quote(found[0][0])} is enough between two adapter groups."
+    return Problem("E02", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
+
+
 def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
     """`<@U012AB3CD>`, `<#C012|general>`, `<https://…|label>`: how Slack writes mentions and links."""
     if found[1] in "@#!":
@@ -66,7 +74,7 @@ def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
     return _link(found, _cursor, draft)
 
 
-def _mention(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+def _mention(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """A person, a group or a channel."""
     message = "A mention is not a model. Approvers are picked after sizing."
     return Problem("E16", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
@@ -95,30 +103,28 @@ def _dashes(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | N
     if word.lower() == "peftsize":
         message = "The command is there already: write only the request."
         return Problem("E03", message, start, end, (Edit(start, end, ""),))
-    known = word if word.lower() in WORDS or "=" in word else nearest.method_word(word.lower())
+    known = word if "=" in word or is_item(word) else nearest.method_word(word.lower())
     message = f"No dashes needed: write {quote(known or word, '')}."
-    return Problem("E03", message, start, end, (Edit(start, end, known or word),))
+    return Problem("E03", message, start, end, (Edit(start, end, known or ""),))
 
 
 def _stray(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem | None:
     """A character that belongs to no word, in or round one."""
     word = found[0]
     inside = word.strip(_WORD_MARKS)
-    strange = next((i for i, c in enumerate(word) if not c.isalnum() and c not in _WORD_MARKS), None)
-    if strange is None and inside == word:
-        return None
-    places = [i for i, c in enumerate(word) if not c.isalnum() and c not in _WORD_MARKS]
     left = word.find(inside) if inside else len(word)
-    places += [i for i in range(len(word)) if i < left or i >= left + len(inside)]
-    first = strange if strange is not None else min(places)
-    last = first + 1
-    while last in places:
-        last += 1
+    right = left + len(inside)
+    places = [i for i, c in enumerate(word) if not left <= i < right or not (c.isalnum() or c in _WORD_MARKS)]
+    if not places:
+        return None
+    first = next((i for i in places if word[i] not in _WORD_MARKS), places[0])
+    run = set(places)
+    last = next(i for i in range(first, len(word) + 1) if i not in run)
     start = found.start()
     cursor.at = start
     cursor.blank([start + place for place in places])
     message = f"Unexpected {quote(word[first:last])}."
-    edits = tuple(Edit(start + place, start + place + 1, " ") for place in sorted(set(places)))
+    edits = tuple(Edit(start + place, start + place + 1, " ") for place in places)
     return Problem("E02", message, start + first, start + last, edits)
 
 
@@ -130,6 +136,18 @@ def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Pro
     fixed = "".join(str(int(c)) if c.isdecimal() else c for c in word)
     message = f"Write numbers with the digits 0 to 9: {quote(fixed, '')}."
     return Problem("E06", message, found.start(), found.end(), (Edit(found.start(), found.end(), fixed),))
+
+
+def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`r16:foo`: target modules that are no known set."""
+    start, end = found.span()
+    meant = nearest.one_edit_away(found[2].lower(), TARGETS) or {"q": "qv", "attention": "attn"}.get(
+        found[2].lower()
+    )
+    message = f"I don't know the targets {quote(found[2])}; there are all, attn and qv."
+    if meant is None:
+        return Problem("E03", message, start, end, (Edit(start, end, found[1]),), invents=True)
+    return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]}:{meant}"),))
 
 
 def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
@@ -151,16 +169,19 @@ def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
     if word in _TRAINING:
         message = f"I don't know {quote(typed)}. This sizes adapter serving: lora (16-bit), qlora8 or qlora4."
         return Problem("E03", message, start, end, fix("lora"))
-    meant = nearest.method_word(word) if word.isascii() else None
-    if meant is None and bits is not None:
+    if word in _NUMERALS:
+        number = _NUMERALS.index(word) + 1
+        return Problem("E03", f"Write numbers in digits: {number}.", start, end, fix(f"{number}x"))
+    family = word.startswith(_FAMILIES) and not word.startswith("gptq")
+    meant = nearest.method_word(word) if word.isascii() and not family else None
+    if bits is not None and meant not in nearest.CANONICAL:
         meant = methods.for_bits(int(bits[1]))
     if meant is not None:
         message = f"I don't know {quote(typed)}. Did you mean {meant}?"
         return Problem("E03", message, start, end, fix(meant))
-    if "/" in word or word.startswith(_FAMILIES) or (re.search("[a-z]", word) and re.search(r"[0-9]", word)):
-        return _model_problem(
-            f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b.", found, draft
-        )
+    if "/" in word or family or (re.search("[a-z]", word) and re.search(r"[0-9]", word)):
+        message = f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b."
+        return _model_problem(message, found, draft)
     message = f"I don't know {quote(typed)}. Methods: lora, qlora8, qlora4; adapters: 2x128MB or none."
     return Problem("E03", message, start, end, fix(""))
 
@@ -171,7 +192,7 @@ def _model_problem(message: str, found: re.Match[str], draft: Draft) -> Problem:
     typed = found[0].strip("<>").partition("|")[0]
     meant = nearest.model_name(typed) if len(typed) <= 80 and typed.isascii() else None  # noqa: PLR2004 no model id is longer
     sizes = _SIZE_IN_NAME.findall(typed)
-    others = any(True for _ in draft.models)
+    others = bool(draft.models)
     draft.models.append(Model(None, None, start, end))
     if meant is not None:
         if "links" not in message:
@@ -193,11 +214,13 @@ def _compile(pattern: str) -> re.Pattern[str]:
 _Explain = Callable[[re.Match[str], Cursor, Draft], Problem | None]
 _CHUNK = r"[^\s+,&]+"
 _MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
+    (_compile(r"[+,&]+"), _extra_joiner),
     (_compile(r"<([@#!]|https?:|mailto:)[^<>]*>"), _slack_markup),
     (_compile(r"(?:https?://|www\.|(?:hf\.co|huggingface\.co)/)\S*"), _link),
     (_compile(rf"@[\w.-]+{END}"), _mention),
     (_compile(_BRACKETS.pattern), _bracket),
     (re.compile(r"[-–—−‐‑/]+(?=[A-Za-z])([^\s+,&]*)"), _dashes),
+    (_compile(rf"((?:[0-9]+{TIMES})?r[0-9]+(?:{TIMES}[0-9]+)?):([^\s+,&]*)"), _targets),
     *misquantity.MISTAKES,
     (re.compile(_CHUNK), _foreign_digits),
     (re.compile(_CHUNK), _stray),

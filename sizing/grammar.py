@@ -33,6 +33,7 @@ from sizing.tokens import DIGITS, Cursor, plain
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
 _ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for a way out
+_CROWD = 12  # models, methods and bare numbers: nobody means so many, and there is a problem already
 
 
 def parse(text: str, spaces: Collection[str] | None = None) -> SizingRequest:
@@ -67,7 +68,7 @@ def _attempt(text: str, spaces: Collection[str] | None) -> SizingRequest | None:
 
 
 def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_PROBLEMS) -> Draft:
-    """command = { item } ; a joiner stands between two groups."""
+    """Read `command = { item }`; a joiner stands between two groups."""
     draft = Draft(spaces)
     cursor = Cursor(plain(text))
     joinable = False
@@ -88,6 +89,8 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
             if joiner is not None:
                 draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after"))
             joinable = False
+            if len(draft.models) + len(draft.numbers) + len(draft.methods) > _CROWD:
+                break
         else:
             diagnosis.diagnose(cursor, draft)
             joinable = True  # it may have been meant as a group: one mistake is enough
@@ -96,7 +99,7 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
 
 
 def _single(cursor: Cursor, draft: Draft) -> bool:
-    """item without the groups: model | none | method | option"""
+    """Read an item other than a group: `model | none | method | option`."""
     if cursor.text[cursor.at] in DIGITS:
         return _model(cursor, draft) or _number(cursor, draft) or _word(cursor, draft)
     return _word(cursor, draft) or _option(cursor, draft)
@@ -109,7 +112,7 @@ def _stray_joiner(joiner: str, at: int, where: str) -> Problem:
 
 
 def _model(cursor: Cursor, draft: Draft) -> bool:
-    """model = number , [ space ] , scale | moe"""
+    """Read `model = number , [ space ] , scale | moe`; an alias is a word."""
     found = cursor.match("model")
     if found is None:
         return _mixture(cursor, draft)
@@ -124,7 +127,7 @@ def _model(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _mixture(cursor: Cursor, draft: Draft) -> bool:
-    """moe = int , "x" , int , "b" ;"""
+    """Read `moe = int , "x" , int , "b"`."""
     found = cursor.match("mixture")
     if found is None:
         return False
@@ -138,7 +141,7 @@ def _mixture(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _group(cursor: Cursor, draft: Draft) -> bool:
-    """group = [ int , times ] , size | size , times , int | rank ;"""
+    """Read `group = [ int , times ] , size | size , times , int | rank`."""
     first = cursor.text[cursor.at]
     if first not in DIGITS:
         return first in "rR" and _rank(cursor, draft)
@@ -166,7 +169,7 @@ def _group(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _rank(cursor: Cursor, draft: Draft) -> bool:
-    """rank = [ int , times ] , "r" , int , [ times , int ] , [ ":" , targets ] ;"""
+    """Read `rank = [ int , times ] , "r" , int , [ times , int ] , [ ":" , targets ]`."""
     found = cursor.match("rank")
     if found is None:
         return False
@@ -185,7 +188,7 @@ def _rank(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _option(cursor: Cursor, draft: Draft) -> bool:
-    """option = ( "name" | "space" | "gpu" ) , "=" , value ;"""
+    """Read `option = ( "name" | "space" | "gpu" ) , "=" , value`."""
     found = cursor.match("option")
     if found is None:
         return False
@@ -196,7 +199,7 @@ def _option(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _number(cursor: Cursor, draft: Draft) -> bool:
-    """none = "0"; any other bare number waits for what the whole request says about it."""
+    """Read `none = "0"`; any other bare number waits for what the whole request says about it."""
     found = cursor.match("number")
     if found is None:
         return False
@@ -206,7 +209,7 @@ def _number(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _word(cursor: Cursor, draft: Draft) -> bool:
-    """none = "none" | method | alias"""
+    """Read a word: `none = "none" | method | alias`."""
     start = cursor.at
     found = cursor.match("word")
     if found is None:

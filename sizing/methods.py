@@ -24,11 +24,11 @@ class Method(NamedTuple):
 
 
 METHODS: dict[MethodName, Method] = {
-    # "(Number of Billion parameters * 2) + ..."
+    # The table of non-quantized models: "Number of Billion parameters * 2"
     "lora": Method("lora", bits=16, half_bytes=4, factor="2", title="LoRA, 16-bit"),
-    # "(Number of Billion parameters) + ...", table "For 8-bit quantized models"
+    # The table "For 8-bit quantized models": billions of parameters, times nothing
     "qlora8": Method("qlora8", bits=8, half_bytes=2, factor="1", title="QLoRA, 8-bit"),
-    # "(Number of Billion parameters * 0.5) + ...", table "For 4-bit quantized models"
+    # The table "For 4-bit quantized models": "Number of Billion parameters * 0.5"
     "qlora4": Method("qlora4", bits=4, half_bytes=1, factor="0.5", title="QLoRA, 4-bit"),
 }
 

@@ -19,7 +19,7 @@ _TAIL = rf"\s?(?P<tail>{SCALE}|{_UNIT})?{END}"
 _MINUS = "-−–—‐‑"
 
 
-def _negative(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem:
+def _negative(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
     """`-10b`, `-2x128MB`, `2x-128MB`."""
     start, end = found.span()
     fixed = found["before"] + found["after"]
@@ -172,9 +172,9 @@ def _foreign(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | N
         message = f"{quote(found[0])} has no unit: KB, MB or GB. Did you mean {shown}?"
     elif re.search("bit|bps|b/s", lower):
         message = f"{quote(unit)} is bits; adapter files are sized in bytes. Did you mean {shown}?"
-    elif lower in {"m", "g", "k", "t", "b"}:
-        message = f"{quote(number + unit)} could be bytes or parameters. Write {shown}."
-    elif lower[0] in "tp":
+    elif lower == "m":
+        message = f"{quote(number + unit)} could be megabytes or million parameters. Write {shown}."
+    elif lower in {"t", "p", "tb", "pb", "tib", "pib"}:
         message = f"Adapters are sized in KB, MB or GB; {quote(unit)} is too large to be an adapter."
     else:
         message = f"{quote(unit)} is no size I know. Adapters are sized in KB, MB or GB: {shown}."
@@ -192,7 +192,8 @@ def _in_bytes(count: str, number: str, unit: str) -> str:
 def _not_a_scale(number: str, unit: str, draft: Draft, start: int, end: int) -> Problem:
     """`10g`: in the place of the model, with a letter that is no scale."""
     draft.models.append(Model(None, None, start, end))
-    message = f"{quote(unit)} is not a model scale. Model size is in parameters: b (billion), m (million) or t (trillion)."
+    scales = "b (billion), m (million) or t (trillion)"
+    message = f"{quote(unit)} is not a model scale. Model size is in parameters: {scales}."
     if unit.lower() in {"k", "kb", "tb", "pb", "tib", "pib"}:
         return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
     return Problem("E13", message, start, end, (Edit(start, end, f"{number}b"),))

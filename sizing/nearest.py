@@ -1,5 +1,6 @@
 """Did you mean: the known word that a typing mistake was meant to be; and words echoed safely."""
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -8,6 +9,7 @@ from sizing import methods, models
 CANONICAL = ("lora", "qlora8", "qlora4", "none")
 _SYNONYMS = tuple(word for word in methods.WORDS if word not in CANONICAL)
 _SEPARATORS = re.compile(r"[-._]")
+_NOT_DIGITS = re.compile(r"[^0-9]")
 _SHOWN = 24
 
 
@@ -49,15 +51,20 @@ def model_name(word: str) -> str | None:
     'llama-3.1-8b'
     """
     squeezed = _SEPARATORS.sub("", models.key(word))
-    digits = re.sub(r"\D", "", squeezed)
-    keys = {
-        _SEPARATORS.sub("", models.key(name)): model.name
-        for model in models.table().values()
-        for name in (model.name, *model.aliases)
-    }
-    keys = {k: name for k, name in keys.items() if re.sub(r"\D", "", k) == digits}
+    keys = _squeezed_names().get(_NOT_DIGITS.sub("", squeezed), {})
     found = squeezed if squeezed in keys else one_edit_away(squeezed, keys)
     return keys[found] if found is not None else None
+
+
+@functools.cache
+def _squeezed_names() -> dict[str, dict[str, str]]:
+    """The table's names without separators, by their digits."""
+    names: dict[str, dict[str, str]] = {}
+    for model in models.table().values():
+        for name in (model.name, *model.aliases):
+            squeezed = _SEPARATORS.sub("", models.key(name))
+            names.setdefault(_NOT_DIGITS.sub("", squeezed), {})[squeezed] = model.name
+    return names
 
 
 def one_edit_away(word: str, candidates: Iterable[str]) -> str | None:

@@ -2,10 +2,10 @@
 
 import re
 
-from sizing import limits, methods
+from sizing import limits, methods, models
 from sizing.draft import Draft, Edit, Problem
 from sizing.nearest import one_edit_away, quote
-from sizing.tokens import QUOTES
+from sizing.tokens import QUOTES, RULES
 
 NAMES = ("name", "space", "gpu")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -38,6 +38,18 @@ def read(found: re.Match[str], draft: Draft) -> Problem | None:
         return Problem("E05", message, start, end, (Edit(start, end, ""),))
     draft.options[key] = value
     return {"name": _name, "space": _space, "gpu": _gpu}[key](value, draft, start, end)
+
+
+def is_item(text: str) -> bool:
+    """Whether a text by itself is a model, adapters or a method."""
+    shaped = any(RULES[rule].fullmatch(text) for rule in ("model", "group", "rank"))
+    word = text.lower()
+    return (
+        shaped
+        or word in methods.WORDS
+        or word == "none"
+        or (text.isascii() and models.find(word) is not None)
+    )
 
 
 def _name(value: str, _draft: Draft, start: int, end: int) -> Problem | None:
@@ -84,7 +96,7 @@ def _unknown(key: str, value: str, start: int, end: int) -> Problem:
     if meant is not None:
         message = f"Unknown option {quote(key)}; did you mean {meant}=? {listed}"
         return Problem("E11", message, start, end, (Edit(start, end, f"{meant}={value}"),))
-    fixed = value
+    fixed = value if is_item(value) else ""
     if key in _WIDTHS and value.isascii() and value.isdigit() and len(value) < 3:  # noqa: PLR2004 widths have two digits
         fixed = methods.for_bits(int(value))
     message = f"Unknown option {quote(key)}. {listed}"

@@ -32,12 +32,18 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
     """
     first = min(draft.problems, key=lambda problem: problem.start)
     suggestion = example = None
-    fixed = _apply(draft.problems, text)
-    if fixed and runs(fixed):
-        if any(problem.invents for problem in draft.problems):
-            example = fixed
-        else:
-            suggestion = fixed
+    # A model that was written wrongly is not missing once it is put right.
+    written = [problem for problem in draft.problems if problem.code != "E01"]
+    for problems in (
+        (written, draft.problems) if 0 < len(written) < len(draft.problems) else (draft.problems,)
+    ):
+        fixed = _apply(problems, text)
+        if fixed and runs(fixed):
+            if any(problem.invents for problem in problems):
+                example = fixed
+            else:
+                suggestion = fixed
+            break
     else:
         example = next((candidate for candidate in _understood(draft, text) if runs(candidate)), EXAMPLE)
     return SizingError(

@@ -9,6 +9,8 @@ from sizing.nearest import quote
 from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
 from sizing.units import MICROBYTES_PER_BYTE, params_text
 
+_ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for a way out
+_LIKELY_A_COUNT = 8  # a smaller bare number may as well say how many adapters
 _RAW_COUNT = 10**6  # a bare number from here on is a count of single parameters
 
 
@@ -106,10 +108,10 @@ def _one_model(draft: Draft, text: str) -> None:
     if len(draft.models) == 1 and not draft.mixtures and not draft.numbers:
         return
     others = bool(draft.models)
-    for mixture in draft.mixtures:
+    for mixture in draft.mixtures[:_ENOUGH]:
         draft.problems.append(_not_bytes(mixture, text) if others else _unknown_mixture(mixture, text))
         others = True
-    for number in draft.numbers:
+    for number in draft.numbers[:_ENOUGH]:
         problem = _beside_a_model(number, draft, text) if others else _without_scale(number)
         others = others or problem.code == "E13"
         draft.problems.append(problem)
@@ -182,6 +184,8 @@ def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
         message = f"{quote(number.text)} on its own means nothing here. A count is joined to its size by x."
         return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x"),))
     message = f"{quote(number.text)} has no unit. Adapters are sized in KB, MB or GB."
+    if float(number.text) < _LIKELY_A_COUNT:
+        return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x128MB"),), invents=True)
     return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}MB"),))
 
 
@@ -249,7 +253,7 @@ def _known_shapes(draft: Draft, text: str) -> None:
     if model is None or model.params is None or (model.known is not None and model.known.shapes is not None):
         return
     name = model.known.name if model.known else quote(text[model.start : model.end])
-    for rank in draft.ranks:
+    for rank in draft.ranks[:_ENOUGH]:
         message = f"I don't have layer shapes for {name}. Give the adapter size instead of its rank."
         edit = Edit(rank.start, rank.end, f"{rank.adapters}x128MB")
         draft.problems.append(Problem("E12", message, rank.start, rank.end, (edit,), invents=True))

@@ -8,7 +8,10 @@ TIMES = r"\s*[x*]\s*"
 END = r"(?=[\s+,&]|\Z)"
 SCALE = r"(?:billion|million|trillion|bn|[bmt])"
 # Words that make a quantity of the number before them, though the grammar has no such unit.
-FOREIGN_UNIT = r"(?:[kmgtp]i?bits?|[kmgtp]bps|[kmgtp]b/s|[tp]i?b|(?:kilo|mega|giga|tera)?(?:bytes?|bits?)|[kmg]i?bytes?|[gkp])"
+FOREIGN_UNIT = (
+    r"(?:[kmgtp]i?bits?|[kmgtp]bps|[kmgtp]b/s|[tp]i?b|[kmg]i?bytes?|(?:kilo|mega|giga|tera)?(?:bytes?|bits?)"
+    r"|[gkp])"
+)
 
 RULES = {
     name: re.compile(pattern, re.IGNORECASE | re.ASCII)
