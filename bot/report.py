@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.approvals import Request
 
 __all__ = [
+    "LONGEST_REASON",
     "REFUSALS",
     "duration",
     "explain",
@@ -29,6 +30,7 @@ __all__ = [
     "moment",
     "nothing_stored",
     "people",
+    "reason_problem",
     "refusal",
     "state_words",
     "unexpected",
@@ -68,7 +70,7 @@ REFUSALS: Mapping[str, str] = {
     "lookup_failed": "Slack could not say who you are, so nothing was decided. Press again in a minute.",
     # what was typed
     "reason_missing": "A rejection needs a reason. Write one sentence that helps the requester.",
-    "reason_too_long": "The reason is too long; nothing was stored. Keep it under 500 characters.",
+    "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",
     "secret_in_reason": "This looks like a password or token, so it was not stored. Write it without the "
     "secret, and replace the secret if it is real.",
     # the database
@@ -78,6 +80,9 @@ REFUSALS: Mapping[str, str] = {
     "busy": "The database is busy; nothing was stored. Try again in a few seconds.",
 }
 """What happened and what to do next, for every code that a person can be refused with."""
+
+LONGEST_REASON = 500
+"""Characters of the reason of a rejection."""
 
 _FACTS: Mapping[str, str] = {
     "stale_revision": "It is revision {} now.",
@@ -185,6 +190,15 @@ def explain(error: Exception) -> str:
             )
         case _:
             return "Something went wrong that was not foreseen. Nothing more is known here."
+
+
+def reason_problem(reason: str) -> str | None:
+    """Return the code of what is wrong with the reason of a rejection, or None."""
+    if not reason.strip():
+        return "reason_missing"
+    if len(reason) > LONGEST_REASON:
+        return "reason_too_long"
+    return "secret_in_reason" if looks_secret(reason) else None
 
 
 def unexpected(reference: str) -> str:

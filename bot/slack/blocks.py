@@ -84,7 +84,7 @@ def button(
     Args:
         words: What it says.
         action: The action id behind ``peftsize.``.
-        value: A request id; for ``run_text`` and ``open_form`` a request text.
+        value: A request id; for ``run_text`` and ``open_form`` a request text. Empty for none.
         label: What a screen reader says: the words and what they apply to.
         style: ``primary`` or ``danger``.
         confirm: The question asked before it counts.
@@ -93,9 +93,10 @@ def button(
         "type": "button",
         "text": {"type": "plain_text", "text": words},
         "action_id": f"peftsize.{action}",
-        "value": value,
         "accessibility_label": label[:LONGEST_BUTTON],
     }
+    if value:
+        made["value"] = value
     if style is not None:
         made["style"] = style
     if confirm is not None:

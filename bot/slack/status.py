@@ -76,9 +76,10 @@ def _first(request: Request, now: int, waiting_for: str | None, lookups: int | N
 def _pending(request: Request, waiting_for: str | None) -> str:
     votes = len(request.votes)
     waits = f", waiting for {safe(waiting_for, 300)}" if waiting_for else ""
+    again = f"\n*Asked again:* {_reason(request)}" if request.error else ""
     return (
-        f"*Waiting for approval:* {votes} of {request.quorum}{waits}\nExpires {date(request.expires_at)}"
-        f" · asked {date(request.created_at)}"
+        f"*Waiting for approval:* {votes} of {request.quorum}{waits}{again}\n"
+        f"Expires {date(request.expires_at)} · asked {date(request.created_at)}"
     )
 
 

@@ -43,6 +43,7 @@ _ATOM = re.compile(r"&(?:amp|lt|gt);|.", re.DOTALL)
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _UNSTYLED = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
 _TICK = "ˋ"
+_ADDRESS = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/]")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _GROUP = re.compile(r"S[A-Z0-9]{2,20}", re.ASCII)
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,20}", re.ASCII)
@@ -159,8 +160,8 @@ def channel(channel_id: str) -> str:
 
 
 def link(url: str, words: str) -> str:
-    """Return words that lead to an https address; the words alone where it is none."""
-    if not url.startswith("https://") or len(url) > _LONGEST_URL:
+    """Return words that lead to an https (or loopback) address; the words alone where it is none."""
+    if not _ADDRESS.match(url) or len(url) > _LONGEST_URL:
         return safe(words, 200)
     address = "".join(f"%{ord(char):02X}" if char in "<>|` " else char for char in url)
     return f"<{address.replace('&', '&amp;')}|{safe(words, 200)}>"
