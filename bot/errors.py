@@ -142,7 +142,8 @@ class StoreError(BotError):
     """The database did not take the change; nothing was stored.
 
     Args:
-        what: ``full``, ``read-only``, ``away`` or ``busy``.
+        what: ``full``, ``read-only``, ``away``, ``busy``, or ``conflict`` where somebody else's
+            commit came first and the transaction may begin anew.
     """
 
     def __init__(self, what: str) -> None:

@@ -49,6 +49,7 @@ class Flow:
         rules: The policy in force.
         clock: Returns UTC epoch milliseconds.
         new_id: Returns a fresh request id.
+        told: Hears the outcome of every ask and click, for the metrics.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Flow:
         rules: policy.Policy,
         clock: Callable[[], int],
         new_id: Callable[[], str],
+        told: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self.store = store
         self.people = people
@@ -67,6 +69,7 @@ class Flow:
         self.rules = rules
         self.clock = clock
         self.new_id = new_id
+        self.told = told
 
     # --- asking
 
@@ -152,7 +155,10 @@ class Flow:
     def receive(self, click: Click) -> bool:
         """Store a click before it is acknowledged; False for a duplicate delivery."""
         with self.store.write() as tx:
-            return tx.queues.receive(click.key, asdict(click))
+            fresh = tx.queues.receive(click.key, asdict(click))
+        if not fresh:
+            self.told(Outcome("duplicate"))
+        return fresh
 
     def handle(self, key: str) -> Outcome | None:
         """Look up who pressed and decide; called by the worker, as often as needed.
@@ -189,7 +195,9 @@ class Flow:
             tx.queues.decided(click.key)
             return outcome
 
-        return self.anew(once)
+        outcome = self.anew(once)
+        self.told(outcome)
+        return outcome
 
     def anew(self, once: Callable[[Tx], T]) -> T:
         """Run a transaction, anew while somebody else is faster."""
@@ -199,6 +207,9 @@ class Flow:
                     return once(tx)
             except Faster:
                 continue
+            except StoreError as error:
+                if error.what != "conflict":  # a constraint that somebody else's commit has filled
+                    raise
         raise StoreError("busy")
 
     def ruling_of(self, request: Request) -> Ruling:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from bot.approvals import State
 
 if TYPE_CHECKING:
+    from bot.ports import Outcome
     from bot.store import Store
 
 _LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
@@ -67,6 +68,16 @@ class Metrics:
             registry=registry,
         )
         self.limited = Counter("peftsize_rate_limited_total", "Answers 429.", ["service"], registry=registry)
+
+    def told(self, outcome: Outcome) -> None:
+        """Count what came of a click."""
+        if outcome.code == "duplicate":
+            self.duplicates.inc()
+        elif outcome.code not in {"done", "submitted", "existing"}:
+            self.refused.labels(outcome.code).inc()
+        elif outcome.request is not None and outcome.request.state in {State.APPROVED, State.REJECTED}:
+            row = outcome.request
+            self.decision.labels(row.state.value).observe((row.updated_at - row.created_at) / 1000)
 
     def called(self, service: str, operation: str, status: int | str | None, seconds: float) -> None:
         """Count one call outside."""

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 ANYONE = "anyone"
 MAX_REMINDERS = 5
@@ -303,6 +303,44 @@ def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
         return None
     waits = (1 << (sent + 1)) - 1
     return created_at + ruling.remind_ms * waits
+
+
+def unenforceable(policy: Policy, members: Callable[[str], frozenset[str] | None]) -> list[str]:
+    """Name what the policy asks for and nobody can give.
+
+    Args:
+        policy: The policy in force.
+        members: Returns the members of a user group, or None if there is no such group.
+
+    Returns:
+        A sentence for each unknown group, and for each quorum larger than the people who could vote.
+    """
+    groups = {entry: members(entry) for entry in sorted(policy.entries()) if entry.startswith("S")}
+    troubles = [f"the user group {group} does not exist." for group, found in groups.items() if found is None]
+    for quorum, approvers in _voters(policy):
+        if any(ANYONE in allowed for allowed in approvers):
+            continue
+        people: frozenset[str] | None = None
+        for allowed in approvers:
+            users = frozenset(entry for entry in allowed if not entry.startswith("S"))
+            named = users.union(
+                *(groups.get(entry) or frozenset() for entry in allowed if entry.startswith("S"))
+            )
+            people = named if people is None else people & named
+        if len(people or ()) < quorum:
+            troubles.append(f"{quorum} people are asked for and only {len(people or ())} could vote.")
+    return sorted(set(troubles))
+
+
+def _voters(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:
+    """Return every quorum that may be asked for, with the sets its voters must be in."""
+    base = policy.defaults
+    asked = [(base.quorum, (base.approvers,))]
+    for rule in policy.rule:
+        if rule.deny is None:
+            quorum = max(base.quorum, rule.quorum or 1)
+            asked.append((quorum, (base.approvers, rule.approvers) if rule.approvers else (base.approvers,)))
+    return asked
 
 
 def _matches(when: When, facts: Facts) -> bool:

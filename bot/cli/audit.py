@@ -44,7 +44,9 @@ def verify(anchor_file: str | None, *, as_json: bool) -> None:
         )
     elif verdict.ok:
         vouched = f"anchored up to row {verdict.anchored}" if known else "no anchor to compare with"
-        say(f"The audit is whole: {verdict.rows} rows, head {verdict.head.seq} {verdict.head.hash[:12]}, {vouched}.")
+        say(
+            f"The audit is whole: {verdict.rows} rows, head {verdict.head.seq} {verdict.head.hash[:12]}, {vouched}."
+        )
     else:
         say(f"The audit is NOT whole: row {verdict.bad_seq}: {verdict.reason}.")
     if not verdict.ok:
@@ -55,5 +57,7 @@ def _time_ms(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise SettingsError(("--since must be a day or time such as 2026-11-23 or 2026-11-23T08:00.",)) from None
+        raise SettingsError(
+            ("--since must be a day or time such as 2026-11-23 or 2026-11-23T08:00.",)
+        ) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

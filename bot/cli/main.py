@@ -21,7 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-requests_app = typer.Typer(help="Requests: the same rules and the same audit as in Slack.", no_args_is_help=True)
+requests_app = typer.Typer(
+    help="Requests: the same rules and the same audit as in Slack.", no_args_is_help=True
+)
 specs_app = typer.Typer(help="Live hardware specifications of the space.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
@@ -37,7 +39,9 @@ RequestId = Annotated[str, typer.Argument(help="Request id, such as R7K3M9QX.", 
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def size(
-    text: Annotated[list[str], typer.Argument(help="The request, such as: 10b 2x128MB qlora4; or - for stdin.")],
+    text: Annotated[
+        list[str], typer.Argument(help="The request, such as: 10b 2x128MB qlora4; or - for stdin.")
+    ],
     json: AsJson = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add the second opinion.")] = False,
 ) -> None:
@@ -53,10 +57,14 @@ def size(
 
 @app.command()
 def serve(
-    mode: Annotated[str | None, typer.Option(help="socket or http; by default socket if SLACK_APP_TOKEN is set.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="socket or http; by default socket if SLACK_APP_TOKEN is set.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - containers and balancers reach it there
     port: Annotated[int, typer.Option(help="Port for Slack (HTTP mode) and the probes.")] = 3000,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Size and ask for approval, create nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Size and ask for approval, create nothing.")
+    ] = False,
 ) -> None:
     """Run the bot."""
     from bot.serve import serve as run
@@ -205,7 +213,9 @@ def audit_export(
 
 @audit_app.command("verify")
 def audit_verify(
-    anchor: Annotated[str | None, typer.Option(help="The anchor file, if not the one in the settings.")] = None,
+    anchor: Annotated[
+        str | None, typer.Option(help="The anchor file, if not the one in the settings.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Check the hash chain against the anchored head; exit 1 if broken, shortened or forked."""
@@ -223,7 +233,9 @@ def database_upgrade() -> None:
 
 
 @database_app.command("downgrade")
-def database_downgrade(to: Annotated[str, typer.Argument(help="A migration's number, such as 0001.")]) -> None:
+def database_downgrade(
+    to: Annotated[str, typer.Argument(help="A migration's number, such as 0001.")],
+) -> None:
     """Take the database back to an earlier schema, before starting an earlier program."""
     from bot.cli.setup import migrate
 
@@ -257,7 +269,5 @@ def _ending(error: Exception) -> tuple[int, str]:
     import logging
 
     reference = secrets.token_hex(4)
-    logging.getLogger(__name__).error(
-        "unexpected", exc_info=error, extra={"facts": {"reference": reference}}
-    )
+    logging.getLogger(__name__).error("unexpected", exc_info=error, extra={"facts": {"reference": reference}})
     return BUG, report.unexpected(reference)

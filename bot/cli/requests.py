@@ -53,7 +53,8 @@ def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
         say("No requests yet. In Slack: /peftsize 10b 2x128MB qlora4")
         return
     rows = [
-        (r.id, r.state.value, r.canonical, r.requester_name, time_of(r.created_at), r.spec_id or "-") for r in found
+        (r.id, r.state.value, r.canonical, r.requester_name, time_of(r.created_at), r.spec_id or "-")
+        for r in found
     ]
     table(("id", "state", "request", "asked by", "at", "spec"), rows)
 

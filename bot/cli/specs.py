@@ -103,7 +103,12 @@ def drift(*, as_json: bool) -> None:
     with connect_specs(settings) as specs, open_store(settings) as store:
         found = compare(store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values())
     if as_json:
-        say_json([{"kind": item.kind, "name": item.name, "spec_id": item.spec_id, "request_id": item.request_id} for item in found])
+        say_json(
+            [
+                {"kind": item.kind, "name": item.name, "spec_id": item.spec_id, "request_id": item.request_id}
+                for item in found
+            ]
+        )
     elif not found:
         say("No drift: every spec of ours is there as created.")
     else:

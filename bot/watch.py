@@ -1,0 +1,83 @@
+"""What is watched now and then, and told to the people who run the bot: drift, the anchor, old rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from bot import drift
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bot.flow import Flow
+    from bot.ports import Specs
+    from bot.store import Tx
+
+log = logging.getLogger(__name__)
+
+DELIVERIES_KEPT_MS = 25 * 3_600_000
+"""Slack sends an event again for up to 24 hours."""
+
+
+class Watch:
+    """Runs the periodic tasks.
+
+    Args:
+        flow: Transactions and the policy's admins.
+        specs: The API; None in a dry run.
+        anchor_channel: Where the head of the audit chain is posted daily, if anywhere.
+        more_spaces: Deployment spaces besides the default one.
+    """
+
+    def __init__(
+        self, flow: Flow, specs: Specs | None, anchor_channel: str | None, more_spaces: Collection[str]
+    ) -> None:
+        self.flow = flow
+        self.specs = specs
+        self.anchor_channel = anchor_channel
+        self.more_spaces = more_spaces
+
+    def forget(self) -> None:
+        """Delete the keys of old deliveries, and response URLs that can no longer be used."""
+        with self.flow.store.write() as tx:
+            tx.queues.forget(tx.now - DELIVERIES_KEPT_MS)
+
+    def look_for_drift(self) -> None:
+        """Compare live specs and records; tell the admins what is new since the last time."""
+        if self.specs is None:
+            return
+        found = drift.compare(self.flow.store, self.specs, self.flow.site.space_id, self.more_spaces)
+        lines = [item.sentence() for item in found]
+        with self.flow.store.write() as tx:
+            known = set(tx.noted("drift") or [])
+            fresh = [line for line in lines if line not in known]
+            tx.note("drift", lines)
+            for line in fresh:
+                log.warning("drift", extra={"facts": {"what": line}})
+            if fresh:
+                self._tell(tx, "drift", fresh)
+
+    def post_anchor(self) -> None:
+        """Post the head of the audit chain where the database cannot be changed with it."""
+        if self.anchor_channel is None:
+            return
+        with self.flow.store.write() as tx:
+            head = tx.trail.head()
+            body = {"channel_id": self.anchor_channel, "code": "anchor", "lines": [f"{head.seq} {head.hash}"]}
+            tx.queues.put("notice:anchor", "notice", channel_id=self.anchor_channel, body=body)
+
+    def revoked(self, event: str) -> None:
+        """Note and log that the app was uninstalled or its token revoked: nobody in Slack can be told."""
+        log.error(
+            "Slack revoked the installation; install the app again and set the new SLACK_BOT_TOKEN",
+            extra={"facts": {"event": event}},
+        )
+        with self.flow.store.write() as tx:
+            tx.note("revoked", event)
+
+    def _tell(self, tx: Tx, code: str, lines: list[str]) -> None:
+        for user_id in sorted(self.flow.rules.defaults.admins):
+            if not user_id.startswith("S"):
+                body = {"user_id": user_id, "code": code, "lines": lines[:20]}
+                tx.queues.put(f"notice:{code}:{user_id}", "notice", body=body)
