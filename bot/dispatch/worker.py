@@ -64,6 +64,10 @@ class Worker:
                 self._deliver(key)
         except StoreError as error:
             log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
+            if (
+                error.what == "conflict"
+            ):  # a constraint that holds, not a race: the row would come back at once
+                self._later(lane, key)
         except Exception:  # the outermost edge of the worker: the row stays, the reference is for the log
             reference = secrets.token_hex(4)
             log.exception("work failed", extra={"facts": {"lane": lane, "key": key, "reference": reference}})
@@ -93,13 +97,13 @@ class Worker:
             self._after_trouble(letter, trouble)
             return
         with self.store.write() as tx:
-            tx.queues.sent(letter)
+            tx.queues.sent(letter, self.owner)
 
     def _after_trouble(self, letter: Letter, trouble: SlackTrouble) -> None:
         facts = {"letter": letter.kind, "what": trouble.what, "tries": letter.tries}
         with self.store.write() as tx:
             if trouble.permanent:
-                tx.queues.sent(letter)
+                tx.queues.sent(letter, self.owner)
             else:
                 wait = _pause_ms(letter.tries)
                 if trouble.retry_after_s is not None:

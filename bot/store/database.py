@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot.errors import StoreError
+from bot.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,36 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 10
 """How long a write waits for another process on the same SQLite file."""
 
+POOL_TIMEOUT_S = 5
+"""How long a transaction waits for a free connection to PostgreSQL."""
+NEEDS_EXTRA = "PEFTSIZE_DATABASE_URL: PostgreSQL needs more packages: pip install 'peftsize[postgres]'."
+
 _READ = "peftsize_read_only"
+_SQLITE_TROUBLE = (
+    ("SQLITE_CONSTRAINT_UNIQUE", "conflict"),
+    ("SQLITE_CONSTRAINT_PRIMARYKEY", "conflict"),
+    ("SQLITE_FULL", "full"),
+    ("SQLITE_IOERR_SHMSIZE", "full"),
+    ("SQLITE_READONLY", "read-only"),
+    ("SQLITE_BUSY", "busy"),
+    ("SQLITE_LOCKED", "busy"),
+    ("SQLITE_IOERR", "away"),
+    ("SQLITE_CANTOPEN", "away"),
+    ("SQLITE_CORRUPT", "away"),
+    ("SQLITE_NOTADB", "away"),
+)
+_SQLSTATE_TROUBLE = (
+    ("23505", "conflict"),  # unique violation: somebody was faster
+    ("40", "conflict"),  # serialization failure, deadlock
+    ("53100", "full"),
+    ("25006", "read-only"),
+    ("55P03", "busy"),  # lock time-out
+    ("57014", "busy"),  # statement time-out
+    ("53", "busy"),  # no memory, too many connections
+    ("08", "away"),
+    ("57", "away"),  # shutting down, starting up, crashed
+    ("58", "away"),  # its disk
+)
 
 
 class FairLock:
@@ -114,24 +143,26 @@ def trouble() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreError("busy") from error
     except DBAPIError as error:
-        if (what := _what(error)) is None:
+        found = what(error.orig) or ("away" if error.connection_invalidated else None)
+        if found is None:
             raise
-        raise StoreError(what) from error
+        raise StoreError(found) from error
 
 
-def _what(error: DBAPIError) -> str | None:
-    """Name the trouble, or None for an error in our own SQL."""
-    text = str(error.orig).lower()
-    code = getattr(error.orig, "sqlstate", None) or ""
-    if "readonly" in text or "read-only" in text or code == "25006":
-        return "read-only"
-    if "full" in text or code in {"53100", "53200"} or "disk i/o" in text:
-        return "full"
-    if "locked" in text or code in {"40001", "40P01", "55P03"}:
-        return "busy"
-    if isinstance(error, OperationalError) or error.connection_invalidated or code[:2] in {"08", "57", "53"}:
-        return "away"
-    return None
+def what(error: object) -> str | None:
+    """Name the trouble that a driver's error stands for, or None for an error in our own SQL.
+
+    Source: https://www.sqlite.org/rescode.html and
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    name = getattr(error, "sqlite_errorname", None)
+    if name is not None:
+        return next((trouble for start, trouble in _SQLITE_TROUBLE if name.startswith(start)), None)
+    code = getattr(error, "sqlstate", None)
+    if code is not None:
+        return next((trouble for start, trouble in _SQLSTATE_TROUBLE if code.startswith(start)), None)
+    # psycopg gives no code where it could not reach the server or lost it
+    return "away" if type(error).__name__ in {"OperationalError", "ConnectionTimeout"} else None
 
 
 def _sqlite(url: str, pool_size: int) -> Engine:
@@ -166,11 +197,17 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
 def _postgresql(url: str, pool_size: int) -> Engine:
     _, _, rest = url.partition("://")
-    return create_engine(
-        f"postgresql+psycopg://{rest}",
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_timeout=5,
-        pool_pre_ping=False,
-        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=10000"},
-    )
+    try:
+        return create_engine(
+            f"postgresql+psycopg://{rest}",
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=POOL_TIMEOUT_S,
+            pool_pre_ping=True,  # else each connection that died in the pool costs somebody a click
+            connect_args={
+                "connect_timeout": 5,
+                "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+            },
+        )
+    except ModuleNotFoundError as error:
+        raise SettingsError((NEEDS_EXTRA,)) from error

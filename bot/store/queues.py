@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, Table
 
 LANES = ("inbox", "requests", "outbox")
+TASK = "peftsize.due"
+"""The name of a job that says a row is due, on PostgreSQL."""
 _TABLES: dict[str, tuple[Table, Column[Any]]] = {
     "inbox": (inbox, inbox.c.key),
     "requests": (requests, requests.c.id),
@@ -45,9 +47,17 @@ def _put(dialect: Any) -> Any:
 
 
 _PUT = {"sqlite": _put(sqlite), "postgresql": _put(postgresql)}
-_REMOVE_DONE = delete(outbox).where(outbox.c.key == bindparam("k"), outbox.c.generation == bindparam("g"))
+_REMOVE_DONE = delete(outbox).where(
+    outbox.c.key == bindparam("k"),
+    outbox.c.generation == bindparam("g"),
+    # a row of the same key that was put after this one had gone is another letter
+    outbox.c.created_at == bindparam("made"),
+)
 _REFRESH = (
-    update(outbox).where(outbox.c.key == bindparam("k")).values(claimed_by=None, due_at=bindparam("due"))
+    update(outbox)
+    .where(outbox.c.key == bindparam("k"), outbox.c.claimed_by == bindparam("by"))
+    .values(claimed_by=None, due_at=bindparam("due"))
+    .returning(outbox.c.key)
 )
 
 
@@ -174,12 +184,20 @@ class Queues:
             row.created_at,
         )
 
-    def sent(self, letter: Letter) -> None:
-        """Remove a letter that had its effect; if it was asked for anew meanwhile, it is due."""
-        done = self._connection.execute(_REMOVE_DONE, {"k": letter.key, "g": letter.generation})
-        if done.rowcount == 0:
-            self._connection.execute(_REFRESH, {"k": letter.key, "due": self.now})
-            self.woken.append(("outbox", letter.key, self.now))
+    def sent(self, letter: Letter, owner: str) -> None:
+        """Remove a letter that had its effect; if it was asked for anew meanwhile, it is due.
+
+        Args:
+            letter: As it was read.
+            owner: Who held it; a row that somebody else holds by now is left to them.
+        """
+        which = {"k": letter.key, "g": letter.generation, "made": letter.created_at}
+        if self._connection.execute(_REMOVE_DONE, which).rowcount:
+            return
+        again = {"k": letter.key, "by": owner, "due": self.now}
+        self.woken.extend(
+            ("outbox", key, self.now) for key in self._connection.execute(_REFRESH, again).scalars()
+        )
 
     def postpone(self, lane: str, key: str, due_at: int, *, failed: bool = True, **changes: Any) -> None:
         """Set when a claimed row is due again; a failure is counted."""
@@ -205,19 +223,18 @@ class Queues:
             Their keys; empty where none is due.
         """
         table, id_column = _TABLES[lane]
-        due = select(id_column).where(table.c.due_at <= self.now)
+        take = update(table).values(due_at=self.now + lease_ms, claimed_by=owner).returning(id_column)
         if key is not None:
-            due = due.where(id_column == key)
-        due = due.order_by(table.c.due_at).limit(limit)
+            # waits for whoever is writing the row: it is due, so it must not be passed over
+            return list(
+                self._connection.execute(take.where(id_column == key, table.c.due_at <= self.now)).scalars()
+            )
+        due = select(id_column).where(table.c.due_at <= self.now).order_by(table.c.due_at).limit(limit)
         if self._dialect == "postgresql":
             due = due.with_for_update(skip_locked=True)
-        taken = self._connection.execute(
-            update(table)
-            .where(id_column.in_(due.scalar_subquery()))
-            .values(due_at=self.now + lease_ms, claimed_by=owner)
-            .returning(id_column)
-        )
-        return list(taken.scalars())
+        # as a common table expression it is evaluated once; a plain subquery may be run for every row
+        picked = due.cte("picked")
+        return list(self._connection.execute(take.where(id_column.in_(select(picked.c[0])))).scalars())
 
     def is_due(self, lane: str) -> bool:
         """Return whether a lane has a row that is due."""
@@ -239,21 +256,41 @@ class Queues:
         known = [time for time in times if time is not None]
         return min(known) if known else None
 
-    def due(self, limit: int = 500) -> list[tuple[str, str]]:
-        """Return ``(lane, key)`` of what is due now, for the sweep."""
+    def due(self, limit: int = 500, overdue_ms: int = 0) -> list[tuple[str, str]]:
+        """Return ``(lane, key)`` of what is due, at most ``limit`` a lane, for the sweep."""
         found: list[tuple[str, str]] = []
         for lane, (table, id_column) in _TABLES.items():
             keys = self._connection.execute(
-                select(id_column).where(table.c.due_at <= self.now).order_by(table.c.due_at).limit(limit)
+                select(id_column)
+                .where(table.c.due_at <= self.now - overdue_ms)
+                .order_by(table.c.due_at)
+                .limit(limit)
             )
             found.extend((lane, key) for key in keys.scalars())
         return found
 
+    def holders(self, lease_ms: int) -> set[str]:
+        """Return who holds rows, under leases of at most so many milliseconds."""
+        found: set[str] = set()
+        for table, _ in _TABLES.values():
+            # a claimed row is due when its lease ends, so the index on due_at finds it
+            held = select(table.c.claimed_by).where(
+                table.c.claimed_by.is_not(None), table.c.due_at <= self.now + lease_ms
+            )
+            found.update(self._connection.execute(held.distinct()).scalars())
+        return found
+
     def release(self, owner: str | None) -> None:
         """Make claimed rows due: one owner's, or everybody's where only one process may run."""
-        for table, _ in _TABLES.values():
+        for lane, (table, id_column) in _TABLES.items():
             claimed = table.c.claimed_by.is_not(None) if owner is None else table.c.claimed_by == owner
-            self._connection.execute(update(table).where(claimed).values(due_at=self.now, claimed_by=None))
+            freed = self._connection.execute(
+                update(table)
+                .where(claimed, table.c.due_at.is_not(None))
+                .values(due_at=self.now, claimed_by=None)
+                .returning(id_column)
+            )
+            self.woken.extend((lane, key, self.now) for key in freed.scalars())
 
     def hasten(self, channel_id: str) -> None:
         """Make everything that waits for a channel due now: the bot has joined it."""

@@ -44,6 +44,10 @@ _RESERVE = {
     "sqlite": sqlite.insert(requests).on_conflict_do_nothing().returning(requests.c.id),
     "postgresql": postgresql.insert(requests).on_conflict_do_nothing().returning(requests.c.id),
 }
+_COPY = {
+    "sqlite": sqlite.insert(cards).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(cards).on_conflict_do_nothing(),
+}
 _ADD_REVISION = insert(revisions)
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
 _REVISION_COLUMNS = (
@@ -156,18 +160,13 @@ class Requests:
 
     def add_copy(self, request_id: str, copy: Copy) -> None:
         """Remember a message that shows the card."""
-        known = select(cards.c.request_id).where(
-            cards.c.channel_id == copy.channel_id, cards.c.message_ts == copy.message_ts
-        )
-        if self._connection.execute(known).one_or_none() is None:
-            self._connection.execute(
-                insert(cards).values(
-                    channel_id=copy.channel_id,
-                    message_ts=copy.message_ts,
-                    request_id=request_id,
-                    user_id=copy.user_id,
-                )
-            )
+        row = {
+            "channel_id": copy.channel_id,
+            "message_ts": copy.message_ts,
+            "request_id": request_id,
+            "user_id": copy.user_id,
+        }
+        self._connection.execute(_COPY[self._dialect], row)
 
     def drop_copy(self, copy: Copy) -> None:
         """Forget a message that is gone."""

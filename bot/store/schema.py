@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from bot.errors import SettingsError
+from bot.store import jobs
 from bot.store.triggers import DROP_TRIGGERS, TRIGGERS
 
 if TYPE_CHECKING:
@@ -49,19 +50,27 @@ def migrate(database: Database, to: str = HEAD) -> bool:
         StoreError: The database did not take it.
     """
     with database.read() as connection:
-        at = current(connection)
-    check(at)
-    if at == to:
-        return False
+        if _done(connection, to):
+            return False
     with database.write() as connection:
         if not database.is_sqlite:
             connection.execute(_ONE_MIGRATOR)
-        at = current(connection)
-        check(at)
-        if at == to or (at is None and to == "base"):
+        if _done(connection, to):
             return False
-        _run(connection, at, to)
+        at = current(connection)
+        if at != to:
+            _run(connection, at, to)
+        if not database.is_sqlite:
+            jobs.drop(connection) if to == "base" else jobs.upgrade(connection)
     return True
+
+
+def _done(connection: Connection, to: str) -> bool:
+    at = current(connection)
+    check(at)
+    if at != (None if to == "base" else to):
+        return False
+    return connection.dialect.name == "sqlite" or at is None or not jobs.pending(connection)
 
 
 def check(at: str | None) -> None:

@@ -7,7 +7,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.attempts import Attempts
@@ -27,10 +27,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
+def _replace(dialect: Any) -> Any:
+    fresh = dialect.insert(notes)
+    return fresh.on_conflict_do_update(
+        index_elements=[notes.c.key], set_={"value": fresh.excluded.value, "at": fresh.excluded.at}
+    )
+
+
 _FIRST_NOTE = {
     "sqlite": sqlite.insert(notes).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(notes).on_conflict_do_nothing(),
 }
+_NOTE = {"sqlite": _replace(sqlite), "postgresql": _replace(postgresql)}
 
 Woken = tuple[str, str, int]
 """Lane, key and time of a row that will be due."""
@@ -59,15 +68,13 @@ class Tx:
 
     def note(self, key: str, value: Any) -> None:
         """Keep a small fact."""
-        self.connection.execute(delete(notes).where(notes.c.key == key))
-        self.connection.execute(insert(notes).values(key=key, value=json.dumps(value), at=self.now))
+        row = {"key": key, "value": json.dumps(value), "at": self.now}
+        self.connection.execute(_NOTE[self.connection.dialect.name], row)
 
     def take_turn(self, key: str, before_ms: int) -> bool:
         """Note that somebody does something now, unless it was done since; return whether to do it."""
         fresh = {"key": key, "value": "0", "at": 0}
-        self.connection.execute(
-            _INSERT[self.connection.dialect.name](notes).values(fresh).on_conflict_do_nothing()
-        )
+        self.connection.execute(_FIRST_NOTE[self.connection.dialect.name], fresh)
         taken = self.connection.execute(
             update(notes).where(notes.c.key == key, notes.c.at <= before_ms).values(at=self.now)
         )
@@ -89,14 +96,15 @@ class Tx:
             "attempts": dict(self.connection.execute(outcomes)),
         }
 
-
     def ages(self) -> dict[str, float]:
         """Return the age in seconds of the oldest pending request, the oldest letter and the last event."""
         pending = select(func.min(requests.c.created_at)).where(requests.c.state == "pending")
         times = {
             "pending": self.connection.execute(pending).scalar(),
             "outbox": self.queues.oldest_letter(),
-            "audit": self.connection.execute(select(audit.c.at).order_by(audit.c.seq.desc()).limit(1)).scalar(),
+            "audit": self.connection.execute(
+                select(audit.c.at).order_by(audit.c.seq.desc()).limit(1)
+            ).scalar(),
         }
         return {name: (self.now - time) / 1000 if time else 0.0 for name, time in times.items()}
 

@@ -1,0 +1,197 @@
+"""The dispatcher of several replicas on PostgreSQL: jobs of procrastinate that name a due row.
+
+A job is a hint and the row is the truth: running one claims its row if that is due, and does
+nothing otherwise, so a job too many or too late is harmless. Jobs are deferred in the transaction
+that makes the row due, which also wakes a waiting replica. Every second one replica looks for
+rows that are overdue all the same (a frozen owner, a job lost, a time far ahead when it was set)
+and for claims of replicas that died. No job has a ``lock``: procrastinate's is first come, first
+served even among jobs that are not due yet.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from bot.dispatch.presence import Presence, absent
+from bot.dispatch.worker import LEASE_MS
+from bot.errors import SettingsError, StoreError
+from bot.store.database import NEEDS_EXTRA, what
+from bot.store.queues import TASK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from bot.dispatch.periodic import Periodic
+    from bot.dispatch.worker import Worker
+    from bot.store import Database
+    from bot.store.store import Woken
+
+log = logging.getLogger(__name__)
+
+HORIZON_MS = 60_000
+"""Work further ahead gets no job yet, since each look for jobs passes over those that wait."""
+SWEEP_S = 1.0
+OVERDUE_MS = 500
+AFTER_TROUBLE_S = 1.0
+_ONE_SWEEPER = text("SELECT pg_try_advisory_xact_lock(7350014)")
+_WAITING = text(
+    "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(:locks)"
+)
+
+
+class ProcrastinateDispatcher:
+    """Runs a worker in this replica, together with the other replicas.
+
+    Args:
+        database: PostgreSQL, migrated.
+        worker: Does the work; its ``owner`` must be this replica's alone.
+        periodic: What is done now and then.
+
+    Raises:
+        SettingsError: procrastinate is not installed.
+    """
+
+    def __init__(self, database: Database, worker: Worker, periodic: Periodic) -> None:
+        try:
+            from procrastinate.manager import JobManager
+            from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
+
+            from bot.dispatch.jobs import Loop
+        except ModuleNotFoundError as error:
+            raise SettingsError((NEEDS_EXTRA,)) from error
+        self.worker = worker
+        self.periodic = periodic
+        self._store = worker.store
+        self._jobs = JobManager(SyncPsycopgConnector())  # never opened: it borrows our connections
+        self._presence = Presence(database, worker.owner)
+        self._loop = Loop(database, self._run)
+        self._missing: set[str] = set()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
+        """Note jobs for what is due soon, in the transaction that makes it due.
+
+        Raises:
+            StoreError: The database did not take them.
+        """
+        now = self._store.clock()
+        soon = {(lane, key): due for lane, key, due in woken if due <= now + HORIZON_MS}
+        self._defer(
+            connection, [(lane, key, due if due > now else None) for (lane, key), due in soon.items()]
+        )
+
+    def wake(self, woken: Sequence[Woken]) -> None:
+        """Nothing to do: the commit has told every replica that listens."""
+
+    @property
+    def running(self) -> bool:
+        """Whether every thread is alive."""
+        return self._loop.running and all(thread.is_alive() for thread in self._threads)
+
+    def start(self) -> None:
+        """Start the threads.
+
+        Raises:
+            StoreError: The database is away.
+        """
+        self._stopping.clear()
+        self._presence.keep()  # before the first claim, or others would take it for a dead one's
+        self._loop.start()
+        self._threads = [
+            threading.Thread(target=self._every, args=(SWEEP_S, self._sweep), name="sweep", daemon=True),
+            threading.Thread(
+                target=self._every, args=(1.0, self.periodic.run_due), name="periodic", daemon=True
+            ),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 8.0) -> None:
+        """Finish what is under way, give back the rest."""
+        deadline = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._loop.stop(timeout_s)
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads = []
+        try:
+            self.worker.release()
+        except StoreError:
+            log.warning("claimed rows could not be given back; another replica will find them")
+        self._presence.leave()
+
+    def _run(self, lane: str, key: str) -> None:
+        """Do what a job names, in a thread of its own."""
+        try:
+            self.worker.take(lane, key)
+        except StoreError as error:  # the row is still due: the sweep will find it
+            log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
+
+    def _every(self, pause_s: float, task: object) -> None:
+        assert callable(task)  # noqa: S101 - for the type checker
+        while not self._stopping.wait(pause_s):
+            try:
+                task()
+            except StoreError as error:
+                log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
+                self._stopping.wait(AFTER_TROUBLE_S)
+            except Exception:  # the outermost edge of a thread that must go on
+                log.exception("looking for due work failed")
+
+    def _sweep(self) -> None:
+        """Free what dead replicas hold, and defer what is overdue."""
+        self._presence.keep()
+        with self._store.write() as tx:
+            if not tx.connection.execute(_ONE_SWEEPER).scalar_one():
+                return  # another replica is at it
+            gone = absent(tx.connection, tx.queues.holders(max(LEASE_MS.values())))
+            for owner in gone & self._missing:  # missed twice: its connection may just have been renewed
+                log.warning("a replica is gone; its work is taken over", extra={"facts": {"owner": owner}})
+                tx.queues.release(owner)
+            self._missing = gone
+            overdue = {_lock(lane, key): (lane, key) for lane, key in tx.queues.due(overdue_ms=OVERDUE_MS)}
+            waiting = set(tx.connection.execute(_WAITING, {"locks": list(overdue)}).scalars())
+            again = [(lane, key, None) for lock, (lane, key) in overdue.items() if lock not in waiting]
+            self._defer(tx.connection, again, once=True)
+
+    def _defer(
+        self, connection: Connection, due: Sequence[tuple[str, str, int | None]], *, once: bool = False
+    ) -> None:
+        """Insert jobs in one statement; ``once``: at most one such job of a row waits at a time."""
+        if not due:
+            return
+        from procrastinate.exceptions import ConnectorException
+        from procrastinate.jobs import Job
+
+        jobs = [
+            Job(
+                id=None,
+                queue=lane,
+                lock=None,
+                queueing_lock=_lock(lane, key) if once else None,
+                task_name=TASK,
+                task_kwargs={"lane": lane, "key": key},
+                scheduled_at=None if at is None else datetime.fromtimestamp(at / 1000, UTC),
+            )
+            for lane, key, at in due
+        ]
+        try:
+            self._jobs.batch_defer_jobs(jobs, connection=connection.connection.driver_connection)
+        except ConnectorException as error:
+            found = what(error.__cause__)
+            if found is None:
+                raise
+            raise StoreError(found) from error
+
+
+def _lock(lane: str, key: str) -> str:
+    return f"{lane}:{key}"
