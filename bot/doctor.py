@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot import policy as policies
@@ -204,25 +205,21 @@ def _watsonx(settings: Settings) -> Iterator[Check]:
         return
     space = settings.watsonx_space_id or ""
     spaces = {space: "the default space"} | {found: name for name, found in settings.peftsize_spaces.items()}
-    steps: list[tuple[str, Callable[[Any], object], str]] = [
-        (
-            f"watsonx space {name}",
-            lambda specs, found=found: specs.check(found),
-            "check the space id and the user's role there",
-        )
-        for found, name in spaces.items()
-    ]
-    steps.append(
-        ("watsonx specs", lambda specs: specs.list(space), "the user needs to see the space's assets")
-    )
     with wiring.connect_specs(settings) as specs:
-        for name, step, fix in steps:
-            try:
-                step(specs)
-            except SpecsError as error:
-                yield Check(name, "failed", report.explain(error), fix)
-            else:
-                yield Check(name, "ok", "answers")
+        for found, name in spaces.items():
+            fix = "check the credentials, the space id and the user's role there"
+            yield _answers(f"watsonx space {name}", partial(specs.check, found), fix)
+        yield _answers(
+            "watsonx specs", partial(specs.list, space), "the user needs to see the space's assets"
+        )
+
+
+def _answers(name: str, call: Callable[[], object], fix: str) -> Check:
+    try:
+        call()
+    except SpecsError as error:
+        return Check(name, "failed", report.explain(error), fix)
+    return Check(name, "ok", "answers")
 
 
 def _manifest() -> Check:

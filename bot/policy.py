@@ -335,7 +335,7 @@ def unenforceable(policy: Policy, members: Callable[[str], frozenset[str] | None
 def _voters(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:
     """Return every quorum that may be asked for, with the sets its voters must be in."""
     base = policy.defaults
-    asked = [(base.quorum, (base.approvers,))]
+    asked: list[tuple[int, tuple[frozenset[str], ...]]] = [(base.quorum, (base.approvers,))]
     for rule in policy.rule:
         if rule.deny is None:
             quorum = max(base.quorum, rule.quorum or 1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bot.settings import Settings
+    from bot.slack.ingress import Gate
     from bot.wiring import Product
 
 log = logging.getLogger(__name__)
@@ -99,30 +100,18 @@ def _alone(settings: Settings) -> AbstractContextManager[Any]:
 
 
 def _server(product: Product, *, socket: bool, host: str, port: int, stopping: threading.Event) -> Any:
+    """Return the server: the probes in both modes, the gate in HTTP mode."""
     from waitress.server import create_server
-
-    inner = None
-    if not socket:
-        from bot.slack.app import note_foreign
-        from bot.slack.ingress import Gate
-
-        secret = product.settings.slack_signing_secret
-        inner = Gate(
-            product.app,
-            secret=secret.get_secret_value() if secret else "",
-            identity=lambda: product.me.identity,
-            clock=wiring.clock,
-            on_refused=lambda reason: product.metrics.gate.labels(reason).inc(),
-            on_foreign=lambda tried, payload: note_foreign(product.store, tried, payload, product.origin),
-            origin=product.origin,
-        )
 
     def problems() -> list[str]:
         return ["stopping"] if stopping.is_set() else wiring.ready(product)
 
-    proxy = {"trusted_proxy": "*", "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}}
+    trusted: dict[str, Any] = {
+        "trusted_proxy": "*",
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
+    }
     return create_server(
-        Probes(inner, problems, product.metrics),
+        Probes(None if socket else gate(product), problems, product.metrics),
         host=host,
         port=port,
         threads=THREADS,
@@ -130,14 +119,41 @@ def _server(product: Product, *, socket: bool, host: str, port: int, stopping: t
         max_request_body_size=LARGEST_BODY,
         channel_timeout=SLOW_CLIENT_S,
         clear_untrusted_proxy_headers=True,
-        **(proxy if product.settings.peftsize_trust_proxy else {}),
+        **(trusted if product.settings.peftsize_trust_proxy else {}),
+    )
+
+
+def gate(product: Product) -> Gate:
+    """Return the WSGI app that takes Slack's deliveries over HTTP."""
+    from bot.slack.app import note_foreign
+    from bot.slack.ingress import Gate
+
+    secret = product.settings.slack_signing_secret
+    return Gate(
+        product.app,
+        secret=secret.get_secret_value() if secret else "",
+        identity=lambda: product.me.identity,
+        clock=product.flow.clock,
+        on_refused=lambda reason: product.metrics.gate.labels(reason).inc(),
+        on_foreign=lambda tried, payload: note_foreign(product.store, tried, payload, product.origin),
+        origin=product.origin,
     )
 
 
 def _open_sockets(product: Product) -> list[Any]:
+    """Open the Socket Mode connections; Slack being away is no reason not to start."""
+    from bot.slack.app import SocketDoor, note_foreign
     from bot.slack.socket import connect
 
-    return connect(product)
+    door = SocketDoor(
+        product.app,
+        identity=lambda: product.me.identity,
+        on_refused=lambda reason: product.metrics.gate.labels(reason).inc(),
+        on_foreign=lambda tried, payload: note_foreign(product.store, tried, payload, product.origin),
+        origin=product.origin,
+    )
+    token = product.settings.slack_app_token
+    return connect(door, product.client, token.get_secret_value() if token else "")
 
 
 def _keep_identity(product: Product, stopping: threading.Event) -> None:

@@ -1,0 +1,56 @@
+"""Logs: one object a line, and no secret in any of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from bot.logs import JsonFormatter, Scrub, TextFormatter, about
+
+SECRETS = ("made-up-signing-secret", "p4ssw0rd!")
+
+
+def line(shape: type[logging.Formatter], message: str, **facts: object) -> str:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(shape(Scrub(SECRETS)))  # type: ignore[arg-type]  # both take a Scrub
+    logger = logging.getLogger("tests.logs")
+    logger.handlers[:], logger.propagate = [handler], False
+    logger.warning(message, extra={"facts": facts})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("shape", [JsonFormatter, TextFormatter])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "xoxb-1234-abcdef",
+        "xapp-1-A0-abc",
+        "Bearer abcdefgh.ijkl",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        "https://hooks.slack.com/commands/T0/1/abc",
+        "http://127.0.0.1:5000/response/abc",
+        "made-up-signing-secret",
+        "p4ssw0rd!",
+    ],
+)
+def test_no_secret_passes_wherever_it_stands(shape: type[logging.Formatter], hostile: str) -> None:
+    """Message, facts, nested facts: masked in all of them."""
+    text = line(shape, f"said {hostile}", plain=hostile, nested={"deep": [hostile]})
+    assert hostile not in text
+    assert "[masked]" in text
+
+
+def test_a_password_in_an_address_is_masked() -> None:
+    """Database URLs appear in drivers' messages."""
+    assert "hunter2" not in line(JsonFormatter, "cannot reach postgresql://bot:hunter2@db/peftsize")
+
+
+def test_a_line_is_one_json_object_with_what_it_is_about() -> None:
+    """Request id and origin are on every line logged while handling a request."""
+    with about(request_id="R1", origin="cli"):
+        got = json.loads(line(JsonFormatter, "two\nlines", count=2))
+    assert (got["message"], got["request_id"], got["origin"], got["count"]) == ("two\nlines", "R1", "cli", 2)
