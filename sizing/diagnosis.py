@@ -12,7 +12,7 @@ from sizing.draft import Draft, Edit, Model, Problem
 from sizing.models import TARGETS
 from sizing.nearest import quote
 from sizing.options import is_item
-from sizing.tokens import END, TIMES, Cursor
+from sizing.tokens import END, NUMBER, SCALE, TIMES, Cursor
 
 _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"
@@ -150,6 +150,21 @@ def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]}:{meant}"),))
 
 
+def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """`10b2x128MB`, `10b-2x128MB`: model and adapters without a space between them."""
+    start, end = found.span()
+    draft.models.append(Model(None, None, start, end))
+    message = f"{quote(found[0])} holds a model and adapters: put a space between them."
+    return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]} {found[2]}"),))
+
+
+def _unreadable_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`1e3x1MB`: meant as adapters, for it ends in their unit."""
+    start, end = found.span()
+    message = f"{quote(found[0])} is not a size I can read. Adapters are written like 2x128MB."
+    return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
+
+
 def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
     """A word that is neither method nor model: a slip, a width that has no row, a model that is not known."""
     typed, word = found[0], found[0].lower()
@@ -224,6 +239,8 @@ _MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     *misquantity.MISTAKES,
     (re.compile(_CHUNK), _foreign_digits),
     (re.compile(_CHUNK), _stray),
+    (_compile(rf"({NUMBER}{SCALE})[-_/:]?((?:[0-9]+x)?{NUMBER}[kmg]i?b){END}"), _glued),
+    (_compile(rf"[0-9][^\s+,&]*[0-9][kmg]i?b{END}"), _unreadable_size),
     (re.compile(_CHUNK), _unknown_word),
     (re.compile(r".", re.DOTALL), _unknown_word),
 )

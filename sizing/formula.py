@@ -9,7 +9,6 @@ Source: IBM watsonx documentation, "Creating customized hardware specifications"
 is the one that gives all three of its worked examples (31, 8 and 16 GB).
 """
 
-import functools
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -45,7 +44,7 @@ class Breakdown(BaseModel):
     num_cpus: int
     cpu_memory_gb: int
 
-    @functools.cached_property
+    @property
     def gpu_memory_gb_exact(self) -> str:
         """The GPU memory in GB as an exact decimal: `7.875`."""
         return units.gb_text(self.raw_ticks)
@@ -127,5 +126,5 @@ def base_text(request: SizingRequest) -> str:
 
 def group_text(group: AdapterGroup) -> str:
     """One adapter group's term with the request's numbers: `2 × 128/1024`."""
-    number, unit = group.size_parts
+    number, unit = units.size_parts(group.microbytes)
     return f"{group.count} × {number}" + {"GB": "", "MB": "/1024", "KB": "/1048576"}[unit]

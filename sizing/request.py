@@ -1,6 +1,5 @@
 """What somebody asked for, as values, and the one text and name that stand for it."""
 
-import functools
 import hashlib
 from typing import Literal
 
@@ -27,15 +26,10 @@ class AdapterGroup(BaseModel):
     rank: int | None = None
     targets: str | None = None
 
-    @functools.cached_property
-    def size_parts(self) -> tuple[str, str]:
-        """The size of one adapter as number and unit, canonical: `("128", "MB")`."""
-        return units.size_parts(self.microbytes)
-
-    @functools.cached_property
+    @property
     def size(self) -> str:
         """The size of one adapter in its canonical unit: `128MB`."""
-        return "".join(self.size_parts)
+        return "".join(units.size_parts(self.microbytes))
 
     @property
     def gb(self) -> str:
@@ -87,7 +81,7 @@ class SizingRequest(BaseModel):
         """The base model as the canonical text writes it: `10b`, `llama-3.1-8b`."""
         return self.model or units.params_text(self.params)
 
-    @functools.cached_property
+    @property
     def canonical(self) -> str:
         """The one text that stands for these values: `10b 2x128MB qlora4`."""
         groups = "+".join(f"{g.count}x{g.size}" for g in self.adapters) or "none"

@@ -5,6 +5,8 @@ byte, because `13.6MB` is not a whole number of bytes. Results are counted in ti
 which both families are whole.
 """
 
+import functools
+
 PARAMS_PER = {
     "b": 10**9, "bn": 10**9, "billion": 10**9,
     "m": 10**6, "million": 10**6,
@@ -75,6 +77,7 @@ def params_text(params: int) -> str:
     return decimal_text(params, PARAMS_PER["m"]) + "m"
 
 
+@functools.lru_cache(maxsize=1024)
 def size_parts(microbytes: int) -> tuple[str, str]:
     """Choose the unit of an adapter size: the largest that gives at least 1 with at most 3 decimals.
 
