@@ -1,5 +1,6 @@
 """The rooms of the sizing engine one by one: units, models, formula, advice, payload, estimate."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_the_cheapest_way_to_lose_a_gpu():
         ("10b none lora", []),
         ("80b none lora", ["W1"]),
         ("240b none lora", ["W1", "W2"]),
-        ("426b none lora", ["W1", "W2"]),
+        ("106b none lora", []),
         ("1b 1x3GB lora", ["W3"]),
         ("1b 1x2GB lora", []),
         ("10b none", ["W4"]),
@@ -167,16 +168,14 @@ def test_the_cheapest_way_to_lose_a_gpu():
         ("granite-moe-3b none qlora4", ["W5"]),
         ("granite-moe-3b none lora", []),
         ("llama-3.1-405b none lora", ["W1", "W2", "W5"]),
-        ("8x22b none lora", ["W1", "W2"][:0] + ["W1"]),
+        ("8x22b none qlora4", []),
         ("10b none fp8", ["W6"]),
     ],
 )
 def test_warnings(text, codes):
     """Each warning where its condition holds, and nowhere else; none stops the sizing."""
     _, _, advice = answer(text)
-    gpus = size(parse(text)).num_gpus
-    expected = [c for c in codes if c != "W1" or gpus not in (1, 2, 4, 8)]
-    assert [warning.code for warning in advice.warnings] == expected
+    assert [warning.code for warning in advice.warnings] == codes
     assert all(warning.message for warning in advice.warnings)
 
 
@@ -200,14 +199,12 @@ def test_names_follow_the_rule():
     assert parse("10b none lora name=My-Spec").spec_name == "My-Spec"
     assert parse("10b none lora gpu=40").spec_name == "peft-10b-lora-none-gpu40"
     assert parse("10b none lora name=a").name_for(4) == "a-use4gpu"
-    request = parse("26.666666666b 10x999.999MB 10x99.999MB 10x9.999MB qlora4")
-    assert (
-        request.spec_name
-        == "peft-26_666666666b-qlora4-10x999_999mb-10x99_999mb-10x9-c94f8d12"[:56] + request.spec_name[-8:]
-    )
-    assert re.fullmatch(
-        r"peft-26_666666666b-qlora4-10x999_999mb-10x99_999mb-10x9?_?-?[0-9a-f]{8}", request.spec_name
-    )
+    request = parse("26.666666666b 10x999.999MB 10x99.999MB 10x9.999MB 10x1MB qlora4")
+    fingerprint = hashlib.sha256(request.canonical.encode()).hexdigest()[:8]
+    whole = "peft-26_666666666b-qlora4-10x999_999mb-10x99_999mb-10x9_999mb-10x1mb"
+    assert request.spec_name == f"{whole[:55]}-{fingerprint}"
+    dash_at_the_cut = parse("26.6666b 10x999.999MB 10x99.999MB 10x999KB 10x1KB qlora4 gpu=141")
+    assert dash_at_the_cut.name_for(None)[:-9] == "peft-26_6666b-qlora4-10x999_999mb-10x99_999mb-10x999kb"
     assert request.name_for(4) != request.spec_name
     assert len(parse(f"10b none lora name={'n' * 64}").name_for(4)) == 64
 
@@ -245,10 +242,7 @@ def test_the_digest_binds_body_target_and_space():
         digest(body, "https://a", "t"),
     ]
     assert len({digest(body, "https://a", "s"), *others}) == 4
-    assert (
-        digest({}, "", "") == "2ee54b53a8d2eb0aae81e84ca1a6a6eb2b0e4b2b85f3ec2e6f9b9d1b5d2f3b3b"
-        or len(digest({}, "", "")) == 64
-    )
+    assert re.fullmatch("[0-9a-f]{64}", digest(body, "https://a", "s"))
 
 
 def test_requests_are_values_and_json():
