@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 1024 * 1024
 IDLE_S = 30.0
+LINGER_READS = 256
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not length.isdigit() or int(length) > MAX_BODY_BYTES or "transfer-encoding" in self.headers:
             self.close_connection = True
             self._write(Reply(413 if length.isdigit() else 400, {"message": "The body cannot be read."}))
+            self._linger()
             return
         body = self.rfile.read(int(length))
         if len(body) < int(length):
@@ -216,10 +218,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if reply.status != 204:  # noqa: PLR2004 - an answer without a body (RFC 9110, 15.3.5)
             self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if reply.cut else body)
         self.wfile.flush()
         self.close_connection = self.close_connection or reply.cut
+
+    def _linger(self) -> None:
+        """Read what the client still sends, else it is reset before it has read the answer (RFC 9112, 9.6)."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1.0)
+            for _ in range(LINGER_READS):
+                if not self.connection.recv(65536):
+                    return
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing: the cluster keeps its own record."""

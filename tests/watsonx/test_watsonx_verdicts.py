@@ -93,6 +93,27 @@ def test_a_refusal_of_the_new_token_too_is_unavailable(cluster, client, body, st
     assert cluster.specs() == []
 
 
+class FakeTokensOfAClusterThatGoesDown:
+    """Renews a token that was refused, and the cluster is gone when the new one arrives."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def token(self):
+        return SecretStr(self.cluster.tokens.issue(-1))
+
+    def renew(self, stale):  # noqa: ARG002 - the port's shape
+        self.cluster.go_down()
+        return SecretStr(self.cluster.tokens.issue())
+
+
+def test_a_repeat_that_never_left_is_unavailable(cluster, open_client, body):
+    """The refusal proved the first try harmless and the second reached nobody: nothing happened."""
+    client = open_client(cluster, tokens=FakeTokensOfAClusterThatGoesDown(cluster))
+    with pytest.raises(Unavailable, match="no connection"):
+        create(client, cluster, body)
+
+
 @pytest.mark.parametrize("status", [401, 400])
 def test_a_given_token_that_expired_is_said_so_and_not_repeated(cluster, open_client, body, status):
     """Nobody can renew WATSONX_TOKEN but the operator, so the sentence names it."""
