@@ -57,7 +57,16 @@ class HardwareSpec(BaseModel):
 
     def body(self) -> dict[str, Any]:
         """The request body: the sample's keys, order and types."""
-        return self.model_dump()
+        nodes = self.nodes
+        return {
+            "name": self.name,
+            "description": self.description,
+            "nodes": {
+                "cpu": {"units": nodes.cpu.units},
+                "mem": {"size": nodes.mem.size},
+                "gpu": {"num_gpu": nodes.gpu.num_gpu},
+            },
+        }
 
 
 def spec_for(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None = None) -> HardwareSpec:

@@ -1,6 +1,7 @@
 """What somebody asked for, as values, and the one text and name that stand for it."""
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -12,19 +13,21 @@ DEFAULT_GPU_GB = 80  # "1GPU = 80 GB" in the published table
 NAME_LENGTH = 64
 
 
-class AdapterGroup(BaseModel):
+@dataclass(frozen=True, slots=True)
+class AdapterGroup:
     """Adapters of one size that are served together with the base model.
 
-    `microbytes` is the size of one adapter in millionths of a byte. `rank` and `targets` say where the size came
-    from, when it was asked for by rank; they are no part of the value.
+    Args:
+        count: how many, 1 to 1000.
+        microbytes: the size of one adapter in millionths of a byte.
+        rank: the LoRA rank that the size was worked out from, if it was; no part of the value.
+        targets: the target modules that the rank was meant for; no part of the value.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: int
     microbytes: int
-    rank: int | None = None
-    targets: str | None = None
+    rank: int | None = field(default=None, compare=False)
+    targets: str | None = field(default=None, compare=False)
 
     @property
     def size(self) -> str:
@@ -35,14 +38,6 @@ class AdapterGroup(BaseModel):
     def gb(self) -> str:
         """The size of one adapter in gigabytes, exact: `0.125`."""
         return units.gb_text(self.microbytes * units.TICKS_PER_MICROBYTE)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AdapterGroup):
-            return NotImplemented
-        return self.count == other.count and self.microbytes == other.microbytes
-
-    def __hash__(self) -> int:
-        return hash((self.count, self.microbytes))
 
 
 class SizingRequest(BaseModel):

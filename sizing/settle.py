@@ -1,7 +1,7 @@
 """The rules about a whole request: what is there twice, what contradicts itself, what is missing."""
 
 import re
-from typing import Literal, cast
+from typing import Any, cast
 
 from sizing import limits, methods, models
 from sizing.draft import Draft, Edit, Mixture, Model, Problem, Rank, Word
@@ -56,17 +56,19 @@ def _request(draft: Draft) -> SizingRequest:
             assumed.append("rank targets omitted -> all (q k v o gate up down)")
     elif not draft.nones:
         assumed.append("adapters omitted -> base only")
+    values: dict[str, Any] = {}
+    if options:
+        values = {"space": options.get("space"), "name": options.get("name")}
+        values["gpu_gb"] = int(options.get("gpu", DEFAULT_GPU_GB))
+    if known is not None:
+        values |= {"model": known.name, "params_are": known.params_are}
     return SizingRequest(
         params=cast("int", model.params),
-        model=None if known is None else known.name,
-        params_are="typed" if known is None else cast('Literal["exact", "nominal"]', known.params_are),
         method=methods.DEFAULT if word is None else methods.WORDS[word],
         method_word=word,
         adapters=groups,
-        gpu_gb=int(options.get("gpu", DEFAULT_GPU_GB)),
-        space=options.get("space"),
-        name=options.get("name"),
         assumptions=tuple(assumed),
+        **values,
     )
 
 
@@ -261,6 +263,9 @@ def _known_shapes(draft: Draft, text: str) -> None:
 
 def _not_too_many(draft: Draft, text: str) -> None:
     """At most 1000 adapters in all groups together."""
+    counts = [group.adapters for group in draft.groups] + [rank.adapters for rank in draft.ranks]
+    if sum(counts) <= limits.MOST_ADAPTERS:
+        return
     total = 0
     placed = [(g.start, g.end, g.adapters) for g in draft.groups]
     for start, end, adapters in sorted(placed + [(r.start, r.end, r.adapters) for r in draft.ranks]):

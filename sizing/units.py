@@ -25,6 +25,7 @@ TICKS_PER_MICROBYTE = TICKS_PER_GB // _GB
 SIZE_DECIMALS = 6  # an adapter's size may be typed with this many
 _CANONICAL_DECIMALS = 3
 _PLACES = 37  # every quotient met here is a finite decimal with at most this many places
+_SHIFT = 10**_PLACES
 
 
 def count_of(number: str, per: int) -> int | None:
@@ -56,7 +57,7 @@ def decimal_text(count: int, per: int) -> str:
     units, rest = divmod(count, per)
     if not rest:
         return str(units)
-    places = str(rest * 10**_PLACES // per).rjust(_PLACES, "0").rstrip("0")
+    places = str(rest * _SHIFT // per).rjust(_PLACES, "0").rstrip("0")
     return f"{units}.{places}"
 
 
@@ -65,6 +66,7 @@ def gb_text(ticks: int) -> str:
     return decimal_text(ticks, TICKS_PER_GB)
 
 
+@functools.lru_cache(maxsize=1024)
 def params_text(params: int) -> str:
     """Write a parameter count in the largest scale that gives at least 1.
 

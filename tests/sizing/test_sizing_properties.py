@@ -1,5 +1,6 @@
 """Promises about every request and every text, looked for with Hypothesis."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -117,7 +118,7 @@ def test_advice_is_exact_at_the_edge(model, adapters, method):
         return
     first, *others = request.adapters
     for extra, gpus in ((advice.more_fit, 0), (advice.more_fit + 1, 1)):
-        more = first.model_copy(update={"count": first.count + extra})
+        more = dataclasses.replace(first, count=first.count + extra)
         assert (
             size(request.model_copy(update={"adapters": (more, *others)})).num_gpus - needs.num_gpus > 0
         ) == gpus
