@@ -12,7 +12,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
 from psycopg import Error as PsycopgError
 from psycopg_pool import PoolTimeout
 
@@ -124,10 +125,14 @@ class Loop:
 
     async def _retry_stalled(self) -> None:
         """Give jobs that dead replicas had fetched to the others."""
+        jobs = self._app.job_manager
         while True:
             await asyncio.sleep(STALLED_S)
-            for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
-                await self._app.job_manager.retry_job(job)
+            for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
+                try:
+                    await jobs.retry_job(job)
+                except UniqueViolation:  # the sweep has deferred its row again meanwhile
+                    await jobs.finish_job(job, Status.FAILED, delete_job=True)
 
     async def _job(self, lane: str, key: str) -> None:
         """Do the work in a thread; one that outlives the process's patience does not hold it up."""

@@ -92,8 +92,8 @@ class Tx:
             attempts.c.outcome
         )
         return {
-            "requests": dict(self.connection.execute(states)),
-            "attempts": dict(self.connection.execute(outcomes)),
+            "requests": dict(self.connection.execute(states).all()),
+            "attempts": dict(self.connection.execute(outcomes).all()),
         }
 
     def ages(self) -> dict[str, float]:
