@@ -1,0 +1,204 @@
+"""Calling Slack: what a failure means, and how often a channel may be written to.
+
+A call that cannot be made now says for how long, and never sleeps: its letter waits in the outbox,
+and the worker does something else meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from bot.errors import SlackTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from slack_sdk import WebClient
+
+FAILURES = (SlackClientError, OSError, HTTPException)
+"""What a call through slack_sdk may raise when Slack, or the way there, is in trouble."""
+
+POST, UPDATE = (4.0, 1.0), (10.0, 0.6)
+"""Burst and calls a second: posts for each channel, updates for the app.
+
+Source: https://docs.slack.dev/apis/web-api/rate-limits (1 message a second a channel, tier 3).
+"""
+
+_PACED = {
+    "chat.postMessage": POST,
+    "chat.postEphemeral": POST,
+    "chat.update": UPDATE,
+}
+_PERMANENT = frozenset(
+    {
+        "invalid_arguments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+        "unknown_method",
+    }
+)
+_MOST_BUCKETS = 1000
+
+
+class CallFailed(SlackTrouble):
+    """One call that was not made, or not with success.
+
+    Args:
+        method: The Web API method.
+        word: Slack's own word for the trouble; no text of anybody, no token.
+        retry_after_s: Seconds that Slack, or our pacing, asks to wait.
+    """
+
+    def __init__(self, method: str, word: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{method}: {word}", retry_after_s=retry_after_s, permanent=word in _PERMANENT)
+        self.word = word
+
+
+def word_of(error: Exception) -> str:
+    """Return Slack's name of an error, or the kind of the failure where Slack said nothing."""
+    if not isinstance(error, SlackApiError):
+        return type(error).__name__
+    response: Any = error.response
+    if getattr(response, "status_code", None) == HTTPStatus.TOO_MANY_REQUESTS:
+        return "ratelimited"
+    data = getattr(response, "data", response)
+    return str(data.get("error") or "unknown") if isinstance(data, dict) else "not_json"
+
+
+def retry_after_s(error: Exception) -> float | None:
+    """Return how long Slack asks to wait, or None where it does not say."""
+    return header_s(getattr(getattr(error, "response", None), "headers", None) or {})
+
+
+def header_s(headers: Mapping[str, Any]) -> float | None:
+    """Return the seconds of a ``Retry-After`` header, or None."""
+    found = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    text = str(found[0] if isinstance(found, (list, tuple)) else found)
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+class Pace:
+    """Token buckets: one for each channel's posts, one for all updates.
+
+    Args:
+        clock: Returns UTC epoch milliseconds.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._left: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def wait_s(self, method: str, channel_id: str) -> float:
+        """Take one call; 0 if it may be made now, else the seconds to wait (nothing is taken then)."""
+        if method not in _PACED:
+            return 0.0
+        burst, a_second = _PACED[method]
+        key = ("chat.update", "") if method == "chat.update" else ("post", channel_id)
+        with self._lock:
+            now = self._clock()
+            left, at = self._left.get(key, (burst, now))
+            left = min(burst, left + max(0, now - at) / 1000 * a_second)
+            if left < 1:
+                return math.ceil((1 - left) / a_second * 1000) / 1000
+            if len(self._left) > _MOST_BUCKETS:
+                self._left.clear()
+            self._left[key] = (left - 1, now)
+            return 0.0
+
+
+class Calls:
+    """The Web API as the announcer uses it: paced, and with one kind of exception.
+
+    Args:
+        client: With the bot's token; its retry handlers must be none.
+        clock: Returns UTC epoch milliseconds.
+        seen: Told of every call: method, 200 or Slack's word for the trouble, and seconds.
+    """
+
+    def __init__(
+        self,
+        client: WebClient,
+        clock: Callable[[], int],
+        seen: Callable[[str, int | str, float], None] = lambda *_: None,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._seen = seen
+        self._direct: dict[str, str] = {}
+
+    def __call__(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """Make one call.
+
+        Args:
+            method: Such as ``chat.postMessage``.
+            **arguments: As Slack names them.
+
+        Returns:
+            Slack's answer.
+
+        Raises:
+            CallFailed: It was not made, or not with success.
+        """
+        wait = self._pace.wait_s(method, str(arguments.get("channel", "")))
+        if wait:
+            raise CallFailed(method, "paced", retry_after_s=wait)
+        started = self._clock()
+        word: int | str = int(HTTPStatus.OK)
+        try:
+            told: Any = self._client.api_call(method, json=arguments).data
+        except FAILURES as error:
+            word = word_of(error)
+            raise CallFailed(method, str(word), retry_after_s=retry_after_s(error)) from None
+        finally:
+            self._seen(method, word, (self._clock() - started) / 1000)
+        return told if isinstance(told, dict) else {}
+
+    def respond(self, url: str, **said: Any) -> bool:
+        """Post a private answer to a response URL, whose host the caller has checked.
+
+        Returns:
+            False where the address is used up or too old.
+
+        Raises:
+            CallFailed: Slack, or the way there, is in trouble.
+        """
+        hook = WebhookClient(
+            url,
+            timeout=self._client.timeout,
+            ssl=self._client.ssl,
+            retry_handlers=[],
+            logger=self._client.logger,
+        )
+        try:
+            told = hook.send_dict({"response_type": "ephemeral", "replace_original": False, **said})
+        except FAILURES as error:
+            raise CallFailed("response_url", word_of(error)) from None
+        if (
+            told.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            or told.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
+            raise CallFailed("response_url", str(told.status_code), retry_after_s=header_s(told.headers))
+        return told.status_code == HTTPStatus.OK
+
+    def direct(self, user_id: str) -> str:
+        """Return the direct message channel with somebody; it never changes, so it is kept.
+
+        Raises:
+            CallFailed: As for a call.
+        """
+        if user_id not in self._direct:
+            told = self("conversations.open", users=user_id)
+            self._direct[user_id] = str(told["channel"]["id"])
+        return self._direct[user_id]

@@ -1,0 +1,96 @@
+"""The app's manifest as Slack takes it: the file at the root, for Socket Mode or for an address.
+
+``SCOPES`` says what each Web API method that the bot calls needs; the tests compare it with the
+manifest and with what the code calls, so that no scope is missing and none is left over.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from bot.slack.delivery import PATH
+
+SCOPES: dict[str, str] = {
+    "auth.test": "",
+    "bots.info": "users:read",
+    "chat.postMessage": "chat:write",
+    "chat.postEphemeral": "chat:write",
+    "chat.update": "chat:write",
+    "conversations.open": "im:write",
+    "functions.completeError": "",
+    "functions.completeSuccess": "",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
+    "users.info": "users:read",
+    "views.open": "",
+    "views.publish": "",
+}
+"""Scope by method; empty where any bot token may call it. Source: https://docs.slack.dev/reference/methods."""
+
+EVENTS: dict[str, str] = {
+    "app_home_opened": "",
+    "app_mention": "app_mentions:read",
+    "app_uninstalled": "",
+    "function_executed": "",
+    "member_joined_channel": "channels:read",
+    "tokens_revoked": "",
+}
+"""Scope by event. Private channels need ``groups:read`` as well for the same ``member_joined_channel``.
+
+Source: https://docs.slack.dev/reference/events.
+"""
+
+FURTHER: dict[str, str] = {
+    "commands": "the slash command and the message shortcut",
+    "groups:read": "member_joined_channel in private channels",
+}
+"""Scopes that no method of ``SCOPES`` and no event of ``EVENTS`` names."""
+
+
+def manifest(url: str | None = None) -> str:
+    """Return the manifest's text.
+
+    Args:
+        url: Public address of the bot for HTTP mode, such as ``https://bot.example.com``; None for
+            Socket Mode, as the file says it.
+
+    Returns:
+        YAML. The file's comments are kept for Socket Mode only.
+
+    Raises:
+        ValueError: The address is not https.
+    """
+    text = _file().read_text(encoding="utf-8")
+    if url is None:
+        return text
+    told: dict[str, Any] = yaml.safe_load(text)
+    address = request_url(url)
+    settings, features = told["settings"], told["features"]
+    settings["socket_mode_enabled"] = False
+    settings["event_subscriptions"] = {"request_url": address, **settings["event_subscriptions"]}
+    settings["interactivity"] = {**settings["interactivity"], "request_url": address}
+    features["slash_commands"] = [{**command, "url": address} for command in features["slash_commands"]]
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
+
+
+def request_url(url: str) -> str:
+    """Return where Slack posts to, given the bot's public address.
+
+    Raises:
+        ValueError: The address is not https, or holds a query or a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("the address must look like https://bot.example.com")
+    base = url.rstrip("/")
+    return base if base.endswith(PATH) else base + PATH
+
+
+def _file() -> Path:
+    """Return the manifest: beside the package when installed, at the root in a checkout."""
+    installed = Path(__file__).parent.parent / "manifest.yml"
+    return installed if installed.exists() else installed.parent.parent / "manifest.yml"
