@@ -97,12 +97,11 @@ class Fulfil:
             self._create(request, specs)
 
     def _create(self, request: Request, specs: Specs) -> None:
+        not_after = self.flow.clock() + self.pace.timeout_ms  # our own clock: the database's may differ
         attempt = self._begin(request)
         body = json.loads(request.payload)
         try:
-            made = specs.create(
-                body, request.space_id, attempt_id=attempt.id, not_after_ms=attempt.deadline_at
-            )
+            made = specs.create(body, request.space_id, attempt_id=attempt.id, not_after_ms=not_after)
         except SpecsError as error:
             self._after_error(attempt, error, specs)
             return

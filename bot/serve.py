@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bot.settings import Settings
     from bot.slack.ingress import Gate
+    from bot.slack.socket import Line
     from bot.wiring import Product
 
 log = logging.getLogger(__name__)
@@ -66,19 +67,20 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     """Serve a started product until a signal, then stop it."""
     stopping = threading.Event()
     server = _server(product, socket=socket, host=host, port=port, stopping=stopping)
-    door = _open_sockets(product) if socket else []
+    line = _line(product) if socket else None
     keeper = threading.Thread(target=_keep_identity, args=(product, stopping), name="identity", daemon=True)
     keeper.start()
     _on_signals(server, stopping)
     log.info(
-        "serving", extra={"facts": {"mode": "socket" if socket else "http", "port": server.effective_port}}
+        "serving",
+        extra={"facts": {"mode": "socket" if socket else "http", "port": int(server.effective_port)}},
     )
     try:
         server.run()
     finally:
         stopping.set()
-        for client in door:
-            client.close()
+        if line is not None:
+            line.close()
         product.dispatcher.stop(STOP_WITHIN_S)
         log.info("stopped")
 
@@ -140,10 +142,10 @@ def gate(product: Product) -> Gate:
     )
 
 
-def _open_sockets(product: Product) -> list[Any]:
+def _line(product: Product) -> Line:
     """Open the Socket Mode connections; Slack being away is no reason not to start."""
     from bot.slack.app import SocketDoor, note_foreign
-    from bot.slack.socket import connect
+    from bot.slack.socket import Line
 
     door = SocketDoor(
         product.app,
@@ -153,7 +155,9 @@ def _open_sockets(product: Product) -> list[Any]:
         origin=product.origin,
     )
     token = product.settings.slack_app_token
-    return connect(door, product.client, token.get_secret_value() if token else "")
+    line = Line(door, product.client, token.get_secret_value() if token else "")
+    line.open()
+    return line
 
 
 def _keep_identity(product: Product, stopping: threading.Event) -> None:

@@ -130,10 +130,10 @@ def open_database(settings: Settings) -> Database:
     return Database(settings.database_url)
 
 
-def make_store(settings: Settings, database: Database) -> Store:
+def make_store(settings: Settings, database: Database, now: Callable[[], int] = clock) -> Store:
     """Return the store with its anchor."""
     anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
-    return Store(database, clock, anchor=anchor, names=settings.peftsize_audit_names)
+    return Store(database, now, anchor=anchor, names=settings.peftsize_audit_names)
 
 
 @contextmanager
@@ -192,13 +192,20 @@ def make_specs(settings: Settings, metrics: Metrics | None = None) -> SpecsClien
     )
 
 
-def build(settings: Settings, *, dry_run: bool = False, origin: str = "slack-http") -> Product:
+def build(
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    origin: str = "slack-http",
+    clock: Callable[[], int] = clock,
+) -> Product:
     """Wire everything; calls nobody.
 
     Args:
         settings: Checked for their use.
         dry_run: Whether nothing is ever created.
         origin: As in the audit.
+        clock: Returns UTC epoch milliseconds; the sandbox lets time pass with it.
 
     Returns:
         The product, not started.
@@ -209,7 +216,7 @@ def build(settings: Settings, *, dry_run: bool = False, origin: str = "slack-htt
     from bot.slack.people import SlackPeople
 
     database = open_database(settings)
-    store = make_store(settings, database)
+    store = make_store(settings, database, clock)
     metrics = Metrics(store)
     me = Me()
     token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
