@@ -33,7 +33,7 @@ from sizing.tokens import DIGITS, Cursor, plain
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
 _ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for a way out
-_CROWD = 12  # models, methods and bare numbers: nobody means so many, and there is a problem already
+_CROWD = 12  # models, methods, bare numbers and nones: nobody means so many
 
 
 def parse(text: str, spaces: Collection[str] | None = None) -> SizingRequest:
@@ -53,7 +53,10 @@ def parse(text: str, spaces: Collection[str] | None = None) -> SizingRequest:
     '10b 2x128MB qlora4'
     """
     if len(text) > limits.LONGEST_TEXT:
-        raise repair.too_long(text, lambda whole: _attempt(whole, spaces))
+        merged = _attempt(text, spaces) if len(text) <= limits.LONGEST_CANONICAL else None
+        if merged is not None and merged.canonical == text:
+            return merged  # nobody typed it: a short text of many sizes is longer when it is written out
+        raise repair.too_long(text, merged)
     draft = _command(text, spaces)
     request = settle(draft, text)
     if request is None:
@@ -89,7 +92,7 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
             if joiner is not None:
                 draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after"))
             joinable = False
-            if len(draft.models) + len(draft.numbers) + len(draft.methods) > _CROWD:
+            if len(draft.models) + len(draft.numbers) + len(draft.methods) + len(draft.nones) > _CROWD:
                 break
         else:
             diagnosis.diagnose(cursor, draft)

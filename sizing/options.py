@@ -91,7 +91,7 @@ def _unknown(key: str, value: str, start: int, end: int) -> Problem:
     listed = "Options: name, space, gpu (GB per GPU)."
     meant = one_edit_away(key, NAMES)
     if key in _GPU_COUNTS:
-        message = f"Unknown option {quote(key)}. The GPU count is the answer, not an input. {listed}"
+        message = f"Unknown option {quote(key)}: the GPU count is the answer, not an input. {listed}"
         return Problem("E11", message, start, end, (Edit(start, end, ""),))
     if meant is not None:
         message = f"Unknown option {quote(key)}; did you mean {meant}=? {listed}"

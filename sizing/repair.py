@@ -14,7 +14,6 @@ from sizing.nearest import quote
 from sizing.request import SizingRequest
 
 EXAMPLE = "10b 2x128MB lora"
-_LONGEST_MERGED = 4000  # beyond, nobody typed it
 _LONGEST_MESSAGE = 140
 _BESIDE_A_JOINER = re.compile(r"(?:^|\s)[+,&]+(?=\s*$)|^\s*[+,&]+")
 
@@ -56,25 +55,27 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
     )
 
 
-def too_long(text: str, read: Callable[[str], SizingRequest | None]) -> SizingError:
-    """Make the error of a text that is over the limit: often the same adapter many times, which can be merged."""
+def too_long(text: str, merged: SizingRequest | None) -> SizingError:
+    """Make the error of a text over the limit: often the same adapter many times, which can be merged.
+
+    Args:
+        text: the text as given.
+        merged: the request that the text asks for, where it could be read.
+    """
     message = f"That is {len(text)} characters; at most {LONGEST_TEXT}."
-    request = read(text) if len(text) <= _LONGEST_MERGED else None
-    merged = None
-    if request is not None and len(request.canonical) <= LONGEST_TEXT:
-        merged = request.canonical
-        message += " Merge equal adapters" + (
-            f": {quote(f'{request.adapters[0].count}x{request.adapters[0].size}', '')}."
-            if request.adapters
-            else "."
-        )
+    suggestion = None
+    if merged is not None and len(merged.canonical) <= LONGEST_TEXT:
+        suggestion = merged.canonical
+        if merged.adapters:
+            first = merged.adapters[0]
+            message += f" Merge equal adapters: {quote(f'{first.count}x{first.size}', '')}."
     return SizingError(
         "E17",
         message,
         source=text,
         span=(0, len(text)),
-        suggestion=merged,
-        example=None if merged else EXAMPLE,
+        suggestion=suggestion,
+        example=None if suggestion else EXAMPLE,
     )
 
 

@@ -1,13 +1,13 @@
 """The rules about a whole request: what is there twice, what contradicts itself, what is missing."""
 
 import re
-from typing import Any, cast
 
 from sizing import limits, methods, models
+from sizing.build import build
 from sizing.draft import Draft, Edit, Mixture, Model, Problem, Rank, Word
 from sizing.nearest import quote
-from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
-from sizing.units import MICROBYTES_PER_BYTE, params_text
+from sizing.request import SizingRequest
+from sizing.units import params_text
 
 _ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for a way out
 _LIKELY_A_COUNT = 8  # a smaller bare number may as well say how many adapters
@@ -32,77 +32,7 @@ def settle(draft: Draft, text: str) -> SizingRequest | None:
     if draft.ranks:
         _known_shapes(draft, text)
     _not_too_many(draft, text)
-    return None if draft.problems else _request(draft)
-
-
-def _request(draft: Draft) -> SizingRequest:
-    """The values of a draft without problems."""
-    model, options = draft.models[0], draft.options
-    known = model.known
-    assumed: list[str] = []
-    if known is not None and known.params_are == "nominal":
-        assumed.append(f"{known.name} -> {params_text(known.params)} by its name")
-    word = draft.methods[0].text if draft.methods else None
-    if word is None:
-        assumed.append(f"method omitted -> {methods.DEFAULT}")
-    elif word in methods.WIDTH_ASSUMED:
-        assumed.append(f"{word} -> assumed 4-bit")
-    elif word == "fp8":
-        assumed.append("fp8 uses the 8-bit row")
-    groups: tuple[AdapterGroup, ...] = ()
-    if draft.groups or draft.ranks:
-        groups = _groups(draft)
-        if any(rank.targets is None for rank in draft.ranks):
-            assumed.append("rank targets omitted -> all (q k v o gate up down)")
-    elif not draft.nones:
-        assumed.append("adapters omitted -> base only")
-    values: dict[str, Any] = {}
-    if options:
-        values = {"space": options.get("space"), "name": options.get("name")}
-        values["gpu_gb"] = int(options.get("gpu", DEFAULT_GPU_GB))
-    if known is not None:
-        values |= {"model": known.name, "params_are": known.params_are}
-    return SizingRequest(
-        params=cast("int", model.params),
-        method=methods.DEFAULT if word is None else methods.WORDS[word],
-        method_word=word,
-        adapters=groups,
-        assumptions=tuple(assumed),
-        **values,
-    )
-
-
-def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
-    """The adapter groups, largest first, those of one size merged, none with a count of 0."""
-    if len(draft.groups) == 1 and not draft.ranks:
-        only = draft.groups[0]
-        return (
-            (AdapterGroup(count=only.adapters, microbytes=cast("int", only.microbytes)),)
-            if only.adapters
-            else ()
-        )
-    counts: dict[int, int] = {}
-    origin: dict[int, Rank] = {}
-    for group in draft.groups:
-        size = cast("int", group.microbytes)
-        counts[size] = counts.get(size, 0) + group.adapters
-    for rank in draft.ranks:
-        shapes = cast("models.BaseModel", draft.models[0].known).shapes
-        bytes_each = cast("models.Shapes", shapes).adapter_bytes(rank.rank, rank.targets or "all")
-        size = bytes_each * MICROBYTES_PER_BYTE
-        counts[size] = counts.get(size, 0) + rank.adapters
-        if size not in origin or origin[size].rank < rank.rank:
-            origin[size] = rank
-    return tuple(
-        AdapterGroup(
-            count=counts[size],
-            microbytes=size,
-            rank=origin[size].rank if size in origin else None,
-            targets=origin[size].targets or "all" if size in origin else None,
-        )
-        for size in sorted(counts, reverse=True)
-        if counts[size]
-    )
+    return None if draft.problems else build(draft)
 
 
 def _one_model(draft: Draft, text: str) -> None:
@@ -137,8 +67,7 @@ def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
     if total is None and experts * billions <= limits.MOST_PARAMS // 10**9:
         total = product
     message = (
-        f"{typed} is mixture-of-experts shorthand; {product} over-counts (shared attention). "
-        "Give the total from the model card."
+        f"{typed} is mixture-of-experts shorthand; {product} over-counts. Give the total from the model card."
     )
     return Problem("E10", message, start, end, (Edit(start, end, total or "46.7b"),), invents=True)
 

@@ -132,6 +132,15 @@ def test_a_long_text_is_merged():
     assert refused.value.suggestion == "10b 60x1MB lora"
 
 
+def test_a_canonical_text_may_be_longer_than_what_was_typed():
+    """Many sizes in few characters read back from their canonical text, though nobody may type so many."""
+    request = parse("10b " + ",".join(f"{n}MB" for n in range(1, 60)))
+    assert len(request.canonical) > 300
+    assert parse(request.canonical) == request
+    with pytest.raises(SizingError, match="at most 300"):
+        parse(request.canonical.replace("+", " "))
+
+
 def test_the_picture_underlines_what_is_wrong():
     """The caret line stands under the offending characters, also near the end of a long text."""
     with pytest.raises(SizingError) as refused:
@@ -146,8 +155,11 @@ def test_the_picture_underlines_what_is_wrong():
 def test_what_was_assumed_is_said():
     """A missing method, missing adapters and missing rank targets are told; the usual GPU size is not."""
     assert parse("10b").assumptions == ("method omitted -> lora", "adapters omitted -> base only")
+    twice = "rank -> size in 16-bit; a saved PEFT file is often fp32 and so twice that"
+    assert parse("llama-3.1-8b r16:qv lora").assumptions == (twice,)
     assert parse("llama-3.1-8b r16 lora").assumptions == (
         "rank targets omitted -> all (q k v o gate up down)",
+        twice,
     )
     assert parse("granite-13b none lora").assumptions == ("granite-13b -> 13b by its name",)
     assert parse("10b none lora").assumptions == ()
