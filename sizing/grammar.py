@@ -178,15 +178,12 @@ def _rank(cursor: Cursor, draft: Draft) -> bool:
         return False
     before, rank, after, targets = found.groups()
     start, end = found.span()
-    problem = None
+    count = before or after
     if before is not None and after is not None:
-        problem = limits.two_counts(cursor.text[start:end], before, after, f"r{rank}", start)
-    else:
-        problem = limits.rank_problem(before or after, rank, targets, start, end)
-    if problem is not None:
-        draft.problems.append(problem)
-    count = int(before or after or 1)
-    draft.ranks.append(Rank(count, int(rank), targets and targets.lower(), start, end))
+        draft.problems.append(limits.two_counts(cursor.text[start:end], before, after, f"r{rank}", start))
+    elif not 1 <= int(rank) <= limits.LARGEST_RANK:
+        draft.problems.append(limits.rank_problem(count, rank, targets, start, end))
+    draft.ranks.append(Rank(int(count or 1), int(rank), targets and targets.lower(), start, end))
     return True
 
 

@@ -90,10 +90,8 @@ def two_counts(typed: str, first: str, second: str, size: str, start: int) -> Pr
     return Problem("E04", message, start, end, (Edit(start, end, f"{total}x{size}"),))
 
 
-def rank_problem(count: str | None, rank: str, targets: str | None, start: int, end: int) -> Problem | None:
-    """Say why a LoRA rank cannot be sized, or None where it can."""
-    if 1 <= int(rank) <= LARGEST_RANK:
-        return None
+def rank_problem(count: str | None, rank: str, targets: str | None, start: int, end: int) -> Problem:
+    """Say why a LoRA rank cannot be sized."""
     code, nearest = ("E08", LARGEST_RANK) if int(rank) else ("E07", 16)
     fixed = f"{count}x" if count else ""
     fixed += f"r{nearest}" + (f":{targets}" if targets else "")

@@ -98,7 +98,7 @@ def _understood(draft: Draft, text: str) -> Iterator[str]:
     """Requests from the parts that could be read, the most complete first."""
     groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.adapters]
     method = next((text[w.start : w.end] for w in draft.methods), "lora")
-    for model in (m for m in draft.models if m.params):
+    for model in [m for m in draft.models if m.params][:1]:
         typed = text[model.start : model.end]
         yield " ".join([typed, *groups, method])
         yield f"{typed} 2x128MB {method}"

@@ -4,7 +4,7 @@ import re
 
 from sizing import limits, methods, models
 from sizing.build import build
-from sizing.draft import Draft, Edit, Mixture, Model, Problem, Rank, Word
+from sizing.draft import Draft, Edit, Mixture, Model, Problem, Word
 from sizing.nearest import quote
 from sizing.request import SizingRequest
 from sizing.units import params_text

@@ -1,6 +1,9 @@
 """The rooms of the sizing engine one by one: units, models, formula, advice, payload, estimate."""
 
+import doctest
 import hashlib
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -9,6 +12,7 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
+import sizing
 from sizing import (
     HardwareSpec,
     SizingRequest,
@@ -306,3 +310,10 @@ def test_the_engine_is_light():
         "assert m.table.cache_info().misses == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("room", sorted(room.name for room in pkgutil.iter_modules(sizing.__path__)))
+def test_the_examples_in_the_docstrings_hold(room):
+    """Every example in a docstring gives what it shows."""
+    failed, _ = doctest.testmod(importlib.import_module(f"sizing.{room}"))
+    assert failed == 0
