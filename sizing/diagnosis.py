@@ -194,7 +194,8 @@ def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
     if meant is not None:
         message = f"I don't know {quote(typed)}. Did you mean {meant}?"
         return Problem("E03", message, start, end, fix(meant))
-    if "/" in word or family or (re.search("[a-z]", word) and re.search(r"[0-9]", word)):
+    named = "-" in word and not draft.models
+    if "/" in word or family or named or (re.search("[a-z]", word) and re.search("[0-9]", word)):
         message = f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b."
         return _model_problem(message, found, draft)
     message = f"I don't know {quote(typed)}. Methods: lora, qlora8, qlora4; adapters: 2x128MB or none."

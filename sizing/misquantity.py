@@ -194,7 +194,7 @@ def _not_a_scale(number: str, unit: str, draft: Draft, start: int, end: int) -> 
     draft.models.append(Model(None, None, start, end))
     scales = "b (billion), m (million) or t (trillion)"
     message = f"{quote(unit)} is not a model scale. Model size is in parameters: {scales}."
-    if unit.lower() in {"k", "kb", "tb", "pb", "tib", "pib"}:
+    if unit.lower() in {"tb", "pb", "tib", "pib"}:
         return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
     return Problem("E13", message, start, end, (Edit(start, end, f"{number}b"),))
 
@@ -227,4 +227,6 @@ MISTAKES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Cursor, Draft], 
     (_compile(rf"([0-9]{{1,2}})\s?-?bits?{END}"), _width),
     (_compile(rf"{_COUNT}(?P<number>{NUMBER})(?:\s?(?P<unit>{FOREIGN_UNIT})|(?P<glued>)){END}"), _foreign),
     (_compile(rf"{_COUNT}(?P<number>{NUMBER})(?P<unit>[a-z]{{1,9}}(?:/s)?){END}"), _foreign),
+    # Letters of other scripts that look like a unit or a scale.
+    (re.compile(rf"{_COUNT}(?P<number>{NUMBER})(?P<unit>[^\W\d_]{{1,9}}){END}"), _foreign),
 )

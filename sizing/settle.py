@@ -11,6 +11,7 @@ from sizing.units import params_text
 
 _ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for a way out
 _LIKELY_A_COUNT = 8  # a smaller bare number may as well say how many adapters
+_WIDTHS = frozenset(str(row.bits) for row in methods.METHODS.values())
 _RAW_COUNT = 10**6  # a bare number from here on is a count of single parameters
 
 
@@ -102,7 +103,7 @@ def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
     """A bare number beside a model: a width apart from its method, a count without x, or a size without unit."""
     start, end = number.start, number.end
     before = next((w for w in draft.methods if w.end <= start and not text[w.end : start].strip()), None)
-    if before is not None and number.text in {"4", "8", "16"}:
+    if before is not None and number.text in _WIDTHS:
         row = methods.for_bits(int(number.text))
         message = f"{quote(number.text)} on its own means nothing here. For {number.text}-bit write {row}."
         return Problem(
@@ -114,6 +115,10 @@ def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
     if after is not None and "." not in number.text:
         message = f"{quote(number.text)} on its own means nothing here. A count is joined to its size by x."
         return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x"),))
+    if number.text in _WIDTHS and not draft.methods and draft.groups:
+        row = methods.for_bits(int(number.text))
+        message = f"{quote(number.text)} on its own means nothing here. For {number.text}-bit write {row}."
+        return Problem("E03", message, start, end, (Edit(start, end, row),))
     message = f"{quote(number.text)} has no unit. Adapters are sized in KB, MB or GB."
     if float(number.text) < _LIKELY_A_COUNT:
         return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x128MB"),), invents=True)
