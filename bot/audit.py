@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,7 +81,35 @@ class Event:
 
     def fields(self) -> dict[str, Any]:
         """Return the event as the JSON object of the export, without its place in the chain."""
-        return asdict(self)
+        who, where, rest = self.actor, self.slack, self.rest
+        return {
+            "at": self.at,
+            "event": self.event,
+            "request_id": self.request_id,
+            "revision": self.revision,
+            "actor": {
+                "enterprise_id": who.enterprise_id,
+                "team_id": who.team_id,
+                "user_id": who.user_id,
+                "name": who.name,
+            },
+            "origin": self.origin,
+            "from_state": self.from_state,
+            "to_state": self.to_state,
+            "reason": self.reason,
+            "digest": self.digest,
+            "slack": {
+                "channel_id": where.channel_id,
+                "message_ts": where.message_ts,
+                "trigger_hash": where.trigger_hash,
+            },
+            "rest": {
+                "status": rest.status,
+                "trace": rest.trace,
+                "spec_id": rest.spec_id,
+                "attempt": rest.attempt,
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.store.prepared import Prepared, every
 from bot.store.tables import inbox, outbox, requests
 
 if TYPE_CHECKING:
@@ -26,14 +27,22 @@ _TABLES: dict[str, tuple[Table, Column[Any]]] = {
     "requests": (requests, requests.c.id),
     "outbox": (outbox, outbox.c.key),
 }
-_RECEIVE = {
-    "sqlite": sqlite.insert(inbox).on_conflict_do_nothing().returning(inbox.c.key),
-    "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(inbox.c.key),
-}
+_RECEIVED = ("key", "received_at", "body", "due_at")
+_RECEIVE = Prepared(
+    sqlite=sqlite.insert(inbox)
+    .values({name: bindparam(name) for name in _RECEIVED})
+    .on_conflict_do_nothing()
+    .returning(inbox.c.key),
+    postgresql=postgresql.insert(inbox)
+    .values({name: bindparam(name) for name in _RECEIVED})
+    .on_conflict_do_nothing()
+    .returning(inbox.c.key),
+)
 
 
 def _put(dialect: Any) -> Any:
-    wanted = dialect.insert(outbox)
+    columns = [column for column in outbox.columns if column.name not in {"claimed_by", "error"}]
+    wanted = dialect.insert(outbox).values(every(columns))
     return wanted.on_conflict_do_update(
         index_elements=[outbox.c.key],
         set_={
@@ -46,7 +55,7 @@ def _put(dialect: Any) -> Any:
     )
 
 
-_PUT = {"sqlite": _put(sqlite), "postgresql": _put(postgresql)}
+_PUT = Prepared(sqlite=_put(sqlite), postgresql=_put(postgresql))
 _REMOVE_DONE = delete(outbox).where(
     outbox.c.key == bindparam("k"),
     outbox.c.generation == bindparam("g"),
@@ -62,7 +71,9 @@ _REFRESH = (
 
 
 _FIRST = {
-    lane: select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
+    lane: Prepared(
+        select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
+    )
     for lane, (table, _) in _TABLES.items()
 }
 _UNDER_WAY = ("creating", "deleting")
@@ -119,7 +130,7 @@ class Queues:
             "body": None if body is None else json.dumps(body),
             "due_at": None if body is None else self.now,
         }
-        if self._connection.execute(_RECEIVE[self._dialect], row).one_or_none() is None:
+        if _RECEIVE(self._connection, row).one_or_none() is None:
             return False
         if body is not None:
             self.woken.append(("inbox", key, self.now))
@@ -152,8 +163,8 @@ class Queues:
     ) -> None:
         """Ask for a Slack effect; the same key again asks for it anew, from the then current row."""
         due = self.now if due_at is None else due_at
-        self._connection.execute(
-            _PUT[self._dialect],
+        _PUT(
+            self._connection,
             {
                 "key": key,
                 "kind": kind,
@@ -238,7 +249,7 @@ class Queues:
 
     def is_due(self, lane: str) -> bool:
         """Return whether a lane has a row that is due."""
-        first: int | None = self._connection.execute(_FIRST[lane]).scalar()
+        first: int | None = _FIRST[lane](self._connection, {}).scalar()
         return first is not None and first <= self.now
 
     def hasten_lost(self) -> None:

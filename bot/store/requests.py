@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.approvals import Kind, Request, State, Vote
+from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 
 if TYPE_CHECKING:
@@ -28,27 +29,31 @@ _JOINED = select(
     revisions.c.target,
     revisions.c.author_id,
 ).join(revisions, and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision))
-_ONE = _JOINED.where(requests.c.id == bindparam("request_id"))
+_ONE = Prepared(_JOINED.where(requests.c.id == bindparam("request_id")))
 _HOLDER = _JOINED.where(
     requests.c.reserved,
     requests.c.space_id == bindparam("space"),
     requests.c.kind == bindparam("of_kind"),
     requests.c.name == bindparam("name"),
 )
-_VOTES = (
+_VOTES = Prepared(
     select(votes)
     .where(votes.c.request_id == bindparam("request_id"), votes.c.revision == bindparam("revision"))
     .order_by(votes.c.at, votes.c.user_id)
 )
-_RESERVE = {
-    "sqlite": sqlite.insert(requests).on_conflict_do_nothing().returning(requests.c.id),
-    "postgresql": postgresql.insert(requests).on_conflict_do_nothing().returning(requests.c.id),
-}
+_NEW_ROW = [column for column in requests.columns if column.name != "claimed_by"]
+_RESERVE = Prepared(
+    sqlite=sqlite.insert(requests).values(every(_NEW_ROW)).on_conflict_do_nothing().returning(requests.c.id),
+    postgresql=postgresql.insert(requests)
+    .values(every(_NEW_ROW))
+    .on_conflict_do_nothing()
+    .returning(requests.c.id),
+)
 _COPY = {
     "sqlite": sqlite.insert(cards).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(cards).on_conflict_do_nothing(),
 }
-_ADD_REVISION = insert(revisions)
+_ADD_REVISION = Prepared(insert(revisions).values(every(revisions.columns)))
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
 _REVISION_COLUMNS = (
     "text",
@@ -86,14 +91,14 @@ class Requests:
             False if a live request holds the name; nothing was written then.
         """
         row = _request_row(request) | {"due_at": due_at}
-        if self._connection.execute(_RESERVE[self._dialect], row).one_or_none() is None:
+        if _RESERVE(self._connection, row).one_or_none() is None:
             return False
-        self._connection.execute(_ADD_REVISION, _revision_row(request, request.created_at))
+        _ADD_REVISION(self._connection, _revision_row(request, request.created_at))
         return True
 
     def get(self, request_id: str) -> Request | None:
         """Return a request with its revision and votes, or None."""
-        row = self._connection.execute(_ONE, {"request_id": request_id}).mappings().one_or_none()
+        row = _ONE(self._connection, {"request_id": request_id}).mappings().one_or_none()
         return self._whole(row) if row else None
 
     def holder(self, space_id: str, kind: Kind, name: str) -> Request | None:
@@ -152,7 +157,7 @@ class Requests:
 
     def revise(self, request: Request, now: int) -> None:
         """Add the revision that ``request`` carries; the row is moved to it by ``move``."""
-        self._connection.execute(_ADD_REVISION, _revision_row(request, now))
+        _ADD_REVISION(self._connection, _revision_row(request, now))
 
     def note(self, request_id: str, **changes: Any) -> None:
         """Write columns that are no state, such as ``message_ts`` or ``reminded``."""
@@ -236,12 +241,13 @@ class Requests:
         found = dict(row)
         existing = (found.pop("existing_id"), found.pop("existing_name"))
         del found["due_at"], found["claimed_by"]
-        cast = self._connection.execute(_VOTES, {"request_id": row["id"], "revision": row["revision"]})
+        cast = _VOTES(self._connection, {"request_id": row["id"], "revision": row["revision"]})
         return Request(
             **found
             | {
                 "kind": Kind(row["kind"]),
                 "state": State(row["state"]),
+                "reserved": bool(row["reserved"]),
                 "existing": existing if existing[0] else None,
                 "votes": tuple(
                     Vote(v.team_id, v.user_id, v.name, v.at, tuple(json.loads(v.via))) for v in cast

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, select, text
 
 from bot.audit import GENESIS, Event, Head, chain
+from bot.store.prepared import Prepared, every
 from bot.store.tables import audit
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, RowMapping
 
-_HEAD = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-_APPEND = insert(audit)
+_HEAD = Prepared(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+_APPEND = Prepared(insert(audit).values(every(audit.columns)))
 _ONE_APPENDER = text("SELECT pg_advisory_xact_lock(7350012)")
 _AFTER = select(audit).where(audit.c.seq > bindparam("after")).order_by(audit.c.seq).limit(bindparam("page"))
 _STORY = select(audit).where(audit.c.request_id == bindparam("id")).order_by(audit.c.seq)
@@ -62,13 +63,14 @@ class Trail:
                 fields[key] = json.dumps(fields[key])
             rows.append({"seq": seq, **fields, "prev_hash": head.hash, "hash": digest})
             head = Head(seq, digest)
-        self._connection.execute(_APPEND, rows)
+        for row in rows:
+            _APPEND(self._connection, row)
         self._events.clear()
         return head
 
     def head(self) -> Head:
         """Return the last row's number and hash."""
-        row = self._connection.execute(_HEAD).one_or_none()
+        row = _HEAD(self._connection, {}).one_or_none()
         return Head(row.seq, row.hash) if row else Head(0, GENESIS)
 
     def story(self, request_id: str) -> list[dict[str, Any]]:

@@ -1,0 +1,54 @@
+"""Statements of the hot path, compiled once a dialect.
+
+Core builds and looks up a compiled form at every execution: 39 µs a statement against 18 µs for
+the driver's own text (measured on SQLite). Everything else stays plain Core.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import ColumnElement, Connection, CursorResult
+    from sqlalchemy.sql import Executable
+
+
+def every(columns: Iterable[ColumnElement[Any]]) -> dict[str, Any]:
+    """Return a bind parameter for each column, under the column's name."""
+    return {column.key: bindparam(column.key) for column in columns if column.key}
+
+
+class Prepared:
+    """One statement, or one for each dialect, ready to run with values.
+
+    Args:
+        statement: With a ``bindparam`` for every value; its types must need no conversion.
+        **by_dialect: Other statements for dialects by name, where SQL differs.
+    """
+
+    def __init__(self, statement: Executable | None = None, **by_dialect: Executable) -> None:
+        self._statement = statement
+        self._by_dialect = by_dialect
+        self._ready: dict[str, tuple[str, list[str] | None, dict[str, Any]]] = {}
+
+    def __call__(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Run the statement."""
+        name = connection.dialect.name
+        if name not in self._ready:
+            self._compile(connection)
+        text, positions, constants = self._ready[name]
+        whole = {**constants, **values}
+        if positions is None:
+            return connection.exec_driver_sql(text, whole)
+        return connection.exec_driver_sql(text, tuple([whole[key] for key in positions]))
+
+    def _compile(self, connection: Connection) -> None:
+        statement: Any = self._by_dialect.get(connection.dialect.name, self._statement)
+        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+        positions = list(compiled.positiontup) if compiled.positional else None
+        constants = {key: value for key, value in compiled.params.items() if value is not None}
+        self._ready[connection.dialect.name] = (str(compiled), positions, constants)
