@@ -12,7 +12,7 @@ from sizing.draft import Draft, Edit, Model, Problem
 from sizing.models import TARGETS
 from sizing.nearest import quote
 from sizing.options import is_item
-from sizing.tokens import END, NUMBER, SCALE, TIMES, Cursor
+from sizing.tokens import END, NUMBER, RULES, SCALE, TIMES, Cursor
 
 _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"
@@ -31,10 +31,12 @@ _FAMILIES = (
 )
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 _BITS = re.compile(
-    r"(?:q?lora|u?int|fp|float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z", re.IGNORECASE | re.ASCII
+    r"(?:q?lora|u?int|fp|b?float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z",
+    re.IGNORECASE | re.ASCII,
 )
 _NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _GGUF = re.compile(r"(?:i?q([0-9])_[a-z0-9_]+|gguf|ggml)\Z", re.IGNORECASE | re.ASCII)
+_LIKE_ADAPTERS = re.compile(r"[0-9][x*]|[x*][0-9]|[0-9][kmg]i?b|^r[0-9]", re.IGNORECASE | re.ASCII)
 _TRAINING = (
     "full",
     "fft",
@@ -130,12 +132,16 @@ def _stray(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem | Non
 
 def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
     """Digits of another script."""
-    word = found[0]
-    if not any(c.isdigit() and not c.isascii() for c in word):
+    typed = found[0]
+    start, end = found.span()
+    if not any(c.isnumeric() and not c.isascii() for c in typed):
         return None
-    fixed = "".join(str(int(c)) if c.isdecimal() else c for c in word)
+    fixed = "".join(str(int(c)) if c.isdecimal() else c for c in typed)
+    if not fixed.isascii():
+        message = f"{quote(typed)} is not a number I can read."
+        return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
     message = f"Write numbers with the digits 0 to 9: {quote(fixed, '')}."
-    return Problem("E06", message, found.start(), found.end(), (Edit(found.start(), found.end(), fixed),))
+    return Problem("E06", message, start, end, (Edit(start, end, fixed),))
 
 
 def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
@@ -150,12 +156,22 @@ def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]}:{meant}"),))
 
 
-def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """`10b2x128MB`, `10b-2x128MB`: model and adapters without a space between them."""
+def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
+    """`10b2x128MB`, `10b-2x128MB`, `2x128MB/lora`: two items without a space between them."""
     start, end = found.span()
-    draft.models.append(Model(None, None, start, end))
-    message = f"{quote(found[0])} holds a model and adapters: put a space between them."
-    return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]} {found[2]}"),))
+    if not (is_item(found["left"]) and is_item(found["right"])):
+        return None
+    if RULES["model"].fullmatch(found["left"]):
+        draft.models.append(Model(None, None, start, end))
+    message = f"{quote(found[0])} is two things: put a space between them."
+    return Problem("E03", message, start, end, (Edit(start, end, f"{found['left']} {found['right']}"),))
+
+
+def _apart(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`r 16`, `rank=16`: a rank in more than one word."""
+    start, end = found.span()
+    message = f"Write a LoRA rank in one word: r{quote(found[1], '')}."
+    return Problem("E03", message, start, end, (Edit(start, end, f"r{found[1]}"),))
 
 
 def _unreadable_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
@@ -216,6 +232,8 @@ def _model_problem(message: str, found: re.Match[str], draft: Draft) -> Problem:
         return Problem("E16", message, start, end, (Edit(start, end, meant),))
     if others:
         draft.models.pop()
+        if _LIKE_ADAPTERS.search(typed):
+            return Problem("E16", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
         return Problem("E16", message, start, end, (Edit(start, end, ""),))
     if sizes:
         return Problem("E16", message, start, end, (Edit(start, end, sizes[-1].lower()),))
@@ -240,7 +258,10 @@ _MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     *misquantity.MISTAKES,
     (re.compile(_CHUNK), _foreign_digits),
     (re.compile(_CHUNK), _stray),
-    (_compile(rf"({NUMBER}{SCALE})[-_/:]?((?:[0-9]+x)?{NUMBER}[kmg]i?b){END}"), _glued),
+    (_compile(rf"(?P<left>{NUMBER}{SCALE})(?P<right>[0-9]+[^\s+,&]*){END}"), _glued),
+    (_compile(rf"(?P<left>[^\s+,&/:]+)[/:](?P<right>[^\s+,&/:]+){END}"), _glued),
+    (_compile(rf"(?P<left>[^\s+,&_-]+)[_-](?P<right>[^\s+,&_-]+){END}"), _glued),
+    (_compile(rf"r(?:ank)?[ :-]?([0-9]{{1,3}}){END}"), _apart),
     (_compile(rf"[0-9][^\s+,&]*[0-9][kmg]i?b{END}"), _unreadable_size),
     (re.compile(_CHUNK), _unknown_word),
     (re.compile(r".", re.DOTALL), _unknown_word),

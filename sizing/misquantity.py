@@ -156,13 +156,14 @@ def _width(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | No
     return Problem("E14", message, start, end, (Edit(start, end, row),))
 
 
-def _foreign(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
+def _foreign(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | None:
     """`2x128Mbit`, `2x128M`, `2x128`, `10g`: a number with a unit that is none, or with none."""
     start, end = found.span()
     number, unit = found["number"], found["unit"] or ""
     lower = unit.lower()
     count = f"{found['count']}x" if found["count"] else ""
-    if not count and not any(m.params for m in draft.models) and not re.search("bit|byte|bps|b/s", lower):
+    modelled = any(m.params for m in draft.models) or _A_MODEL.search(cursor.text) is not None
+    if not count and not modelled and not re.search("bit|byte|bps|b/s|[kmg]i?b", lower):
         return _not_a_scale(number, unit, draft, start, end)
     if not count and method_word(found[0].lower()) is not None:
         return None
@@ -196,7 +197,8 @@ def _not_a_scale(number: str, unit: str, draft: Draft, start: int, end: int) -> 
     message = f"{quote(unit)} is not a model scale. Model size is in parameters: {scales}."
     if unit.lower() in {"tb", "pb", "tib", "pib"}:
         return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
-    return Problem("E13", message, start, end, (Edit(start, end, f"{number}b"),))
+    scale = "t" if unit.lower().startswith("tr") else "m" if unit.lower().startswith("mil") else "b"
+    return Problem("E13", message, start, end, (Edit(start, end, f"{number}{scale}"),))
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -205,6 +207,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 _SIZE = rf"(?:{NUMBER}\s*{_UNIT}|r[0-9]+(?::(?:all|attn|qv))?)"
+_A_MODEL = _compile(rf"(?<![^\s]){NUMBER}\s?{SCALE}{END}")
 _SPELLINGS = (
     r"(?P<exponent>[0-9]+(?:\.[0-9]+)?e[+-]?[0-9]+)"
     r"|(?P<fraction>[0-9]+/[0-9]+)"
@@ -216,12 +219,13 @@ _SPELLINGS = (
 )
 
 MISTAKES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Cursor, Draft], Problem | None]], ...] = (
-    (_compile(rf"(?P<before>(?:[0-9]+{TIMES})?)[{_MINUS}]+\s?(?P<after>[0-9][^\s+,&]*)"), _negative),
+    (_compile(rf"(?P<before>(?:[0-9]+{TIMES})?)[{_MINUS}]+(?P<after>[0-9][^\s+,&]*)"), _negative),
     (_compile(rf"(?:nan|inf|infinity)\s?(?:{SCALE}|{_UNIT}){END}"), _not_a_number),
     (_compile(rf"{_COUNT}(?P<number>{_SPELLINGS}){_TAIL}"), _spelling),
     (_compile(rf"([0-9]+){TIMES}([0-9]+){TIMES}({_SIZE}){END}"), _three_factors),
     (_compile(rf"([0-9]+)\s?[x*]{END}"), _no_size),
     (_compile(rf"[x*]\s?(?P<size>{_SIZE}){END}"), _no_count),
+    (_compile(rf"[x*]\s?([0-9]+){END}"), _no_size),
     (_compile(rf"(?P<size>{_SIZE})\s?[x*]{END}"), _no_count),
     (_compile(rf"([0-9]+)\s?([^\w\s.,+&()<>{{}}\[\]])\s?({_SIZE}){END}"), _other_times),
     (_compile(rf"([0-9]{{1,2}})\s?-?bits?{END}"), _width),

@@ -34,13 +34,12 @@ def method_word(word: str) -> str | None:
     if word.isdigit():
         return None
     squeezed = _SEPARATORS.sub("", word)
-    for candidates in (CANONICAL, _SYNONYMS):
-        for candidate in candidates:
-            if squeezed == candidate.replace("-", ""):
-                return candidate
-        found = one_edit_away(squeezed, candidates)
-        if found is not None:
-            return found
+    for candidate in (*CANONICAL, *_SYNONYMS):
+        if squeezed == candidate.replace("-", ""):
+            return candidate
+    found = one_edit_away(squeezed, (*CANONICAL, *_SYNONYMS))
+    if found is not None:
+        return found
     return next((c for c in CANONICAL[1:3] if distance_at_most_two(squeezed, c)), None)
 
 
