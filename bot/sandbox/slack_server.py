@@ -150,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         extra: dict[str, str] = {}
         label = name if folder == "api" else "response_url"
+        witness, port = self.server.api.witness, self.client_address[1]
+        witness("arrived", label, port)
         try:
             if folder == "api":
                 token = str(args.pop("token", "") or "")
@@ -166,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         self.server.note(label, args, status, said)
+        witness("done", label, port)
         self._send(status, said, extra)
+        witness("answered", label, port)
 
     def _body(self) -> bytes:
         """Reads the request's body."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bot.sandbox.slack_faults import Faults, Rates
 
@@ -82,9 +82,20 @@ class Call:
     at_s: float
 
 
+Moment = Literal["arrived", "done", "answered"]
+"""A call has arrived; has had its effect and nothing was written; its answer was written."""
+
+
+def nobody(_moment: Moment, _method: str, _port: int) -> None:
+    """Watches nothing."""
+
+
 @dataclass
 class Api:
-    """What a method sees: the state, the app that calls, and the address of the stand-in."""
+    """What a method sees: the state, the app that calls, and the address of the stand-in.
+
+    `witness` is called at each moment of each call, with the client's port; the call waits for it.
+    """
 
     workspace: Workspace
     app: InstalledApp
@@ -94,6 +105,7 @@ class Api:
     warnings: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     open_socket: Callable[[], str] | None = None
+    witness: Callable[[Moment, str, int], None] = nobody
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from bot.sandbox.watsonx_api import PATH, SpecsApi, problem
 from bot.sandbox.watsonx_certificate import make_certificate
 from bot.sandbox.watsonx_faults import Faults
-from bot.sandbox.watsonx_http import Call, LoopbackServer, Reply
+from bot.sandbox.watsonx_http import Call, LoopbackServer, Moment, Reply, nobody
 from bot.sandbox.watsonx_tokens import TokenDesk
 from bot.watsonx.wire import utc_ms
 
@@ -87,8 +87,10 @@ class FakeCluster:
         if tls_folder is not None:
             tls, self.ca_bundle = make_certificate(tls_folder, valid_s=certificate_valid_s)
         self._now = now
+        self.witness: Callable[[Moment, Call, int], None] = nobody
+        """Called at each moment of each call, with the client's port; may be changed at any time."""
         self._stopped = threading.Event()
-        self._http = LoopbackServer(self._serve, port=port, tls=tls)
+        self._http = LoopbackServer(self._serve, witness=self._witnessed, port=port, tls=tls)
         self.api = SpecsApi(self.faults, now, self._stopped.wait)
         self.api.add_space(space_id, "sandbox")
         self._requests: deque[Recorded] = deque(maxlen=KEPT_REQUESTS)
@@ -175,6 +177,9 @@ class FakeCluster:
         """
         found = self.api.seen_from(space_id or self.space_id, name)
         return [spec for spec in found if "space_id" in spec["metadata"]]
+
+    def _witnessed(self, moment: Moment, call: Call, port: int) -> None:
+        self.witness(moment, call, port)
 
     def _serve(self, call: Call) -> Reply:
         """Answer one request and record it."""

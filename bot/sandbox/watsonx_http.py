@@ -9,7 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
@@ -68,21 +68,36 @@ class Reply:
     cut: bool = False
 
 
+Moment = Literal["arrived", "done", "answered"]
+"""A call has arrived; has had its effect and nothing was written; its answer was written."""
+
+
+def nobody(_moment: Moment, _call: Call, _port: int) -> None:
+    """Watch nothing."""
+
+
 class LoopbackServer:
     """Serves on 127.0.0.1 in threads of its own.
 
     Args:
         answer: Called with each request, in the thread of its connection.
+        witness: Called at each moment of each request, with the client's port; the call waits for it.
         port: 0 for a free one.
         tls: The server's context, or None for plain http.
     """
 
     def __init__(
-        self, answer: Callable[[Call], Reply], *, port: int = 0, tls: ssl.SSLContext | None = None
+        self,
+        answer: Callable[[Call], Reply],
+        *,
+        witness: Callable[[Moment, Call, int], None] = nobody,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self.port = port
         self._answer = answer
+        self._witness = witness
         self._tls = tls
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -90,7 +105,7 @@ class LoopbackServer:
     def start(self) -> None:
         """Listen; after a stop again on the same port."""
         self.stopping.clear()
-        self._server = _Server(self.port, self._answer, self._tls, self.stopping)
+        self._server = _Server(self.port, self._answer, self._witness, self._tls, self.stopping)
         self.port = self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True, name="stand-in"
@@ -118,11 +133,13 @@ class _Server(ThreadingHTTPServer):
         self,
         port: int,
         answer: Callable[[Call], Reply],
+        witness: Callable[[Moment, Call, int], None],
         tls: ssl.SSLContext | None,
         stopping: threading.Event,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.answer = answer
+        self.witness = witness
         self.stopping = stopping
         self._tls = tls
         self._open: set[socket.socket] = set()
@@ -194,7 +211,12 @@ class _Handler(BaseHTTPRequestHandler):
             {name.lower(): value for name, value in self.headers.items()},
             body,
         )
-        self._write(self.server.answer(call))
+        port = self.client_address[1]
+        self.server.witness("arrived", call, port)
+        reply = self.server.answer(call)
+        self.server.witness("done", call, port)
+        self._write(reply)
+        self.server.witness("answered", call, port)
 
     do_POST = do_GET  # noqa: N815 - http.server's names
     do_PUT = do_GET  # noqa: N815
