@@ -97,3 +97,7 @@ class Draft:
         self.options: dict[str, str] = {}
         self.numbers: list[Word] = []  # a bare number means something else once a model is known
         self.problems: list[Problem] = []
+
+    def crowd(self) -> int:
+        """How many there are of the items that a request has once."""
+        return len(self.models) + len(self.mixtures) + len(self.numbers) + len(self.methods) + len(self.nones)

@@ -4,8 +4,7 @@ An estimate with its assumptions beside the formula's number, which it never cha
 shapes, so it is silent about typed parameter counts and about mixtures of experts.
 
 Source: vLLM's `lora/layers/base_linear.py`, `logits_processor.py` and `vocal_parallel_embedding.py` (what is
-allocated for adapters), `config/lora.py` (`MaxLoRARanks`), and its default `gpu_memory_utilization` of 0.9; read
-in 2025.
+allocated for adapters), `config/lora.py` (`MaxLoRARanks`), and its default `gpu_memory_utilization` of 0.9.
 """
 
 from typing import Any, NamedTuple

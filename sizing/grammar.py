@@ -33,7 +33,7 @@ from sizing.tokens import DIGITS, Cursor, plain
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
 _ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for a way out
-_CROWD = 12  # models, methods, bare numbers and nones: nobody means so many
+_CROWD = 12  # items that a request has once: nobody means so many
 
 
 def parse(text: str, spaces: Collection[str] | None = None) -> SizingRequest:
@@ -92,7 +92,7 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
             if joiner is not None:
                 draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after"))
             joinable = False
-            if len(draft.models) + len(draft.numbers) + len(draft.methods) + len(draft.nones) > _CROWD:
+            if draft.crowd() > _CROWD:
                 break
         else:
             diagnosis.diagnose(cursor, draft)
