@@ -1,0 +1,99 @@
+"""What the documents show by example is what the program does: policies, sizes, the back-up command."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot import policy
+from bot.drafts import Site, draft, facts
+from bot.sandbox.people_file import load_directory
+from sizing import parse, size
+from sizing.methods import METHODS
+
+ROOT = Path(__file__).parents[1]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def policy_examples() -> list[tuple[str, str, int, bool]]:
+    found = []
+    for part in text("docs/policy.md").split("\n## ")[1:]:
+        block = re.search(r"```toml\n(.*?)```", part, re.DOTALL)
+        rows = re.findall(r"^\| `([^`]+)` \| (\d+) \| (yes|no) \|$", part, re.MULTILINE)
+        found += [
+            (block[1], request, int(people), denied == "yes") for request, people, denied in rows if block
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("file", "request_text", "people", "denied"), policy_examples())
+def test_the_policy_cookbook_is_true(file: str, request_text: str, people: int, denied: bool) -> None:
+    """Each row of the cookbook is what the policy above it asks for."""
+    site = Site("https://cpd.example.com", "default", {"prod": "space-of-prod"})
+    ruling = policy.rule(policy.load(file), facts(draft(request_text, site), site))
+    assert (ruling.quorum, ruling.deny is not None) == (people, denied)
+
+
+def test_the_cookbook_names_every_key() -> None:
+    """Every key that a policy file may have is explained, with its default, and no other."""
+    defaults, rule = text("docs/policy.md").partition("## All keys")[2].split("| key of ")[1:]
+    assert set(re.findall(r"^\| `(\w+)`", defaults, re.MULTILINE)) == set(policy.Defaults.model_fields)
+    assert set(re.findall(r"^\| `(\w+)`", rule, re.MULTILINE)) == set(policy.Rule.model_fields)
+    when = next(line for line in rule.splitlines() if line.startswith("| `when`"))
+    assert set(re.findall(r"`(\w+)`", when)) - {"when"} == set(policy.When.model_fields)
+
+
+def test_the_sizing_examples_are_true() -> None:
+    """The three worked examples stand in the document as the program computes them."""
+    rows = re.findall(
+        r"^\| `([^`]+)` \| (.+?) \| ([\d.]+) \| (\d+) GB \| (\d+) \| (\d+) \|$",
+        text("docs/sizing.md"),
+        re.MULTILINE,
+    )
+    assert len(rows) == 3
+    for request, formula, exact, gb, gpus, cpus in rows:
+        found = size(parse(request))
+        assert found.formula == f"{formula} = {exact}"
+        assert (found.gpu_memory_gb, found.num_gpus, found.num_cpus) == (int(gb), int(gpus), int(cpus))
+
+
+def test_methods() -> None:
+    """Every method is in the sizing document with its factor, and has golden rows."""
+    told = re.findall(r"^\| `(\w+)` \| (\d+)-bit \| ([\d.]+) \|$", text("docs/sizing.md"), re.MULTILINE)
+    assert told == [(row.name, str(row.bits), row.factor) for row in METHODS.values()]
+    with (ROOT / "tests/data/golden_sizing.csv").open(encoding="utf-8", newline="") as file:
+        golden = {parse(row["input"]).method for row in csv.DictReader(file)}
+    assert golden == set(METHODS)
+
+
+def test_the_back_up_command_of_the_runbook_works(tmp_path: Path) -> None:
+    """The command that the runbook gives copies a database that is in use."""
+    (command,) = re.findall(r"python3 -c '([^']+)' peftsize\.db backup\.db", text("docs/runbook.md"))
+    source, copy = tmp_path / "peftsize.db", tmp_path / "backup.db"
+    with sqlite3.connect(source) as open_database:
+        open_database.execute("PRAGMA journal_mode=WAL")
+        open_database.execute("CREATE TABLE t AS SELECT 42 AS answer")
+        open_database.commit()
+        subprocess.run([sys.executable, "-c", command, source, copy], check=True)
+    open_database.close()
+    with sqlite3.connect(copy) as copied:
+        assert copied.execute("SELECT answer FROM t").fetchone() == (42,)
+    copied.close()
+
+
+def test_the_people_file_of_the_sandbox_s_page_can_be_read(tmp_path: Path) -> None:
+    """The example of a people file works as it stands."""
+    (block,) = re.findall(r"```toml\n(.*?)```", text("docs/sandbox.md"), re.DOTALL)
+    file = tmp_path / "people.toml"
+    file.write_text(block, encoding="utf-8")
+    found = load_directory(file)
+    assert found.person("bob").id in found.groups["S0GPU"].members

@@ -1,0 +1,261 @@
+"""The documents say what the code does: no name in one that is not in the other."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from bot.approvals import State
+from bot.cli.main import app
+from bot.metrics import Metrics
+from bot.settings import SECRETS, Settings
+from bot.slack import answers, commands, modals
+from bot.slack.listeners import register
+from bot.store.tables import metadata
+from scripts import diagram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+NAME = re.compile(r"`([^`]+)`")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def between(document: str, name: str) -> str:
+    """Return what stands between two markers of a document."""
+    found = re.search(rf"<!-- {name}\b[^>]*-->(.*?)<!-- /{name} -->", text(document), re.DOTALL)
+    assert found is not None, f"{document} has no {name}"
+    return found[1]
+
+
+def first_cells(table: str) -> list[str]:
+    """Return the first cell of each row of a table, without its head."""
+    rows = [line.strip("| ") for line in table.splitlines() if line.startswith("|")]
+    return [re.split(r"(?<!\\)\|", row)[0].strip() for row in rows if not set(row) <= set("-| ")][1:]
+
+
+def names(table: str) -> set[str]:
+    return {name for cell in first_cells(table) for name in NAME.findall(cell)}
+
+
+def cli() -> dict[str, Any]:
+    """Return every command of the command line by its words."""
+
+    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield " ".join(words), command
+        else:
+            for word, below in inner.items():
+                yield from walk(below, (*words, word))
+
+    return dict(walk(get_command(app), ("peftsize",)))
+
+
+def test_commands() -> None:
+    """The README's table has every command of the command line, and no other."""
+    told = {
+        re.sub(r" (--|[A-Z]).*", "", name)
+        for name in names(text("README.md"))
+        if name.startswith("peftsize ")
+    }
+    assert told == set(cli())
+
+
+def test_options() -> None:
+    """Every option of a command stands in its line of the README, and none that it has not."""
+    lines = [line for line in text("README.md").splitlines() if line.startswith("| `peftsize ")]
+    for words, command in cli().items():
+        (line,) = [line for line in lines if re.match(rf"\| `{words}(`| --| [A-Z])", line)]
+        has = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        assert set(re.findall(r"--[a-z][a-z-]*", line)) == has, words
+
+
+def test_commands_named_anywhere_exist() -> None:
+    """No document tells people to type a command that does not exist."""
+    known = set(cli())
+    for document in DOCUMENTS:
+        for found in re.findall(r"(?<!namespace )(?<![\w/@-])peftsize ((?:[a-z-]+ ?)+)", code_of(document)):
+            words = found.split()
+            if words[0].startswith("--"):  # an option of the program itself
+                continue
+            exists = any(f"peftsize {' '.join(words[:count])}" in known for count in (1, 2))
+            assert exists, f"{document.name}: peftsize {found}"
+
+
+def code_of(document: Path) -> str:
+    """Return what a document sets in code, inline and in blocks."""
+    whole = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"```[a-z]*\n(.*?)```", whole, re.DOTALL)
+    return "\n".join([*blocks, *NAME.findall(re.sub(r"```.*?```", "", whole, flags=re.DOTALL))])
+
+
+def test_make_targets() -> None:
+    """Every target that a document names exists, and the README names all that people call."""
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    found = {
+        document.name: set(re.findall(r"^make ([a-z-]+)$", code_of(document), re.MULTILINE))
+        for document in DOCUMENTS
+    }
+    assert set().union(*found.values()) <= targets
+    assert {"demo", "sandbox", "test", "bench", "chaos", "audit", "test-all"} <= found["README.md"]
+
+
+def test_settings() -> None:
+    """The README's table has every setting with its default, and no other; secrets name their file form."""
+    section = text("README.md").partition("### Settings")[2].partition("\n#")[0]
+    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    assert names(section) == set(fields)
+    assert set(re.findall(r"`(\w+)_FILE`", section.partition("Secrets can come")[2])) == set(SECRETS)
+    rows = {
+        line.split("|")[1].strip(" `"): line.split("|")[2].strip()
+        for line in section.splitlines()
+        if "|" in line
+    }
+    for name, field in fields.items():
+        default = getattr(field.default, "get_secret_value", lambda value=field.default: value)()
+        if default not in (None, (), {}):
+            shown = str(default).lower() if isinstance(default, bool) else str(default)
+            assert rows[name] == f"`{shown}`", name
+
+
+def test_settings_named_anywhere_exist() -> None:
+    """No document names a setting that does not exist."""
+    known = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in SECRETS}
+    for document in DOCUMENTS:
+        named = set(
+            re.findall(r"\b(?:PEFTSIZE|WATSONX|SLACK)_[A-Z_]*[A-Z]\b", document.read_text(encoding="utf-8"))
+        )
+        assert named <= known, document.name
+
+
+def test_slash_words() -> None:
+    """README, the bot's own help and the manifest's hint have every word after ``/peftsize``, and no other."""
+    words = set(commands._WORDS)
+    readme = set(re.findall(r"^\| `/peftsize ([a-z]+)", text("README.md"), re.MULTILINE))
+    assert readme == words
+    (slash,) = yaml.safe_load(text("manifest.yml"))["features"]["slash_commands"]
+    assert {part.strip() for part in slash["usage_hint"].split("|")[1:]} == words
+    said = json.dumps(answers.usage().blocks)
+    assert [word for word in words - {"help"} if not re.search(rf"`(/peftsize )?{word}\b", said)] == []
+
+
+class FakeApp:
+    """Takes down what the listeners ask Bolt for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, set[str]] = {}
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        def ask(constraint: object) -> Callable[[object], None]:
+            if isinstance(constraint, str):
+                self.asked.setdefault(kind, set()).add(constraint)
+            return lambda _listener: None
+
+        return ask
+
+
+def test_action_ids() -> None:
+    """DESIGN.md lists every button that the listeners know, and no other; and the views and the shortcut."""
+    told = FakeApp()
+    register(told, None)  # type: ignore[arg-type] # the stand-in has Bolt's shape, and nobody is called
+    assert names(between("DESIGN.md", "actions")) == told.asked["action"]
+    rest = text("DESIGN.md").partition("<!-- /actions -->")[2].partition("##")[0]
+    assert told.asked["view"] == {modals.FORM, modals.REJECT_REASON}
+    assert set(NAME.findall(rest)) == told.asked["view"] | told.asked["shortcut"] | told.asked["function"]
+
+
+def test_states() -> None:
+    """The runbook says for every state what it asks of the operator."""
+    assert first_cells(between("docs/runbook.md", "states")) == [f"`{state}`" for state in State]
+
+
+def test_diagram() -> None:
+    """The diagram of DESIGN.md is the one that the table draws."""
+    design = text("DESIGN.md")
+    assert diagram.block() in design, "run: .venv/bin/python scripts/diagram.py --write"
+    assert diagram.replaced(design) == design
+
+
+def test_the_diagram_leaves_no_state_out() -> None:
+    """Every state can be reached from pending, and is drawn."""
+    drawn = diagram.diagram()
+    assert [state for state in State if f"--> {state}" not in drawn] == []
+
+
+def test_tables() -> None:
+    """DESIGN.md's data model has every table, and no other."""
+    section = text("DESIGN.md").partition("## Data")[2].partition("Times are")[0]
+    assert names(section) == set(metadata.tables)
+
+
+def test_metrics() -> None:
+    """The runbook's table has every metric with its labels, and no other."""
+    found = {
+        f"{metric.name}{'_total' if metric.type == 'counter' else ''}"
+        for metric in Metrics(None).registry.collect()  # type: ignore[arg-type] # the rows are not read here
+    }
+    told = {re.sub(r"\{.*", "", name) for name in names(between("docs/runbook.md", "metrics"))}
+    assert told == found
+
+
+def test_changelog() -> None:
+    """The newest entry of the changelog is the version of the package, in the form of Keep a Changelog."""
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    heads = re.findall(r"^## (.+)$", text("CHANGELOG.md"), re.MULTILINE)
+    released = [head for head in heads if head != "[Unreleased]"]
+    assert released[0].startswith(f"[{version}] - ")
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", head) for head in released)
+    kinds = set(re.findall(r"^### (.+)$", text("CHANGELOG.md"), re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_licence() -> None:
+    """The licence that the package names is the one that lies beside it."""
+    assert tomllib.loads(text("pyproject.toml"))["project"]["license"] == "Apache-2.0"
+    licence = text("LICENSE")
+    assert "Version 2.0, January 2004" in licence
+    assert "END OF TERMS AND CONDITIONS" in licence
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_resolve(document: Path) -> None:
+    """A link inside the project leads to a file that is there, and its anchor to a headline."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        to = (document.parent / path).resolve() if path else document
+        assert to.exists(), f"{document.name} links to {target}"
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", to.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}, (
+                target
+            )
+
+
+def test_paths_in_documents_exist() -> None:
+    """A file that a document names is there."""
+    for document in DOCUMENTS:
+        for name in NAME.findall(document.read_text(encoding="utf-8")):
+            if re.fullmatch(r"(bot|sizing|tests|scripts|deploy|requirements)/[\w/.-]+", name):
+                assert (ROOT / name).exists(), f"{document.name} names {name}"
+
+
+def test_tests_in_documents_exist() -> None:
+    """A test that a recipe promises is there."""
+    for document in DOCUMENTS:
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document.read_text(encoding="utf-8")):
+            assert f"\ndef {name}(" in text(file), f"{document.name} names {file}::{name}"

@@ -1,0 +1,117 @@
+"""What stays out of memory: sizing without Slack, serving without what only migrations and people need."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def loaded(script: str, *arguments: str, environment: dict[str, str] | None = None) -> set[str]:
+    """Run a script in a fresh interpreter and return the packages that it says were loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+TELL = "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+
+
+def test_sizing_on_the_command_line_stays_light() -> None:
+    """``peftsize size`` loads neither Slack nor a database nor a network client."""
+    script = f"""
+import atexit, json, sys
+sys.argv = ["peftsize", "size", "--json", "10b", "2x128MB", "qlora4"]
+atexit.register(lambda: {TELL})
+from bot.cli import main
+main()
+"""
+    found = loaded(script)
+    assert "pydantic" in found
+    heavy = {
+        "slack_sdk",
+        "slack_bolt",
+        "sqlalchemy",
+        "httpx",
+        "alembic",
+        "rich",
+        "waitress",
+        "prometheus_client",
+    }
+    assert found & heavy == set()
+
+
+def test_a_module_does_nothing_when_it_is_imported() -> None:
+    """Importing Slack's listeners or the wiring opens no connection and needs no setting."""
+    script = f"""
+import json, socket, sys
+def forbidden(*_): raise AssertionError("a connection at import")
+socket.socket.connect = forbidden
+import bot.wiring, bot.serve, bot.slack.app, bot.slack.announcer, bot.watsonx.client, bot.store, bot.cli
+{TELL}
+"""
+    assert "slack_bolt" in loaded(script, environment={"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""})
+
+
+SERVING = """
+import json, os, signal, sys, threading, time, urllib.request
+sys.argv = ["peftsize", "serve", "--mode", "http", "--host", "127.0.0.1", "--port", sys.argv[1]]
+url = f"http://127.0.0.1:{sys.argv[-1]}/livez"
+def look():
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(300):
+        try:
+            opener.open(url, timeout=2).read()
+            break
+        except OSError:
+            time.sleep(0.1)
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=look, daemon=True).start()
+from bot.cli import main
+main()
+"""
+
+
+@pytest.mark.heavy
+def test_serving_a_migrated_database_stays_light(tmp_path: Path) -> None:
+    """``peftsize serve`` loads neither Alembic nor Typer nor Rich where nothing is to be migrated."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {
+        "PEFTSIZE_DATABASE_URL": f"sqlite:///{tmp_path / 'peftsize.db'}",
+        "SLACK_BOT_TOKEN": "xoxb-made-up",
+        "SLACK_SIGNING_SECRET": "made-up",
+        "SLACK_API_URL": "http://127.0.0.1:9/api/",  # nobody is there: Slack being away is no reason not to start
+        "PEFTSIZE_APPROVERS": "anyone",
+        "WATSONX_URL": "http://127.0.0.1:9",
+        "WATSONX_SPACE_ID": "space",
+        "WATSONX_TOKEN": "made-up",
+    }
+    peftsize = Path(sys.executable).with_name("peftsize")
+    subprocess.run(
+        [peftsize, "database", "upgrade"],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+    )
+    found = loaded(SERVING, port, environment=environment)
+    assert "slack_bolt" in found
+    assert found & {"alembic", "typer", "rich"} == set()
