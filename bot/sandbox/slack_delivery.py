@@ -50,6 +50,7 @@ class Delivery:
         errors: sentences under the fields of a modal, by block id.
         said: messages that the answer itself made.
         attempt: 0, or the number of the retry.
+        at_s: UTC epoch seconds when it was sent.
     """
 
     kind: Envelope
@@ -64,6 +65,7 @@ class Delivery:
     errors: dict[str, str] = field(default_factory=dict)
     said: tuple[Message, ...] = field(default=(), repr=False)
     attempt: int = 0
+    at_s: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -194,7 +196,7 @@ class Courier:
             "X-Slack-Signature": signature(self._secret, timestamp, body),
         } | dict(headers or {})
         signed = {name: value for name, value in signed.items() if value}
-        sent = Delivery("interactive", {}, "http", signed, body)
+        sent = Delivery("interactive", {}, "http", signed, body, at_s=self._workspace.clock())
         started = time.perf_counter()
         try:
             status, answer = _post(self.url, body, signed, self.deadline_s)
@@ -212,7 +214,7 @@ class Courier:
 
     def _over_socket(self, kind: Envelope, payload: dict[str, Any], attempt: int, reason: str) -> Delivery:
         """Brings a payload over one of the open connections."""
-        sent = Delivery(kind, payload, "socket", attempt=attempt)
+        sent = Delivery(kind, payload, "socket", attempt=attempt, at_s=self._workspace.clock())
         retry = {"retry_attempt": attempt, "retry_reason": reason} if kind == "events_api" else {}
         started = time.perf_counter()
         try:

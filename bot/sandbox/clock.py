@@ -1,0 +1,41 @@
+"""A clock that can be moved forward, so that expiry and reminders can be watched."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Clock:
+    """Real time plus an offset that only grows."""
+
+    def __init__(self) -> None:
+        self._offset_ms = 0
+        self._lock = threading.Lock()
+
+    def now_ms(self) -> int:
+        """Return UTC epoch milliseconds, as the sandbox sees them."""
+        return time.time_ns() // 1_000_000 + self._offset_ms
+
+    def now_s(self) -> float:
+        """Return UTC epoch seconds, as the sandbox sees them."""
+        return time.time() + self._offset_ms / 1000
+
+    @property
+    def offset_ms(self) -> int:
+        """How far ahead of real time this clock is, in milliseconds."""
+        return self._offset_ms
+
+    def advance(self, by_ms: int) -> None:
+        """Let time pass.
+
+        Args:
+            by_ms: Milliseconds, not negative.
+
+        Raises:
+            ValueError: Time does not go back.
+        """
+        if by_ms < 0:
+            raise ValueError("time does not go back")
+        with self._lock:
+            self._offset_ms += by_ms

@@ -1,0 +1,69 @@
+"""``peftsize sandbox``: opens the local workspace, or plays the story in it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+from bot import logs
+from bot.errors import SettingsError
+from bot.sandbox import story
+from bot.sandbox.page import Page
+from bot.sandbox.world import HOST, World, refuse_real_settings
+
+
+def run(
+    port: int, *, play: bool, policy: str | None, people: str | None, db: str | None, record: str | None
+) -> int:
+    """Open the sandbox until it is interrupted, or play the story and return.
+
+    Args:
+        port: Of the page on loopback; 0 takes a free one.
+        play: Play the story, print it and return.
+        policy: A policy file to rehearse.
+        people: A file with people, groups and channels.
+        db: A file that keeps the requests.
+        record: A folder for Slack's payloads.
+
+    Returns:
+        The exit code: 0, or 1 where a step of the story did not happen.
+
+    Raises:
+        SettingsError: Real settings are present, a file cannot be used, or the port is taken.
+    """
+    refuse_real_settings()
+    logs.set_up("text", ())
+    logging.getLogger().setLevel(logging.ERROR if play else logging.WARNING)
+    world = World(policy=_path(policy), people=_path(people), database=_path(db), record=_path(record))
+    with world:
+        logs.set_up("text", world.product.settings.secrets())
+        logging.getLogger().setLevel(logging.ERROR if play else logging.WARNING)
+        return story.play(world) if play else _stay(world, port)
+
+
+def _stay(world: World, port: int) -> int:
+    """Serve the page until SIGINT or SIGTERM."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        page = Page(world, port)
+    except OSError:
+        raise SettingsError(
+            (f"Port {port} on {HOST} is in use; choose another: peftsize sandbox --port {port + 1}.",)
+        ) from None
+    with page:
+        _say(f"The sandbox is open: {page.url}\nNothing leaves this machine. Stop it with Ctrl-C.")
+        stopping.wait()
+    _say("Stopped.")
+    return 0
+
+
+def _path(given: str | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)  # noqa: T201 - the command line prints

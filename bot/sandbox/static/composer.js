@@ -1,0 +1,97 @@
+// The line to type in: messages and slash commands, with completion of the usage hint.
+import { post } from "./api.js";
+import { h, put } from "./dom.js";
+
+const EXAMPLES = ["10b 2x128MB qlora4", "llama-3.1-8b 4xr16 lora", "70b 10x500MB qlora8"];
+const ABOUT = {
+  help: "how to ask",
+  preview: "the numbers, to you alone; nothing is stored",
+  policy: "who may approve a request, and why",
+  list: "what waits and what is under way",
+  mine: "what you asked for",
+  show: "one request, by its id",
+  history: "search what was asked",
+  specs: "what exists in the cluster",
+};
+
+/** Draws the composer once; returns `{ update, write, focus }`. */
+export function composer(form, command, page) {
+  const box = h("textarea", {
+    id: "message", rows: 1, role: "combobox", "aria-label": "Message or command", "aria-autocomplete": "list",
+    "aria-expanded": "false", "aria-controls": "completions", "aria-describedby": "usage", spellcheck: "false", maxlength: 12000,
+  });
+  const list = h("ul", { id: "completions", class: "completions", role: "listbox", "aria-label": "Completions", hidden: true });
+  const usage = h("p", { id: "usage", class: "usage" });
+  const send = h("button", { type: "submit", class: "btn primary" }, "Send");
+  let rows = [];
+  let at = -1;
+  const known = rowsOf(command);
+
+  const show = (found) => {
+    rows = found;
+    at = -1;
+    list.hidden = rows.length === 0;
+    box.setAttribute("aria-expanded", String(rows.length > 0));
+    box.removeAttribute("aria-activedescendant");
+    put(list, rows.map((row, index) => h("li", { id: `completion-${index}`, role: "option", "aria-selected": "false", onmousedown: (event) => { event.preventDefault(); take(index); } },
+      h("code", {}, row.shown ?? row.text.trim()), h("span", {}, row.about))));
+  };
+  const mark = (index) => {
+    at = (index + rows.length) % rows.length;
+    [...list.children].forEach((one, here) => one.setAttribute("aria-selected", String(here === at)));
+    list.children[at].scrollIntoView({ block: "nearest" });
+    box.setAttribute("aria-activedescendant", `completion-${at}`);
+  };
+  const take = (index) => {
+    box.value = rows[index].text;
+    changed();
+    box.focus();
+  };
+  const changed = () => {
+    box.rows = Math.min(6, box.value.split("\n").length);
+    usage.textContent = box.value.startsWith(command.command) ? `${command.command} ${command.usage_hint}` : "Type / for commands, @peftsize to ask in a thread. Enter sends, Shift + Enter breaks the line.";
+    show(box.value.startsWith("/") && !box.value.includes("\n") ? known.filter((row) => row.text.startsWith(box.value) && row.text !== box.value) : []);
+  };
+  box.addEventListener("input", changed);
+  box.addEventListener("blur", () => show([]));
+  box.addEventListener("keydown", (event) => {
+    const open = rows.length > 0;
+    if (open && event.key === "ArrowDown") { event.preventDefault(); mark(at + 1); }
+    else if (open && event.key === "ArrowUp") { event.preventDefault(); mark(at < 0 ? rows.length - 1 : at - 1); }
+    else if (open && event.key === "Escape") { event.preventDefault(); show([]); }
+    else if (open && (event.key === "Tab" && !event.shiftKey) && at >= 0) { event.preventDefault(); take(at); }
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      if (open && at >= 0) take(at);
+      else form.requestSubmit();
+    }
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { person, channel } = page.here();
+    const text = box.value;
+    if (!text.trim()) return;
+    box.value = "";
+    changed();
+    const told = await page.sent(post("say", { person, channel, text }));
+    if (!told.ok && !box.value) box.value = text;
+  });
+  put(form, list, h("div", { class: "line" }, box, send), usage);
+  changed();
+  return {
+    update: (name) => box.setAttribute("placeholder", `Message ${name}`),
+    write: (text) => { box.value = text; changed(); show([]); box.focus(); },
+    focus: () => box.focus(),
+  };
+}
+
+function rowsOf(command) {
+  const verbs = command.usage_hint.split("|").map((one) => one.trim()).filter((one) => one in ABOUT);
+  return [
+    { text: `${command.command} `, shown: command.command, about: command.description },
+    ...EXAMPLES.map((text) => ({ text: `${command.command} ${text}`, about: "an example that runs" })),
+    ...verbs.map((verb) => ({ text: `${command.command} ${verb}`, about: ABOUT[verb] })),
+    { text: "/invite @peftsize", about: "let the app into this channel" },
+    { text: "/remove @peftsize", about: "take it out again" },
+  ];
+}

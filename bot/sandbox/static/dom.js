@@ -1,0 +1,57 @@
+// Making DOM nodes. Text only ever becomes text: nothing here parses HTML.
+
+/** Makes an element; `on…` props are listeners, `false`, `null` and `undefined` are left out. */
+export function h(tag, props = {}, ...children) {
+  return fill(document.createElement(tag), props, children);
+}
+
+/** Makes an SVG element. */
+export function svg(tag, props = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
+}
+
+function fill(node, props, children) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  return node;
+}
+
+/** Returns the element with this id. */
+export const byId = (id) => document.getElementById(id);
+
+/** Replaces what a node holds. */
+export function put(node, ...children) {
+  node.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  return node;
+}
+
+/** Draws again only if the data changed; returns whether it did. */
+export function changed(node, data) {
+  const now = JSON.stringify(data);
+  if (node.drawnFrom === now) return false;
+  node.drawnFrom = now;
+  return true;
+}
+
+/** Tells screen readers something. */
+export function announce(words) {
+  byId("live").textContent = words;
+}
+
+/** Keeps keyboard focus on the same control while `redraw` replaces it. */
+export function keepingFocus(node, redraw) {
+  const active = node.contains(document.activeElement) ? document.activeElement : null;
+  const key = active?.dataset.key;
+  redraw();
+  if (!active || node.contains(active)) return;
+  const again = key && [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
+  (again || node.querySelector("[tabindex='-1']") || node).focus({ preventScroll: true });
+}
+
+let next = 0;
+/** Returns a new id for an element. */
+export const newId = (what) => `${what}-${(next += 1)}`;

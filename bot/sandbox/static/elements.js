@@ -1,0 +1,150 @@
+// Interactive elements of Block Kit: buttons, menus and fields.
+import { h, newId } from "./dom.js";
+import { ask } from "./confirm.js";
+
+const KEY = (block, element) => `${block.block_id}/${element.action_id}`;
+const FIELD_TYPES = { number_input: "text", email_text_input: "email", url_text_input: "url", datepicker: "date", timepicker: "time", datetimepicker: "datetime-local" };
+
+/**
+ * Returns an element that acts as soon as it is used.
+ * `surface.act(block, element, value)` brings it to the app.
+ */
+export function acting(block, element, surface) {
+  switch (element.type) {
+    case "button": case "workflow_button": return button(block, element, surface);
+    case "overflow": return overflow(block, element, surface);
+    case "image": return h("span", { class: "b-image", role: "img", "aria-label": element.alt_text }, "🖼");
+    default: {
+      const { node, value } = field(block, element, surface, newId("field"));
+      node.addEventListener("change", () => surface.act(block, element, value()));
+      node.setAttribute("aria-label", element.placeholder?.text ?? element.action_id);
+      return node;
+    }
+  }
+}
+
+/** Returns a field and what reads its value: `{ node, value }`. `kept` is what was typed before. */
+export function field(block, element, surface, id, kept) {
+  switch (element.type) {
+    case "static_select": case "external_select": case "multi_static_select": case "multi_external_select":
+      return select(element, options(element, surface), id, kept);
+    case "users_select": case "multi_users_select":
+      return select(element, surface.people(), id, kept);
+    case "conversations_select": case "multi_conversations_select": case "channels_select": case "multi_channels_select":
+      return select(element, surface.channels(), id, kept);
+    case "checkboxes": case "radio_buttons": return choices(element, surface, id, kept);
+    default: return input(element, id, kept);
+  }
+}
+
+function button(block, element, surface) {
+  const made = h("button", {
+    type: "button",
+    class: `btn ${element.style ?? ""}`,
+    "data-key": KEY(block, element),
+    "aria-label": element.accessibility_label && element.accessibility_label !== element.text.text ? `${element.text.text}. ${element.accessibility_label}` : null,
+    onclick: () => once(made, element.confirm, () => surface.act(block, element)),
+  }, element.text.text);
+  return made;
+}
+
+function overflow(block, element, surface) {
+  const menu = h("ul", { class: "menu", role: "menu", hidden: true });
+  const opener = h("button", { type: "button", class: "btn", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "More actions", "data-key": KEY(block, element) }, "⋯");
+  const pick = async (option) => {
+    toggle(opener, menu, false);
+    await once(opener, element.confirm, () => surface.act(block, element, option.value));
+  };
+  menu.append(...element.options.map((option) => h("li", { role: "none" },
+    h("button", { type: "button", role: "menuitem", tabindex: "-1", onclick: () => pick(option) }, surface.text(option.text)))));
+  return menuButton(opener, menu);
+}
+
+/** Joins a button and its menu: arrows move, Escape closes, and so does a click elsewhere. */
+export function menuButton(opener, menu) {
+  const items = () => [...menu.querySelectorAll("[role=menuitem]")];
+  const box = h("span", { class: "with-menu" }, opener, menu);
+  opener.addEventListener("click", () => toggle(opener, menu, menu.hidden));
+  box.addEventListener("focusout", (event) => {
+    if (!box.contains(event.relatedTarget)) toggle(opener, menu, false, false);
+  });
+  box.addEventListener("keydown", (event) => {
+    const at = items().indexOf(document.activeElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape" && !menu.hidden) {
+      event.stopPropagation();
+      toggle(opener, menu, false);
+    } else if (step) {
+      event.preventDefault();
+      if (menu.hidden) toggle(opener, menu, true);
+      else items().at((at + step + items().length) % items().length).focus();
+    }
+  });
+  return box;
+}
+
+function toggle(opener, menu, open, focus = true) {
+  if (menu.hidden === !open) return;
+  menu.hidden = !open;
+  opener.setAttribute("aria-expanded", String(open));
+  if (open) menu.querySelector("[role=menuitem]")?.focus();
+  else if (focus) opener.focus();
+}
+
+async function once(control, question, act) {
+  if (control.getAttribute("aria-busy") === "true") return;
+  if (question && !(await ask(question))) return;
+  control.setAttribute("aria-busy", "true");
+  await act();
+  control.removeAttribute("aria-busy");
+}
+
+function options(element, surface) {
+  const groups = element.option_groups ?? [{ options: element.options ?? [] }];
+  return groups.flatMap((group) => group.options.map((option) => ({ value: option.value, words: surface.text(option.text) })));
+}
+
+function select(element, rows, id, kept) {
+  const many = element.type.startsWith("multi_");
+  const initial = [element.initial_option?.value, element.initial_user, element.initial_conversation, element.initial_channel,
+    ...(element.initial_options ?? []).map((one) => one.value), ...(element.initial_users ?? [])].filter(Boolean);
+  const chosen = kept === undefined ? initial : [kept ?? []].flat();
+  const node = h("select", { id, multiple: many, size: many ? Math.min(rows.length, 5) : null, "data-key": id },
+    many ? [] : h("option", { value: "" }, element.placeholder?.text ?? "Choose…"),
+    rows.map((row) => {
+      const option = h("option", { value: row.value }, row.words);
+      option.selected = chosen.includes(row.value);
+      return option;
+    }));
+  const all = () => [...node.selectedOptions].map((one) => one.value).filter(Boolean);
+  return { node, value: () => (many ? all() : all()[0] ?? null) };
+}
+
+function choices(element, surface, id, kept) {
+  const many = element.type === "checkboxes";
+  const initial = many ? (element.initial_options ?? []).map((one) => one.value) : [element.initial_option?.value];
+  const chosen = kept === undefined ? initial : [kept ?? []].flat();
+  const boxes = element.options.map((option) => {
+    const box = h("input", { type: many ? "checkbox" : "radio", name: id, value: option.value });
+    box.checked = chosen.includes(option.value);
+    return box;
+  });
+  const node = h("span", { id, class: "choices", role: many ? "group" : "radiogroup" },
+    boxes.map((box, index) => h("label", {}, box, " ", surface.text(element.options[index].text))));
+  const all = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  return { node, value: () => (many ? all() : all()[0] ?? null) };
+}
+
+function input(element, id, kept) {
+  const common = {
+    id,
+    "data-key": id,
+    placeholder: element.placeholder?.text,
+    autofocus: element.focus_on_load === true,
+    inputmode: element.type === "number_input" ? "decimal" : null,
+  };
+  const node = element.multiline ? h("textarea", { ...common, rows: 4 }) : h("input", { ...common, type: FIELD_TYPES[element.type] ?? "text" });
+  node.value = kept ?? element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
+  const stamp = () => (node.value ? Math.floor(new Date(node.value).getTime() / 1000) : null);
+  return { node, value: element.type === "datetimepicker" ? stamp : () => node.value || null };
+}

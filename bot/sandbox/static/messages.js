@@ -1,0 +1,140 @@
+// The messages of one conversation, each updated in its place.
+import { post } from "./api.js";
+import { blocks, Surface } from "./blocks.js";
+import { announce, h, keepingFocus, newId, put } from "./dom.js";
+import { menuButton } from "./elements.js";
+import { mrkdwn, words } from "./mrkdwn.js";
+
+const SLACKBOT = "USLACKBOT";
+const drawn = new Map();
+const openThreads = new Set();
+let place = "";
+
+/** Draws a conversation; tells screen readers what is new or changed. */
+export function drawMessages(log, state, names, channel, page) {
+  const list = state.messages[channel] ?? [];
+  const moved = place !== `${state.me}/${channel}`;
+  if (moved) {
+    drawn.clear();
+    put(log);
+    place = `${state.me}/${channel}`;
+  }
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  const top = list.filter((one) => !one.thread_ts || one.thread_ts === one.ts);
+  const before = new Set(drawn.keys());
+  const nodes = top.map((message) => {
+    const replies = list.filter((one) => one.thread_ts === message.ts && one.ts !== message.ts);
+    before.delete(message.ts);
+    return keyed(message, replies, state, names, page, moved);
+  });
+  before.forEach((ts) => drawn.delete(ts));
+  const shown = nodes.length > 0 ? nodes : [page.welcome()];
+  if (log.children.length !== shown.length || shown.some((node, index) => log.children[index] !== node)) {
+    keepingFocus(log, () => put(log, shown));
+  }
+  if (moved || atEnd) log.scrollTop = log.scrollHeight;
+}
+
+/** Brings a message into sight. */
+export function goTo(log, ts) {
+  const node = drawn.get(ts)?.node;
+  if (!node) return;
+  node.scrollIntoView({ block: "center" });
+  node.focus({ preventScroll: true });
+}
+
+function keyed(message, replies, state, names, page, silent) {
+  const data = JSON.stringify([message, replies, openThreads.has(message.ts), Math.floor(state.now_ms / 3_600_000)]);
+  const old = drawn.get(message.ts);
+  if (old?.data === data) return old.node;
+  const fresh = article(message, replies, state, names, page);
+  if (!silent) say(message, old, names);
+  if (old?.node.isConnected) keepingFocusOf(old.node, fresh);
+  drawn.set(message.ts, { data, node: fresh });
+  return fresh;
+}
+
+function keepingFocusOf(old, fresh) {
+  const active = old.contains(document.activeElement) ? document.activeElement : null;
+  old.replaceWith(fresh);
+  if (!active) return;
+  const again = active.dataset.key && [...fresh.querySelectorAll("[data-key]")].find((one) => one.dataset.key === active.dataset.key);
+  (again || fresh).focus({ preventScroll: true });
+}
+
+function say(message, old, names) {
+  const verb = old ? "updated" : message.only_you ? "to you alone" : "says";
+  announce(`${author(message, names).name} ${verb}: ${words(message.text, names).slice(0, 300)}`);
+}
+
+function article(message, replies, state, names, page) {
+  const by = author(message, names);
+  const label = newId("message");
+  const surface = new Surface(names, (block, element, value) => page.sent(post("click", {
+    person: state.me, channel: message.channel, ts: message.ts, action: element.action_id, block_id: block.block_id, value })));
+  const body = message.blocks.length > 0 ? blocks(message.blocks, surface) : h("div", { class: "b-mrkdwn words" }, mrkdwn(message.text, names));
+  return h("article", { class: `message ${message.only_you ? "only-you" : ""}`, tabindex: "-1", "aria-labelledby": label, "data-ts": message.ts },
+    avatar(by),
+    h("div", { class: "said" },
+      message.only_you && h("p", { class: "private" }, h("span", { "aria-hidden": "true" }, "👁 "), "Only visible to you"),
+      h("h3", { class: "by", id: label }, h("span", { class: "who" }, by.name), by.app && h("span", { class: "app" }, "APP"), " ", time(message, names), message.edited && h("span", { class: "edited" }, " (edited)")),
+      h("div", { class: "content" }, body),
+      thread(message, replies, state, names, page)),
+    message.only_you ? null : more(message, state, page));
+}
+
+function thread(message, replies, state, names, page) {
+  const open = openThreads.has(message.ts);
+  if (replies.length === 0 && !open) return null;
+  const count = replies.length === 1 ? "1 reply" : `${replies.length} replies`;
+  const toggle = h("button", { type: "button", class: "quiet thread-toggle", "aria-expanded": String(open), "data-key": `thread/${message.ts}`, onclick: () => page.thread(message.ts) },
+    open ? "Hide the thread" : `Show ${count}`);
+  if (!open) return toggle;
+  const input = h("input", { type: "text", "aria-label": "Reply in thread", placeholder: "Reply…", "data-key": `reply/${message.ts}` });
+  const reply = (event) => {
+    event.preventDefault();
+    if (input.value.trim()) page.sent(post("say", { person: state.me, channel: message.channel, text: input.value, thread_ts: message.ts }));
+    input.value = "";
+  };
+  return h("div", { class: "thread" }, toggle,
+    replies.map((one) => article(one, [], state, names, page)),
+    h("form", { class: "reply", onsubmit: reply }, input, h("button", { type: "submit", class: "btn" }, "Reply")));
+}
+
+/** Opens a thread, or closes it. */
+export function toggleThread(ts) {
+  if (!openThreads.delete(ts)) openThreads.add(ts);
+}
+
+function more(message, state, page) {
+  const opener = h("button", { type: "button", class: "quiet", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Message actions", "data-key": `more/${message.ts}` }, "⋮");
+  const item = (wording, act) => h("li", { role: "none" }, h("button", { type: "button", role: "menuitem", tabindex: "-1", onclick: act }, wording));
+  const reply = () => {
+    openThreads.add(message.ts);
+    page.redraw();
+  };
+  const shortcut = () => page.sent(post("shortcut", { person: state.me, channel: message.channel, ts: message.ts, callback_id: page.shortcut.callback_id }));
+  const menu = h("ul", { class: "menu", role: "menu", hidden: true }, item("Reply in thread", reply), item(`${page.shortcut.name} (peftsize)`, shortcut));
+  const joined = menuButton(opener, menu);
+  joined.classList.add("message-menu");
+  return joined;
+}
+
+function time(message, names) {
+  const at = new Date(Number(message.ts) * 1000);
+  const clock = new Intl.DateTimeFormat("en-GB", { timeZone: names.zone(), hour: "2-digit", minute: "2-digit" }).format(at);
+  return h("time", { datetime: at.toISOString() }, clock);
+}
+
+function author(message, names) {
+  if (message.user === SLACKBOT) return { name: "Slackbot", app: true, id: SLACKBOT };
+  const person = names.people.get(message.user);
+  return { name: person?.real_name ?? message.user, app: person?.is_bot ?? false, id: message.user };
+}
+
+/** Returns the picture of somebody: two letters on a colour of their own. */
+export function avatar(by) {
+  const initials = by.name.split(" ").map((word) => word[0] ?? "").join("").slice(0, 2);
+  const colour = [...by.id].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 6;
+  return h("span", { class: `avatar colour-${by.app ? "app" : colour}`, "aria-hidden": "true" }, by.app ? "▂▄▆" : initials);
+}

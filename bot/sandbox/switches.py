@@ -1,0 +1,128 @@
+"""The fault switches of the sandbox page: what can be made to go wrong, in people's words.
+
+Faults of the cluster are armed for the next create and then gone; Slack being away and the stopped
+worker last until they are switched back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.sandbox.world import World
+
+_LATER_S = 2.0
+"""How much later than the deadline a late answer comes."""
+LEAPS: dict[str, int] = {"10 minutes": 10, "1 hour": 60, "4 hours": 240, "24 hours": 1440}
+"""How far time can be let pass at once, in minutes."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One switch.
+
+    Args:
+        name: For the page's requests.
+        words: What it does, as people read it.
+        hint: What can be watched then.
+        is_on: Says how it stands.
+        set: Switches it on or off.
+    """
+
+    name: str
+    words: str
+    hint: str
+    is_on: Callable[[], bool]
+    set: Callable[[bool], None]
+
+
+def switches(world: World) -> list[Switch]:
+    """Return the switches of a world, in the order of the page."""
+    faults = world.cluster.faults
+
+    def armed(
+        count: str, words: str, hint: str, name: str | None = None, also: Callable[[], None] | None = None
+    ) -> Switch:
+        """Return a switch that arms one count of the cluster's faults."""
+
+        def turn(on: bool) -> None:
+            faults.creates_only = True
+            if on and also is not None:
+                also()
+            setattr(faults, count, int(on))
+
+        return Switch(name or count, words, hint, lambda: getattr(faults, count) != 0, turn)
+
+    def late() -> None:
+        faults.answer_delay_s = world.product.settings.watsonx_timeout_s + _LATER_S
+
+    def too_many() -> None:
+        faults.retry_after_s = 2
+
+    def conflict() -> None:
+        faults.duplicate = 409
+
+    return [
+        armed(
+            "late_answers",
+            "Answer too late",
+            "It is created, but the answer misses the deadline.",
+            "late",
+            late,
+        ),
+        armed(
+            "drop_after_commit",
+            "Commit, then drop",
+            "It is created, but the connection breaks first.",
+            "drop",
+        ),
+        armed("expired", "401 Unauthorized", "The token has expired: a new one is asked for.", "401"),
+        armed("foreign", "409 Conflict", "Somebody else makes a spec of this name first.", "409", conflict),
+        armed("too_many", "429 Too Many Requests", "Asked to wait two seconds.", "429", too_many),
+        armed("broken", "500 Server Error", "Whether it was created is unknown; it is looked up.", "500"),
+        Switch(
+            "slack",
+            "Slack is down",
+            "Every call to Slack fails. What is due waits and comes later.",
+            lambda: world.slack.faults.down != "",
+            lambda on: _slack(world, down=on),
+        ),
+        Switch(
+            "worker",
+            "Worker is stopped",
+            "Clicks are kept, nothing is decided or sent until it starts again.",
+            lambda: not world.product.dispatcher.running,
+            lambda on: _worker(world, stopped=on),
+        ),
+    ]
+
+
+def pass_time(world: World, minutes: int) -> None:
+    """Let time pass for the product, Slack and the cluster alike.
+
+    Args:
+        world: Whose clock.
+        minutes: One of ``LEAPS``.
+
+    Raises:
+        ValueError: Not one of them.
+    """
+    if minutes not in LEAPS.values():
+        raise ValueError("no such leap")
+    world.clock.advance(minutes * 60_000)
+    world.slack.workspace.changed()
+
+
+def _slack(world: World, *, down: bool) -> None:
+    world.slack.faults.down = "503" if down else ""
+
+
+def _worker(world: World, *, stopped: bool) -> None:
+    running = world.product.dispatcher.running
+    if stopped and running:
+        world.product.dispatcher.stop(3.0)
+    elif not stopped and not running:
+        world.product.dispatcher.start()
