@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bot import policy
+from bot import anchor, policy
+from bot import settings as configuration
+from bot.audit import Event, verify
 from bot.drafts import Site, draft, facts
 from bot.sandbox.people_file import load_directory
+from bot.wiring import open_store
 from sizing import parse, size
 from sizing.methods import METHODS
 
@@ -75,19 +77,35 @@ def test_methods() -> None:
     assert golden == set(METHODS)
 
 
-def test_the_back_up_command_of_the_runbook_works(tmp_path: Path) -> None:
-    """The command that the runbook gives copies a database that is in use."""
+def test_the_restore_of_the_runbook(tmp_path: Path) -> None:
+    """Back up in use, write on, restore: the anchor tells of the gap; once it is put away a new one begins."""
     (command,) = re.findall(r"python3 -c '([^']+)' peftsize\.db backup\.db", text("docs/runbook.md"))
-    source, copy = tmp_path / "peftsize.db", tmp_path / "backup.db"
-    with sqlite3.connect(source) as open_database:
-        open_database.execute("PRAGMA journal_mode=WAL")
-        open_database.execute("CREATE TABLE t AS SELECT 42 AS answer")
-        open_database.commit()
-        subprocess.run([sys.executable, "-c", command, source, copy], check=True)
-    open_database.close()
-    with sqlite3.connect(copy) as copied:
-        assert copied.execute("SELECT answer FROM t").fetchone() == (42,)
-    copied.close()
+    database, copy = tmp_path / "peftsize.db", tmp_path / "backup.db"
+    settings = configuration.load({"PEFTSIZE_DATABASE_URL": f"sqlite:///{database}"}, env_file="none")
+    assert settings.anchor_file is not None
+
+    def happen(event: str) -> None:
+        with open_store(settings) as store, store.write() as tx:
+            tx.trail.append(Event(1, event))
+
+    def reason() -> str | None:
+        with open_store(settings) as store, store.read() as tx:
+            return verify(tx.trail.rows(), anchor.read(settings.anchor_file)).reason
+
+    happen("requested")
+    with open_store(settings) as store, store.read():  # somebody has it open
+        subprocess.run([sys.executable, "-c", command, database, copy], check=True)
+    happen("approved")
+    assert reason() is None
+    for rest in ("-wal", "-shm"):
+        database.with_name(database.name + rest).unlink(missing_ok=True)
+    copy.replace(database)
+    assert "the end was cut off" in str(reason())
+    happen("rejected")
+    assert "forked" in str(reason())
+    settings.anchor_file.rename(tmp_path / "before.anchor")
+    happen("expired")
+    assert reason() is None
 
 
 def test_the_people_file_of_the_sandbox_s_page_can_be_read(tmp_path: Path) -> None:
