@@ -15,6 +15,7 @@ from sizing.request import SizingRequest
 
 EXAMPLE = "10b 2x128MB lora"
 _LONGEST_MESSAGE = 140
+_UNIT = re.compile(r"(?:(?<=\d)|^)([kmg])(i?)b(?![\w-])", re.IGNORECASE)
 _BESIDE_A_JOINER = re.compile(r"(?:^|\s)[+,&]+(?=\s*$)|^\s*[+,&]+")
 
 
@@ -91,7 +92,13 @@ def _apply(problems: Sequence[Problem], text: str) -> str:
         parts += [text[done : edit.start], edit.text]
         done = edit.end
     fixed = "".join([*parts, text[done:]])
-    return " ".join(_BESIDE_A_JOINER.sub(" ", fixed).split())
+    words = _BESIDE_A_JOINER.sub(" ", fixed).split()
+    return " ".join(word if "=" in word else _UNIT.sub(_spelled, word) for word in words)
+
+
+def _spelled(unit: re.Match[str]) -> str:
+    """Write a size unit as the table does: `mb` as `MB`, `gib` as `GiB`."""
+    return f"{unit[1].upper()}{unit[2].lower()}B"
 
 
 def _understood(draft: Draft, text: str) -> Iterator[str]:
