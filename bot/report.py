@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.approvals import Kind, State
-from bot.errors import PeopleError, Refused, Rejected, SettingsError, StoreError, Unavailable, Uncertain
+from bot.errors import (
+    PeopleError,
+    Refused,
+    Rejected,
+    SettingsError,
+    SlackTrouble,
+    StoreError,
+    Unavailable,
+    Uncertain,
+)
 from bot.secrecy import looks_secret, mask_secrets
 from sizing import SizingError
 
@@ -39,6 +48,9 @@ __all__ = [
 REFUSALS: Mapping[str, str] = {
     # the request
     "unknown_request": "There is no such request. Look it up with /peftsize list.",
+    "unknown_spec": "There is no such hardware specification in the space. See /peftsize specs.",
+    "not_ours": "This hardware specification was not made by this bot, so it is not deleted by it. "
+    "Ask whoever made it.",
     "existing": "The same request is alive already, or its spec exists; no second card was posted.",
     "duplicate": "This was received before; nothing more was done. Look at the card for the state.",
     "name_taken": "Another request holds this spec name. Add name=… to yours to choose another one.",
@@ -51,6 +63,7 @@ REFUSALS: Mapping[str, str] = {
     "quorum_gone": "The approvals no longer suffice, so it cannot be tried again. Ask for it anew.",
     "content_changed": "What would be created is no longer what was approved. It needs approval again.",
     "no_existing": "No existing spec is known to serve this request. Approve or reject it instead.",
+    "unreadable": "This request cannot be read by the grammar, so nothing was changed. Write it anew.",
     "nothing_to_override": "The computed number of GPUs can start as it is, so there is nothing to change.",
     # the person
     "self_approval": "You asked for this, so somebody else must approve it. Anyone whom "
@@ -88,9 +101,11 @@ _FACTS: Mapping[str, str] = {
     "stale_revision": "It is revision {} now.",
     "denied": "The policy says: {}",
     "name_taken": "It is held by {}.",
-    "quorum_gone": "Only {}.",
+    "quorum_gone": "The reason: {}.",
     "lookup_failed": "Slack said: {}.",
     "unknown_request": "You asked for {}.",
+    "unknown_spec": "You asked for {}.",
+    "not_ours": "Its id is {}.",
 }
 """What the fact of a code adds to its sentence."""
 
@@ -176,6 +191,10 @@ def explain(error: Exception) -> str:
             return nothing_stored(error.what)
         case PeopleError():
             return f"Slack could not say who somebody is ({_short(error.what)}). Try again in a minute."
+        case SlackTrouble():
+            wait = f" It asks to wait {error.retry_after_s:.0f} s." if error.retry_after_s else ""
+            told = "trying again cannot help" if error.permanent else "it is tried again by itself"
+            return f"Slack did not do it ({_short(error.what)}); {told}.{wait}"
         case SettingsError():
             return "\n".join(["The settings cannot work:", *(f"- {problem}" for problem in error.problems)])
         case Unavailable():
@@ -265,5 +284,5 @@ def _said(error: Unavailable | Rejected | Uncertain) -> str:
 
 def _short(words: str) -> str:
     """Return foreign words as one line without secrets, not too long for a sentence."""
-    line = " ".join(mask_secrets(words).split())
+    line = " ".join(mask_secrets(words[: 4 * _SENTENCES]).split())
     return line if len(line) <= _SENTENCES else line[: _SENTENCES - 1] + "…"

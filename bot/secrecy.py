@@ -26,7 +26,7 @@ _KNOWN = re.compile(
 )
 _NAMED = re.compile(
     r"(\b(?:bearer|basic)\s+)((?=[^\s\"',;]*[0-9])[^\s\"',;]{8,})"
-    r"|(\b\w*(?:password|passwd|pwd|secret|token|api[_ -]?key)\w*[\"']?"
+    r"|(\b\w{0,40}?(?:password|passwd|pwd|secret|token|api[_ -]?key)\w{0,40}[\"']?"
     r"\s*(?:=|:(?=[^\n]{0,99}[0-9]))\s*[\"']?)"
     r"([^\s\"',;]{6,})",
     re.IGNORECASE,

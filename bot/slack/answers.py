@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sizing
 from bot import report
 from bot.approvals import Kind, State
 from bot.slack import breakdown
@@ -73,19 +72,12 @@ def sizing_error(error: SizingError, text: str) -> Message:
 
 def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
     """Return the numbers of a text that was only tried; nothing is stored."""
-    advice = sizing.advise(drafted.sized, drafted.breakdown)
     text = drafted.sized.canonical
     blocks = [
         header(f"Preview {drafted.name}"),
         section(f"{code(text, 1200)}\nOnly you see this; nothing was stored."),
-        breakdown.needs(drafted),
-        breakdown.meaning(drafted, advice),
-        breakdown.calculation(drafted),
-        breakdown.methods(drafted, advice),
-        breakdown.provenance(drafted),
+        *breakdown.numbers(drafted).blocks,
     ]
-    if warned := breakdown.warnings(advice):
-        blocks.append(warned)
     blocks.append(section(f"*What would be created*\n{fence(drafted.payload, 900)}"))
     blocks.append(context(NO_GPU_FIELD))
     if ruling is not None:
@@ -113,7 +105,8 @@ def policy_answer(drafted: Draft, ruling: Ruling, warning: str | None = None) ->
         lines.append("No rule of its own applies, only the defaults.")
     if warning:
         lines.append(f"*Note:* {safe(warning, 600)}")
-    return _plain("\n".join(lines), f"Who may approve {safe(drafted.sized.canonical, 400)}.")
+    text = f"Who may approve {safe(drafted.sized.canonical, 400)}."
+    return Message([section(line) for line in lines], text)
 
 
 def submitted(request: Request, link_to: str | None = None) -> Message:

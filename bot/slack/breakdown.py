@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
+import sizing
 from bot.report import gigabytes, gpus
 from bot.slack.blocks import bar, context, fields, section
 from bot.slack.text import safe
@@ -14,12 +17,65 @@ if TYPE_CHECKING:
     from bot.slack.blocks import Block
     from sizing import Advice, Row, SizingRequest
 
+_KEPT = 256
+
 MOST_TERMS = 10
 """Lines of the calculation that a card shows; a request may have some seventy."""
 _LONGEST_FORMULA = 160
 _LONGEST_LABEL = 28
 _LONGEST_SUM = 34
 _LONGEST_MODEL = 40
+
+
+class Numbers(NamedTuple):
+    """The part of a card that no decision changes.
+
+    Args:
+        blocks: Shared between cards, so nobody may change them.
+        next_valid_gpus: The GPU count to offer instead of the computed one, if any.
+        estimate: Whether a second opinion can be given.
+    """
+
+    blocks: tuple[Block, ...]
+    next_valid_gpus: int | None
+    estimate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Everything of a draft that its numbers show; equal ones are drawn once."""
+
+    canonical: str
+    use_gpus: int | None
+    method_word: str | None
+    assumptions: tuple[str, ...]
+    drafted: Draft = field(compare=False)
+
+
+def numbers(drafted: Draft) -> Numbers:
+    """Return a draft's numbers as blocks: results, meaning, calculation, methods, origin, warnings.
+
+    A card is redrawn at every step of its life and in every copy; what depends on the text alone is
+    drawn once and kept.
+    """
+    sized = drafted.sized
+    return _drawn(_Shown(sized.canonical, drafted.use_gpus, sized.method_word, sized.assumptions, drafted))
+
+
+@lru_cache(maxsize=_KEPT)
+def _drawn(shown: _Shown) -> Numbers:
+    drafted = shown.drafted
+    advice = sizing.advise(drafted.sized, drafted.breakdown)
+    blocks = [
+        needs(drafted),
+        meaning(drafted, advice),
+        calculation(drafted),
+        methods(drafted, advice),
+        provenance(drafted),
+    ]
+    if warned := warnings(advice):
+        blocks.append(warned)
+    return Numbers(tuple(blocks), advice.next_valid_gpus, has_estimate(drafted.sized))
 
 
 def needs(drafted: Draft) -> Block:
@@ -126,3 +182,8 @@ def _in_words(row: Row) -> str:
 
 def _fit(words: str, width: int) -> str:
     return words if len(words) <= width else words[: width - 1] + "…"
+
+
+def forget() -> None:
+    """Forget every drawing that was kept."""
+    _drawn.cache_clear()

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from bot.approvals import Request
     from bot.slack.blocks import Block
 
-_LONGEST_NAME = 80
+_AGAIN_CREATE = (
+    "The first attempt may have worked without anybody seeing it. Trying again may make a duplicate spec of "
+    "the same name. Look in the space first."
+)
+_AGAIN_DELETE = "The spec may be gone already. Deleting it once more does no harm."
 
 
 def block_id(request: Request, what: str = "", suffix: str = "") -> str:
@@ -84,10 +88,7 @@ def _next(request: Request) -> list[Block]:
         case State.APPROVED:
             return [_cancel(request)]
         case State.ATTENTION:
-            twice = (
-                "The first attempt may have worked without anybody seeing it. Trying again may make a duplicate "
-                "spec of the same name. Look in the space first."
-            )
+            twice = _AGAIN_DELETE if request.kind is Kind.DELETE else _AGAIN_CREATE
             asked = confirm("Retry anyway?", twice, "Retry anyway", danger=True)
             return [
                 button(

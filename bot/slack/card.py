@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import sizing
 from bot import report
 from bot.approvals import Kind, State
 from bot.slack import breakdown, buttons
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from bot.drafts import Draft, Site
     from bot.policy import Ruling
     from bot.slack.blocks import Block
-    from sizing import Advice
 
 NO_GPU_FIELD = (
     "The body has no GPU-memory field: the number reaches the platform only as CPU memory and GPU count. "
@@ -64,7 +62,7 @@ def card(
     """
     open_to_votes = request.state is State.PENDING and now < request.expires_at
     create = request.kind is Kind.CREATE
-    advice = sizing.advise(drafted.sized, drafted.breakdown) if drafted and create else None
+    numbers = breakdown.numbers(drafted) if drafted is not None and create else None
     told: list[Block] = [header(_title(request))]
     if banner := _banner(request, site):
         told.append(section(banner))
@@ -72,8 +70,8 @@ def card(
     told.append(section(_who(request)))
     if changed := _warning(request, drafted, warning):
         told.append(section(changed))
-    if drafted is not None and advice is not None:
-        told += _numbers(drafted, advice)
+    if numbers is not None:
+        told += numbers.blocks
     told.append(divider())
     told.append(section(_effect(request, site)))
     if create:
@@ -85,9 +83,9 @@ def card(
     told += buttons.rows(
         request,
         open_to_votes=open_to_votes,
-        use_gpus=advice.next_valid_gpus if advice and request.use_gpus is None else None,
-        estimate=drafted is not None and create and breakdown.has_estimate(drafted.sized),
-        effect=_question(request, drafted, site),
+        use_gpus=numbers.next_valid_gpus if numbers and request.use_gpus is None else None,
+        estimate=numbers is not None and numbers.estimate,
+        effect=_question(request, drafted, site) if open_to_votes else "",
         suffix=suffix,
     )
     return Message(told, sentence(request))
@@ -146,18 +144,6 @@ def _warning(request: Request, drafted: Draft | None, warning: str | None) -> st
             "*Note:* what is computed now is not what was asked; it will be asked again before it is sent."
         )
     return "\n".join(told)
-
-
-def _numbers(drafted: Draft, advice: Advice) -> list[Block]:
-    found = [
-        breakdown.needs(drafted),
-        breakdown.meaning(drafted, advice),
-        breakdown.calculation(drafted),
-        breakdown.methods(drafted, advice),
-        breakdown.provenance(drafted),
-    ]
-    warned = breakdown.warnings(advice)
-    return [*found, warned] if warned else found
 
 
 def _effect(request: Request, site: Site) -> str:

@@ -57,10 +57,8 @@ def _first(request: Request, now: int, waiting_for: str | None, lookups: int | N
             return f"*Approved, {verb[:-1]}ing…*{waits}"
         case State.UNKNOWN:
             often = f" Looked up {lookups} times so far." if lookups else ""
-            return (
-                f"*Unknown:* the answer was lost; checking whether it was {verb}d. Nothing is sent again "
-                f"by itself.{often}"
-            )
+            never = "" if request.kind is Kind.DELETE else " Nothing is sent again by itself."
+            return f"*Unknown:* the answer was lost; checking whether it was {verb}d.{never}{often}"
         case State.ATTENTION:
             return (
                 f"*Needs a person:* nobody can say whether it was {verb}d, and it was not found. It is still "
@@ -111,7 +109,7 @@ def _because(request: Request) -> str:
 
 
 def _reason(request: Request) -> str:
-    return safe(mask_secrets(request.error or ""), _LONGEST_REASON)
+    return safe(mask_secrets((request.error or "")[: 4 * _LONGEST_REASON]), _LONGEST_REASON)
 
 
 def _vote(user_id: str, name: str, at: int) -> str:

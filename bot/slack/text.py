@@ -13,6 +13,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ELLIPSIS = "…"
 _LONGEST_URL = 2000
@@ -58,7 +62,7 @@ def clean(text: str) -> str:
     >>> clean("10b\u202e 2x128MB\u200b")
     '10b 2x128MB'
     """
-    if _PLAIN.fullmatch(text):
+    if text.isascii() and text.isprintable():
         return text
     text = _LINE_ENDS.sub("\n", _SURROGATE.sub("\ufffd", text))
     text = _INVISIBLE.sub("", _BLANK.sub(" ", text))
@@ -127,19 +131,22 @@ def cut(text: str, limit: int) -> str:
     return "".join(kept) + ELLIPSIS
 
 
-def clusters(text: str) -> list[str]:
+def clusters(text: str) -> Iterator[str]:
     """Split a text into what readers see as one: entities, base and marks, emoji sequences, flags.
 
-    >>> clusters("1&lt;2")
+    >>> list(clusters("1&lt;2"))
     ['1', '&lt;', '2']
     """
-    found: list[str] = []
+    cluster = ""
     for match in _ATOM.finditer(text):
-        if found and _continues(found[-1], match[0]):
-            found[-1] += match[0]
-        else:
-            found.append(match[0])
-    return found
+        if cluster and _continues(cluster, match[0]):
+            cluster += match[0]
+            continue
+        if cluster:
+            yield cluster
+        cluster = match[0]
+    if cluster:
+        yield cluster
 
 
 def mention(user_id: str, name: str = "") -> str:
@@ -173,8 +180,9 @@ def date(at_ms: int) -> str:
     >>> date(1_700_000_000_000)
     '<!date^1700000000^{date_short_pretty} {time}|2023-11-14 22:13 UTC>'
     """
-    utc = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"<!date^{at_ms // 1000}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
+    at_s = at_ms // 1000
+    utc = datetime.fromtimestamp(at_s, UTC).isoformat(" ", "minutes")
+    return f"<!date^{at_s}^{{date_short_pretty}} {{time}}|{utc[:16]} UTC>"
 
 
 def _one_line(text: str) -> str:

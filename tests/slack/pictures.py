@@ -1,0 +1,213 @@
+"""Rows to draw, hostile texts, and three independent judges of what was drawn."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import slackblocks
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
+
+from bot import policy
+from bot.approvals import Kind, Request, State, Vote
+from bot.drafts import Draft, Site, draft, facts
+from bot.sandbox.slack_limits import block_problems, blocks_too_long, elements_of, view_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.policy import Ruling
+    from bot.slack.blocks import Message
+
+SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc", {"team-a": "space-a"})
+RULES = policy.Policy.model_validate(
+    {"defaults": {"approvers": ["U0ADA001", "S0APPROVE"], "quorum": 2, "admins": ["U0INES001"]}}
+)
+ASKED = 1_700_000_000_000
+SPEC_ID = "5f1c8a52-0000-4000-8000-aaaaaaaaaaaa"
+HOSTILE = (
+    "<!channel> <!here|x> <@U0VICTIM1> <!subteam^S0ALL> @here @channel @everyone `code` ```fence``` *b* _i_ ~s~ "
+    "<https://evil.example|bank> https://evil.example\u202egnp.exe\u2066\u200b\u0000\ud800 & &lt; > quote\n> line"
+)
+
+
+def sized(text: str = "10b 2x128MB qlora4", use_gpus: int | None = None) -> Draft:
+    """A draft for the tests' site."""
+    return draft(text, SITE, use_gpus)
+
+
+def row(drafted: Draft, **changes: Any) -> Request:
+    """A pending request as it is stored when it was just asked for, but for the changes."""
+    fresh: dict[str, Any] = {
+        "id": "R7K3M9QX",
+        "kind": Kind.CREATE,
+        "state": State.PENDING,
+        "version": 1,
+        "revision": 1,
+        "text": drafted.sized.canonical,
+        "canonical": drafted.sized.canonical,
+        "name": drafted.name,
+        "use_gpus": drafted.use_gpus,
+        "payload": drafted.payload,
+        "digest": drafted.digest,
+        "target": SITE.target,
+        "space_id": drafted.space_id,
+        "team_id": "T0HOME001",
+        "enterprise_id": None,
+        "requester_id": "U0ROSA001",
+        "requester_name": "Rosa",
+        "author_id": "U0ROSA001",
+        "channel_id": "C0TEAM001",
+        "message_ts": "1700000000.000100",
+        "quorum": 2,
+        "votes": (),
+        "created_at": ASKED,
+        "updated_at": ASKED,
+        "expires_at": ASKED + 86_400_000,
+        "spec_id": None,
+        "error": None,
+        "reserved": True,
+        "tries": 0,
+        "origin": "slack-http",
+    }
+    return Request(**(fresh | changes))
+
+
+def vote(user_id: str = "U0ADA001", name: str = "Ada") -> Vote:
+    return Vote("T0HOME001", user_id, name, ASKED + 60_000, (user_id,))
+
+
+def ruling(drafted: Draft) -> Ruling:
+    """What the tests' policy says."""
+    return policy.rule(RULES, facts(drafted, SITE))
+
+
+def words(value: Any) -> Iterator[str]:
+    """Every text that Slack would show or read out, at any depth."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key in {"text", "accessibility_label", "initial_value"} and isinstance(part, str):
+                yield part
+            else:
+                yield from words(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from words(part)
+
+
+def shown(message: Message) -> str:
+    """All texts of a message's blocks."""
+    return "\n".join(words(message.blocks))
+
+
+def pressed(blocks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every button by its action id, without ``peftsize.``."""
+    return {
+        element["action_id"].removeprefix("peftsize."): element
+        for block in blocks
+        for element in elements_of(block)
+        if element["type"] == "button"
+    }
+
+
+def judge(message: Message) -> None:
+    """Have a message judged by the stand-in's limits, slack_sdk's models and slackblocks."""
+    assert block_problems(message.blocks) == []
+    assert not blocks_too_long(message.blocks)
+    assert len(message.blocks) <= 50
+    for block in Block.parse_all(message.blocks):
+        block.to_dict()
+    slackblocks.Message("C0TEAM001", message.text, [_built(block) for block in message.blocks])
+    assert 0 < len(message.text) <= 3000
+    assert "\n" not in message.text
+    _judge_texts(message.blocks)
+    json.dumps(message.blocks).encode()
+
+
+def judge_view(view: dict[str, Any]) -> None:
+    """Have a view judged the same way."""
+    assert view_problems(view) == []
+    View(**view).to_dict()
+    if view["type"] == "modal":
+        slackblocks.ModalView(
+            _text(view["title"]),
+            [_built(block) for block in view["blocks"]],
+            close=_text(view["close"]),
+            submit=_text(view["submit"]) if "submit" in view else None,
+            private_metadata=view.get("private_metadata"),
+            callback_id=view.get("callback_id"),
+        )
+    else:
+        slackblocks.HomeTabView([_built(block) for block in view["blocks"]])
+    _judge_texts(view["blocks"])
+
+
+def _judge_texts(blocks: list[dict[str, Any]]) -> None:
+    """Every mrkdwn text is verbatim, and every button says what it does."""
+    for text in _objects(blocks, "mrkdwn"):
+        assert text["verbatim"] is True
+    for button in _objects(blocks, "button"):
+        assert button["accessibility_label"]
+
+
+def _objects(value: Any, kind: str) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if value.get("type") == kind:
+            yield value
+        for part in value.values():
+            yield from _objects(part, kind)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _objects(part, kind)
+
+
+def _built(block: dict[str, Any]) -> slackblocks.Block:
+    """Build a block through slackblocks, whose constructors know Slack's limits."""
+    block_id = block.get("block_id")
+    match block["type"]:
+        case "header":
+            return slackblocks.HeaderBlock(_text(block["text"]), block_id)
+        case "divider":
+            return slackblocks.DividerBlock(block_id)
+        case "context":
+            return slackblocks.ContextBlock([_text(element) for element in block["elements"]], block_id)
+        case "actions":
+            return slackblocks.ActionsBlock([_button(element) for element in block["elements"]], block_id)
+        case "input":
+            element = {key: part for key, part in block["element"].items() if key != "type"}
+            element["placeholder"] = _text(element["placeholder"])
+            made = slackblocks.PlainTextInput(**element)
+            return slackblocks.InputBlock(
+                _text(block["label"]), made, block_id=block_id, hint=_text(block["hint"])
+            )
+        case "section":
+            return slackblocks.SectionBlock(
+                _text(block["text"]) if "text" in block else None,
+                block_id,
+                [_text(field) for field in block["fields"]] if "fields" in block else None,
+                _button(block["accessory"]) if "accessory" in block else None,
+            )
+        case unknown:
+            raise AssertionError(unknown)
+
+
+def _text(text: dict[str, Any]) -> slackblocks.Text:
+    kind = slackblocks.TextType.PLAINTEXT if text["type"] == "plain_text" else slackblocks.TextType.MARKDOWN
+    return slackblocks.Text(text["text"], kind)
+
+
+def _button(button: dict[str, Any]) -> slackblocks.Button:
+    asked = button.get("confirm")
+    return slackblocks.Button(
+        _text(button["text"]),
+        button["action_id"],
+        value=button.get("value"),
+        style=button.get("style"),
+        accessibility_label=button["accessibility_label"],
+        confirm=slackblocks.ConfirmationDialogue(
+            _text(asked["title"]), _text(asked["text"]), _text(asked["confirm"]), _text(asked["deny"])
+        )
+        if asked
+        else None,
+    )

@@ -1,0 +1,166 @@
+"""The largest request that the grammar allows stays within all of Slack's limits, in every state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.approvals import State
+from bot.drafts import Site, facts
+from bot.policy import Policy, rule
+from bot.ports import RemoteSpec
+from bot.slack import answers
+from bot.slack.card import card
+from bot.slack.home import MOST_CARDS, home
+from bot.slack.listings import PAGE, listing, specs_listing
+from bot.slack.modals import explain_view, form_view, json_view, reject_view
+from tests.slack.pictures import (
+    ASKED,
+    HOSTILE,
+    SITE,
+    SPEC_ID,
+    judge,
+    judge_view,
+    row,
+    ruling,
+    sized,
+    vote,
+)
+
+if TYPE_CHECKING:
+    from bot.approvals import Request
+    from bot.drafts import Draft
+
+NAME = "n" * 64
+MANY = "4.7b " + ",".join(f"{i}KB" for i in range(1, 99))
+LARGEST = {
+    "most groups": MANY[:300].rpartition(",")[0],
+    "longest decimals": "0.123456789b " + "+".join(f"1x0.{i}KB" for i in range(123401, 123421)) + " lora",
+    "most GPUs": "10t 999x100GB lora gpu=8 space=team-a",
+    "longest name": f"10t 1000x99.999999GB lora gpu=1024 space=team-a name={NAME}",
+    "known shapes": "llama-3.1-8b " + ",".join(f"1xr{i}" for i in range(1, 40)),
+    "three GPUs": "70b 10x500MB lora",
+}
+LONG = HOSTILE * 40
+EVERYBODY = Policy.model_validate(
+    {
+        "defaults": {
+            "approvers": [f"U0PERSON{i:04}" for i in range(60)],
+            "quorum": 20,
+            "notify": [f"S0GROUP{i:04}" for i in range(20)],
+        },
+        "rule": [{"approvers": [f"S0OTHER{i:04}{r}" for i in range(40)]} for r in range(5)],
+    }
+)
+
+
+def heaviest(drafted: Draft, state: State) -> Request:
+    """A request with as much in every column as it can hold."""
+    return row(
+        drafted,
+        state=state,
+        quorum=20,
+        votes=tuple(replace(vote(f"U0VOTER{i:05}", LONG), at=ASKED + i) for i in range(19)),
+        error=LONG,
+        existing=(LONG, LONG),
+        ended_by="U0ADA001",
+        ended_at=ASKED,
+        spec_id=SPEC_ID,
+        requester_name=LONG,
+        author_id="U0INES001",
+        revision=999,
+        origin="workflow",
+        text="x" * 300,
+    )
+
+
+@pytest.fixture(params=LARGEST, ids=str)
+def largest(request: pytest.FixtureRequest) -> Draft:
+    """One of the largest requests."""
+    return sized(LARGEST[request.param])
+
+
+def test_the_largest_requests_are_large() -> None:
+    """The texts of these tests reach what they are named for."""
+    assert len(LARGEST["most groups"]) > 290
+    assert len(sized(LARGEST["most groups"]).sized.adapters) > 55
+    assert sized(LARGEST["most GPUs"]).breakdown.num_gpus > 20_000
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_heaviest_card_is_taken(largest: Draft, state: State) -> None:
+    """Whatever the state, the heaviest card is one that Slack takes."""
+    site = Site("https://" + "h" * 200 + ".example", "s" * 64, label="l" * 300, dry_run=True)
+    made = card(
+        heaviest(largest, state),
+        largest,
+        site=site,
+        now=ASKED,
+        ruling=replace(rule(EVERYBODY, facts(largest, SITE)), deny=LONG),
+        waiting_for=LONG,
+        warning=LONG,
+        attempt_lookups=3,
+        names={f"U0PERSON{i:04}": LONG for i in range(60)},
+    )
+    judge(made)
+
+
+def test_every_private_answer_is_taken(largest: Draft) -> None:
+    """Preview, policy, existing, show and results of the heaviest request are taken too."""
+    rules = rule(EVERYBODY, facts(largest, SITE))
+    judge(answers.preview(largest, rules))
+    judge(answers.policy_answer(largest, rules, LONG))
+    for state in State:
+        request, link = heaviest(largest, state), "https://x.slack.com/archives/" + "C" * 200
+        for message in (
+            answers.existing(request, link),
+            answers.name_taken(request, link),
+            answers.show(request, ASKED, link),
+            answers.dm(request, link),
+            answers.submitted(request),
+            answers.refused("wrong_state", LONG, request, link),
+            answers.adopted(request),
+        ):
+            judge(message)
+
+
+def test_a_reminder_fits_beside_the_card(largest: Draft) -> None:
+    """A reminder is the whole card with a line in front, still taken."""
+    request = heaviest(largest, State.PENDING)
+    made = card(request, largest, site=SITE, now=ASKED, ruling=ruling(largest), waiting_for=LONG)
+    judge(answers.reminder(made, request, "https://x.slack.com/archives/C1/p1"))
+
+
+def test_every_view_is_taken(largest: Draft) -> None:
+    """Form, rejection, JSON, second opinion and Home of the heaviest request are taken."""
+    request = heaviest(largest, State.PENDING)
+    judge_view(form_view(channel_id="C0TEAM001"))
+    judge_view(form_view(LONG, channel_id="C" * 200, note=LONG))
+    judge_view(form_view(channel_id="C0TEAM001", request=request, message_ts="1700000000.000100"))
+    judge_view(reject_view(request, "C0TEAM001", "1700000000.000100"))
+    judge_view(json_view(request))
+    judge_view(explain_view(request, largest))
+    judge_view(explain_view(request, None))
+    many = [replace(request, id=f"R{i:07}") for i in range(60)]
+    told = {one.id: largest for one in many}
+    rules = {one.id: rule(EVERYBODY, facts(largest, SITE)) for one in many}
+    view = home(
+        many, many, many, site=SITE, now=ASKED, drafts=told, rulings=rules, link=lambda _: "https://x.y/z"
+    )
+    judge_view(view)
+    assert sum(block["type"] == "header" for block in view["blocks"]) == MOST_CARDS + 3
+    judge_view(home([], [], [], site=SITE, now=ASKED))
+
+
+def test_full_pages_are_taken(largest: Draft) -> None:
+    """A full page of the heaviest rows is taken, and no page shows more."""
+    rows = [replace(heaviest(largest, State.FAILED), id=f"R{i:07}") for i in range(2 * PAGE)]
+    made = listing(
+        LONG, rows, 2, 3, where=f"history {LONG}", link=lambda _: "https://x.slack.com/" + "p" * 100
+    )
+    judge(made)
+    assert sum("R0000" in str(block) for block in made.blocks) == PAGE
+    specs = [RemoteSpec(LONG, LONG, LONG, {"gpu": {"num_gpu": LONG}}, None, "", is_global=True)] * 30
+    judge(specs_listing(specs, 2, 3, ours={LONG: "R1"}))
