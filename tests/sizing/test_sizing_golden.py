@@ -125,8 +125,8 @@ def test_a_refusal_is_the_contracts_object():
             "code": "E03",
             "message": "I don't know “qlroa4”. Did you mean qlora4?",
             "span": [12, 18],
-            "hint": "Try: /peftsize 10b 2x128mb qlora4",
-            "suggestion": "10b 2x128mb qlora4",
+            "hint": "Try: /peftsize 10b 2x128MB qlora4",
+            "suggestion": "10b 2x128MB qlora4",
             "example": None,
         }
     }
