@@ -117,13 +117,17 @@ class SlackTrouble(BotError):
         what: The method and the error it named.
         retry_after_s: Seconds to wait, where Slack or our own pacing says so.
         permanent: Whether trying again cannot help.
+        paced: Whether it was not even tried, since its turn comes later.
     """
 
-    def __init__(self, what: str, *, retry_after_s: float | None = None, permanent: bool = False) -> None:
+    def __init__(
+        self, what: str, *, retry_after_s: float | None = None, permanent: bool = False, paced: bool = False
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.retry_after_s = retry_after_s
         self.permanent = permanent
+        self.paced = paced
 
 
 class PeopleError(BotError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 ANYONE = "anyone"
 MAX_REMINDERS = 5
@@ -279,6 +279,20 @@ def rule(policy: Policy, facts: Facts) -> Ruling:
     )
 
 
+def unreadable(policy: Policy, why: str) -> Ruling:
+    """Say what the policy asks of a stored request whose text can no longer be read.
+
+    Args:
+        policy: The policy in force.
+        why: A sentence for people.
+
+    Returns:
+        The defaults, and a deny: it can be rejected, edited, cancelled and expire, and not be approved.
+    """
+    nothing = Facts(num_gpus=0, gpu_memory_gb=Decimal(0), method="", spaces=frozenset())
+    return replace(rule(policy, nothing), deny=why)
+
+
 def standing(ruling: Ruling, person: Person) -> Actor:
     """Say what a person, looked up live, may do under a ruling."""
     entries = {person.user_id, *person.groups}
@@ -316,20 +330,34 @@ def unenforceable(policy: Policy, members: Callable[[str], frozenset[str] | None
         A sentence for each unknown group, and for each quorum larger than the people who could vote.
     """
     groups = {entry: members(entry) for entry in sorted(policy.entries()) if entry.startswith("S")}
-    troubles = [f"the user group {group} does not exist." for group, found in groups.items() if found is None]
-    for quorum, approvers in _voters(policy):
-        if any(ANYONE in allowed for allowed in approvers):
+    troubles = {f"the user group {group} does not exist." for group, found in groups.items() if found is None}
+    troubles |= {found for asked in _voters(policy) if (found := shortage(*asked, groups))}
+    return sorted(troubles)
+
+
+def shortage(
+    quorum: int, approvers: Sequence[frozenset[str]], groups: Mapping[str, frozenset[str] | None]
+) -> str | None:
+    """Say if fewer people could vote than are asked for.
+
+    Args:
+        quorum: Distinct people asked for.
+        approvers: A voter must be in every one of these sets.
+        groups: Members by user group; None for a group that does not exist.
+
+    Returns:
+        A sentence, or None if the quorum can be reached.
+    """
+    people: frozenset[str] | None = None
+    for allowed in approvers:
+        if ANYONE in allowed:
             continue
-        people: frozenset[str] | None = None
-        for allowed in approvers:
-            users = frozenset(entry for entry in allowed if not entry.startswith("S"))
-            named = users.union(
-                *(groups.get(entry) or frozenset() for entry in allowed if entry.startswith("S"))
-            )
-            people = named if people is None else people & named
-        if len(people or ()) < quorum:
-            troubles.append(f"{quorum} people are asked for and only {len(people or ())} could vote.")
-    return sorted(set(troubles))
+        users = frozenset(entry for entry in allowed if not entry.startswith("S"))
+        named = users.union(*(groups.get(entry) or frozenset() for entry in allowed if entry.startswith("S")))
+        people = named if people is None else people & named
+    if people is None or len(people) >= quorum:
+        return None
+    return f"{quorum} people are asked for and only {len(people)} could vote."
 
 
 def _voters(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:

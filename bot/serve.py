@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 THREADS = 16
 STOP_WITHIN_S = 8.0
 IDENTIFY_AGAIN_S = 5.0
+CHECK_POLICY_S = 3600.0
 LARGEST_BODY = 1_048_576
 SLOW_CLIENT_S = 30
 
@@ -161,12 +162,18 @@ def _line(product: Product) -> Line:
 
 
 def _keep_identity(product: Product, stopping: threading.Event) -> None:
-    """Ask Slack again who we are while it has not said; ``/readyz`` says so meanwhile."""
+    """Ask Slack again who we are while it has not said; ``/readyz`` says so meanwhile.
+
+    Once it has, the policy is checked against the groups as they are, now and every hour.
+    """
     while product.me.identity is None and not stopping.wait(IDENTIFY_AGAIN_S):
         try:
             product.identify()
         except StoreError as error:
             log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
+    while not stopping.is_set():
+        product.watch.check_policy()
+        stopping.wait(CHECK_POLICY_S)
 
 
 def _on_signals(server: Any, stopping: threading.Event) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from bot import drift
+from bot import drift, policy
+from bot.errors import PeopleError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from bot.flow import Flow
+    from bot.policy import Ruling
     from bot.ports import Specs
     from bot.store import Tx
 
@@ -37,6 +39,27 @@ class Watch:
         self.specs = specs
         self.anchor_channel = anchor_channel
         self.more_spaces = more_spaces
+        self._groups: dict[str, frozenset[str] | None] | None = None
+
+    def check_policy(self) -> None:
+        """Look whether every quorum can be reached; say so in the log, and on cards from then on."""
+        try:
+            groups = {entry: self.flow.people.members(entry) for entry in self._named_groups()}
+        except PeopleError as error:
+            log.warning("the policy could not be checked", extra={"facts": {"what": error.what}})
+            return
+        self._groups = groups
+        for trouble in policy.unenforceable(self.flow.rules, groups.get):
+            log.warning("the policy cannot be enforced", extra={"facts": {"what": trouble}})
+
+    def warning(self, ruling: Ruling) -> str | None:
+        """Return what people must know about a ruling: that its quorum cannot be reached."""
+        return (
+            None if self._groups is None else policy.shortage(ruling.quorum, ruling.approvers, self._groups)
+        )
+
+    def _named_groups(self) -> list[str]:
+        return sorted(entry for entry in self.flow.rules.entries() if entry.startswith("S"))
 
     def forget(self) -> None:
         """Delete the keys of old deliveries, and response URLs that can no longer be used."""

@@ -242,6 +242,7 @@ def build(
         identity=lambda: me.identity,
         clock=clock,
         api_url=settings.slack_api_url,
+        warning=watch.warning,
         on_call=lambda method, status, seconds: metrics.called("slack", method, status, seconds),
     )
     worker = Worker(store, flow, fulfil, announcer, owner=f"{os.getpid()}-{secrets.token_hex(6)}")

@@ -49,8 +49,9 @@ class LocalDispatcher:
         """Nothing to note: the rows say when they are due."""
 
     def wake(self, woken: Sequence[Woken]) -> None:
-        """Ring the bells of the lanes that have work."""
-        for lane in {lane for lane, _, _ in woken}:
+        """Ring the bells of the lanes that have work now; what is due later is seen in time."""
+        now = self.worker.store.clock()
+        for lane in {lane for lane, _, due in woken if due <= now}:
             self._bells[lane].set()
 
     @property

@@ -108,9 +108,12 @@ class Worker:
                 wait = _pause_ms(letter.tries)
                 if trouble.retry_after_s is not None:
                     wait = int(trouble.retry_after_s * 1000) + 1
-                tx.queues.postpone("outbox", letter.key, tx.now + wait, error=trouble.what)
-        level = logging.WARNING if trouble.permanent or letter.tries else logging.INFO
-        log.log(level, "a Slack effect was not had", extra={"facts": facts})
+                tx.queues.postpone(
+                    "outbox", letter.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
+                )
+        if not trouble.paced:
+            level = logging.WARNING if trouble.permanent or letter.tries else logging.INFO
+            log.log(level, "a Slack effect was not had", extra={"facts": facts})
 
     def _later(self, lane: str, key: str) -> None:
         try:

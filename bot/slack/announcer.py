@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from bot.flow import Flow
+    from bot.policy import Ruling
     from bot.ports import Specs
     from bot.slack.people import Identity
     from bot.store.queues import Letter
@@ -60,6 +61,7 @@ class Announcer:
         identity: Who we are; None while Slack has not said.
         clock: Returns UTC epoch milliseconds.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
+        warning: Says what people must know about a ruling, such as a quorum nobody can reach.
         on_call: Told of every call: method, HTTP status or Slack's word for the trouble, seconds.
     """
 
@@ -72,12 +74,13 @@ class Announcer:
         identity: Callable[[], Identity | None],
         clock: Callable[[], int],
         api_url: str,
+        warning: Callable[[Ruling], str | None] = lambda _: None,
         on_call: Callable[[str, int | str, float], None] = lambda *_: None,
     ) -> None:
         people = SlackPeople(client, identity)
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
-        self._picture = Picture(flow, self._names)
+        self._picture = Picture(flow, self._names, warning)
         self._identity = identity
         self._clock = clock
         self._api_url = api_url
@@ -121,6 +124,8 @@ class Announcer:
             self._first(letter, request, message)
 
     def _redraw(self, request: Request, copy: Copy, message: Message) -> None:
+        if copy.user_id is not None:
+            message = answers.reminder(message, request, self._link(request), copy.user_id)
         try:
             self._calls("chat.update", channel=copy.channel_id, ts=copy.message_ts, **_content(message))
         except CallFailed as failed:
@@ -176,7 +181,7 @@ class Announcer:
             return
         user_id = str(letter.body["user_id"])
         card = self._picture.message(request)
-        said = self._to_person(user_id, answers.reminder(card, request, self._link(request)))
+        said = self._to_person(user_id, answers.reminder(card, request, self._link(request), user_id))
         if said is not None:
             with self._store.write() as tx:
                 tx.requests.add_copy(request.id, Copy(str(said["channel"]), str(said["ts"]), user_id))

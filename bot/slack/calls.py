@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FAILURES = (SlackClientError, OSError, HTTPException)
 """What a call through slack_sdk may raise when Slack, or the way there, is in trouble."""
 
-POST, UPDATE = (4.0, 1.0), (10.0, 0.6)
+POST, UPDATE = (4.0, 1.0), (50.0, 0.8)
 """Burst and calls a second: posts for each channel, updates for the app.
 
 Source: https://docs.slack.dev/apis/web-api/rate-limits (1 message a second a channel, tier 3).
@@ -48,6 +48,8 @@ _PERMANENT = frozenset(
     }
 )
 _MOST_BUCKETS = 1000
+PACED = "paced"
+"""Our own word for a call whose turn comes later."""
 
 
 class CallFailed(SlackTrouble):
@@ -60,7 +62,12 @@ class CallFailed(SlackTrouble):
     """
 
     def __init__(self, method: str, word: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(f"{method}: {word}", retry_after_s=retry_after_s, permanent=word in _PERMANENT)
+        super().__init__(
+            f"{method}: {word}",
+            retry_after_s=retry_after_s,
+            permanent=word in _PERMANENT,
+            paced=word == PACED,
+        )
         self.word = word
 
 
@@ -98,9 +105,14 @@ class Pace:
         self._clock = clock
         self._lock = threading.Lock()
         self._left: dict[tuple[str, str], tuple[float, int]] = {}
+        self._slots: dict[tuple[str, str], float] = {}
 
     def wait_s(self, method: str, channel_id: str) -> float:
-        """Take one call; 0 if it may be made now, else the seconds to wait (nothing is taken then)."""
+        """Take one call; 0 if it may be made now, else the seconds to wait (nothing is taken then).
+
+        Whoever has to wait is given a turn of its own, so that a thousand waiting letters are not
+        all tried again every second.
+        """
         if method not in _PACED:
             return 0.0
         burst, a_second = _PACED[method]
@@ -110,9 +122,12 @@ class Pace:
             left, at = self._left.get(key, (burst, now))
             left = min(burst, left + max(0, now - at) / 1000 * a_second)
             if left < 1:
-                return math.ceil((1 - left) / a_second * 1000) / 1000
+                turn = max(self._slots.get(key, 0.0), now + (1 - left) / a_second * 1000)
+                self._slots[key] = turn + 1000 / a_second
+                return math.ceil(turn - now) / 1000
             if len(self._left) > _MOST_BUCKETS:
                 self._left.clear()
+                self._slots.clear()
             self._left[key] = (left - 1, now)
             return 0.0
 
@@ -153,7 +168,7 @@ class Calls:
         """
         wait = self._pace.wait_s(method, str(arguments.get("channel", "")))
         if wait:
-            raise CallFailed(method, "paced", retry_after_s=wait)
+            raise CallFailed(method, PACED, retry_after_s=wait)
         started = self._clock()
         word: int | str = int(HTTPStatus.OK)
         try:

@@ -6,6 +6,7 @@ Nothing is kept: a right that was taken away a second ago is gone. A failed ques
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 _NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
+_WILL_NOT_SAY = frozenset({"missing_scope", "unknown_method", "bot_not_found", "not_allowed_token_type"})
 _SLACKBOT = "USLACKBOT"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,7 @@ def identify(
         raise PeopleError("auth.test: names no workspace or no user")
     bot_id = str(told.get("bot_id") or "")
     if app_id is None and bot_id:
-        bot: Mapping[str, Any] = _asked("bots.info", client.bots_info, bot=bot_id).get("bot") or {}
-        app_id = bot.get("app_id")
+        app_id = told.get("app_id") or _app_of(client, bot_id)
     return Identity(
         team_ids=frozenset(teams) or frozenset({str(told["team_id"])}),
         app_id=app_id,
@@ -90,6 +93,20 @@ def identify(
         url=str(told.get("url") or "https://slack.com/"),
         enterprise_id=None if teams else told.get("enterprise_id") or None,
     )
+
+
+def _app_of(client: WebClient, bot_id: str) -> str | None:
+    """Return the app a bot belongs to; None where Slack refuses to say, and the signature must do."""
+    try:
+        bot: Mapping[str, Any] = _asked("bots.info", client.bots_info, bot=bot_id).get("bot") or {}
+    except PeopleError as error:
+        if error.what.removeprefix("bots.info: ") not in _WILL_NOT_SAY:
+            raise
+        log.warning(
+            "Slack does not say which app this is; set PEFTSIZE_APP_ID", extra={"facts": {"what": error.what}}
+        )
+        return None
+    return bot.get("app_id")
 
 
 class SlackPeople:
