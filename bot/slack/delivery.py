@@ -30,7 +30,12 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _INTERACTIONS = frozenset(
     {"block_actions", "view_submission", "view_closed", "message_action", "shortcut", "block_suggestion"}
 )
-_REVOKED = frozenset({"app_uninstalled", "tokens_revoked"})
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "app_mention": ("channel",),
+    "member_joined_channel": ("user", "channel"),
+    "app_home_opened": ("user",),
+}
+"""The ids that an event we listen to must have."""
 
 
 def admit(payload: Mapping[str, Any], identity: Identity | None) -> str | None:
@@ -150,8 +155,21 @@ def _is_event(payload: Mapping[str, Any]) -> bool:
             authorizations is None
             or (isinstance(authorizations, list) and all(isinstance(one, dict) for one in authorizations))
         )
-        and (event["type"] in _REVOKED or _is_id_or_none(_user_of(event)))
+        and _is_id_or_none(_id_of(event.get("user")))
         and _is_id_or_none(_id_of(event.get("channel")))
+        and all(_is_id(event.get(key)) for key in _NEEDS.get(event["type"], ()))
+        and (event["type"] != "function_executed" or _is_function(event))
+        and isinstance(event.get("tokens", {}), dict | None)
+    )
+
+
+def _is_function(event: Mapping[str, Any]) -> bool:
+    function = event.get("function")
+    return (
+        isinstance(function, dict)
+        and isinstance(function.get("callback_id"), str)
+        and isinstance(event.get("function_execution_id"), str)
+        and isinstance(event.get("inputs"), dict)
     )
 
 
@@ -165,16 +183,17 @@ def _is_interaction(kind: str, payload: Mapping[str, Any]) -> bool:
         and (team is None or (isinstance(team, dict) and _is_id(team.get("id"))))
         and (enterprise is None or (isinstance(enterprise, dict) and _is_id(enterprise.get("id"))))
         and not (team is None and enterprise is None)
-        and all(isinstance(payload.get(key, {}) or {}, dict) for key in ("channel", "container", "message"))
+        and all(isinstance(payload.get(key, {}), dict | None) for key in ("channel", "container", "message"))
         and _is_id_or_none((payload.get("channel") or {}).get("id"))
         and isinstance(payload.get("trigger_id", ""), str)
+        and (payload.get("view") is None or _is_view(payload["view"]))
     ):
         return False
     if kind == "block_actions":
         actions = payload.get("actions")
         return isinstance(actions, list) and bool(actions) and all(_is_action(one) for one in actions)
     if kind in {"view_submission", "view_closed"}:
-        return _is_view(payload.get("view"))
+        return payload.get("view") is not None
     if kind == "block_suggestion":
         return isinstance(payload.get("action_id"), str)
     return isinstance(payload.get("callback_id"), str)
@@ -191,9 +210,14 @@ def _is_action(action: object) -> bool:
 
 
 def _is_view(view: object) -> bool:
-    if not (isinstance(view, dict) and isinstance(view.get("callback_id"), str)):
+    if not (
+        isinstance(view, dict)
+        and isinstance(view.get("callback_id", ""), str)
+        and isinstance(view.get("type"), str)
+    ):
         return False
-    values = (view.get("state") or {"values": {}}).get("values")
+    state = view.get("state") or {}
+    values = (state.get("values") or {}) if isinstance(state, dict) else None
     return (
         isinstance(view.get("private_metadata", ""), str)
         and isinstance(values, dict)
@@ -202,11 +226,6 @@ def _is_view(view: object) -> bool:
             for block in values.values()
         )
     )
-
-
-def _user_of(event: Mapping[str, Any]) -> object:
-    """Return the id of an event's user; some events carry the whole user."""
-    return _id_of(event.get("user"))
 
 
 def _id_of(value: object) -> object:

@@ -249,13 +249,18 @@ class Listeners(Acks):
             args,
             action,
             self.desk.flow.clock(),
-            request_id=str(about.get("request_id") or "-")[:16],
-            revision=int(about.get("revision") or -1),
+            request_id=request_of({"value": about.get("request_id")}),
+            revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
             reason=reason,
             text=text,
         )
+        channel_id, ts = about.get("channel_id"), about.get("message_ts")
         self.desk.flow.receive(
-            replace(made, channel_id=about.get("channel_id"), message_ts=about.get("message_ts"))
+            replace(
+                made,
+                channel_id=str(channel_id)[:32] if channel_id else None,
+                message_ts=str(ts)[:32] if ts else None,
+            )
         )
         return args.ack()
 

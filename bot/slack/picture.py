@@ -63,11 +63,15 @@ class Picture:
     Args:
         flow: For the draft, the ruling and the row.
         names: Display names of policy entries.
+        warning: Says what else people must know about a ruling.
     """
 
-    def __init__(self, flow: Flow, names: Names) -> None:
+    def __init__(
+        self, flow: Flow, names: Names, warning: Callable[[Ruling], str | None] = lambda _: None
+    ) -> None:
         self.flow = flow
         self._names = names
+        self._warning = warning
 
     def draft(self, request: Request) -> Draft | None:
         """Return what the row's text comes to now; None for a delete or a text no longer readable."""
@@ -104,7 +108,7 @@ class Picture:
             now=self.flow.clock(),
             ruling=ruling,
             waiting_for=_listed(voters, names) if request.votes else None,
-            warning=_unreachable(request, ruling, voters),
+            warning=_unreachable(request, ruling, voters) or (self._warning(ruling) if ruling else None),
             attempt_lookups=self._lookups(request),
             names=names,
             suffix=suffix,
