@@ -51,7 +51,8 @@ REFUSALS: Mapping[str, str] = {
     "unknown_spec": "There is no such hardware specification in the space. See /peftsize specs.",
     "not_ours": "This hardware specification was not made by this bot, so it is not deleted by it. "
     "Ask whoever made it.",
-    "existing": "The same request is alive already, or its spec exists; no second card was posted.",
+    "existing": "The same request is alive already, or its spec exists. No second card was posted.",
+    "deletion_asked": "Its deletion has been asked for already. No second card was posted.",
     "duplicate": "This was received before; nothing more was done. Look at the card for the state.",
     "name_taken": "Another request holds this spec name. Add name=… to yours to choose another one.",
     "stale_revision": "The request was edited after you opened it, so nothing was decided. Read the new "
@@ -64,16 +65,16 @@ REFUSALS: Mapping[str, str] = {
     "content_changed": "What would be created is no longer what was approved. It needs approval again.",
     "no_existing": "No existing spec is known to serve this request. Approve or reject it instead.",
     "unreadable": "This request cannot be read by the grammar, so nothing was changed. Write it anew.",
-    "nothing_to_override": "The computed number of GPUs can start as it is, so there is nothing to change.",
+    "nothing_to_override": "The computed number of GPUs can start as it is. There is nothing to change.",
     # the person
     "self_approval": "You asked for this, so somebody else must approve it. Anyone whom "
     "/peftsize policy names can.",
     "not_an_approver": "You are not an approver of this request. /peftsize policy says who is.",
-    "already_voted": "Your approval counts already; the request waits for other people.",
-    "no_vote": "You have not approved this revision, so there is nothing to take back.",
+    "already_voted": "Your approval counts already. The request waits for other people.",
+    "no_vote": "You have not approved this revision. There is nothing to take back.",
     "not_yours": "Only the requester or an admin may do this. Ask one of them.",
     "not_an_operator": "Only an admin or an approver may do this. Ask one of them.",
-    "denied": "The policy does not allow this request; nothing was stored or changed.",
+    "denied": "The policy does not allow this, so nothing was changed. /peftsize policy says why.",
     "deleted": "This Slack account is deactivated, so it has no say. Use an active account.",
     "bot": "Bots have no say in a request. A person must do this.",
     "guest": "Guests have no say in a request. Ask a full member of the workspace.",
@@ -90,6 +91,7 @@ REFUSALS: Mapping[str, str] = {
     "full": "The disk is full; nothing was stored. Tell the operator, then try again.",
     "read-only": "The database accepts no changes; nothing was stored. Tell the operator, then try again.",
     "away": "The database cannot be reached; nothing was stored. Try again in a minute.",
+    "conflict": "Somebody else was faster; nothing was stored. Try again.",
     "busy": "The database is busy; nothing was stored. Try again in a few seconds.",
 }
 """What happened and what to do next, for every code that a person can be refused with."""
@@ -101,11 +103,13 @@ _FACTS: Mapping[str, str] = {
     "stale_revision": "It is revision {} now.",
     "denied": "The policy says: {}",
     "name_taken": "It is held by {}.",
+    "deletion_asked": "It is request {}.",
     "quorum_gone": "The reason: {}.",
     "lookup_failed": "Slack said: {}.",
     "unknown_request": "You asked for {}.",
     "unknown_spec": "You asked for {}.",
     "not_ours": "Its id is {}.",
+    "unreadable": "The reason: {}.",
 }
 """What the fact of a code adds to its sentence."""
 
@@ -199,12 +203,12 @@ def explain(error: Exception) -> str:
             return "\n".join(["The settings cannot work:", *(f"- {problem}" for problem in error.problems)])
         case Unavailable():
             wait = f"in {error.retry_after_s:.0f} s" if error.retry_after_s else "in a minute"
-            return f"watsonx could not be asked, nothing was changed: {_said(error)} Try again {wait}."
+            return f"The cluster could not be asked, nothing was changed: {_said(error)} Try again {wait}."
         case Rejected():
-            return f"watsonx refused: {_said(error)} Correct the cause before you try again."
+            return f"The cluster refused: {_said(error)} Correct the cause before you try again."
         case Uncertain():
             return (
-                f"watsonx gave no clear answer, it may or may not have happened: {_said(error)} "
+                f"The cluster gave no clear answer, it may or may not have happened: {_said(error)} "
                 "Look the spec up before anybody tries again."
             )
         case _:

@@ -206,10 +206,19 @@ def dm(request: Request, link_to: str | None = None) -> Message:
     return Message(blocks, sentence(request))
 
 
-def reminder(card: Message, request: Request, link_to: str | None = None) -> Message:
-    """Put in front of a card's copy why it comes: it waits for this person."""
-    intro = section(f"*This request waits for you.* {_card(link_to) or channel(request.channel_id)}")
-    return Message([intro, divider(), *card.blocks], f"A request waits for you. {card.text}")
+def reminder(card: Message, request: Request, link_to: str | None = None, user_id: str = "") -> Message:
+    """Put in front of a card's copy in direct messages why it is there, and the way to the card.
+
+    Args:
+        card: As it is in its channel.
+        request: The row.
+        link_to: The address of the card.
+        user_id: Whose copy it is; it waits for them no more once they have voted.
+    """
+    waits = request.state is State.PENDING and all(vote.user_id != user_id for vote in request.votes)
+    why = ("*This request waits for you.* ", "A request waits for you. ") if waits else ("", "")
+    intro = section(f"{why[0]}{_card(link_to) or channel(request.channel_id)}")
+    return Message([intro, divider(), *card.blocks], f"{why[1]}{card.text}")
 
 
 def nothing_stored(what: str) -> Message:

@@ -28,6 +28,7 @@ NO_GPU_FIELD = (
     "The body has no GPU-memory field: the number reaches the platform only as CPU memory and GPU count. "
     "Nothing checks the size against the cluster; what does not fit fails at deployment."
 )
+_UNSENT = frozenset({State.PENDING, State.APPROVED})
 
 
 def card(
@@ -137,12 +138,15 @@ def _who(request: Request) -> str:
 
 def _warning(request: Request, drafted: Draft | None, warning: str | None) -> str:
     told = [f"*Note:* {safe(warning, 600)}"] if warning else []
-    if drafted is None and request.kind is Kind.CREATE:
-        told.append("*Note:* this text can no longer be read by the grammar, so its numbers are not shown.")
-    elif drafted is not None and drafted.digest != request.digest and request.kind is Kind.CREATE:
-        told.append(
-            "*Note:* what is computed now is not what was asked; it will be asked again before it is sent."
-        )
+    if request.kind is Kind.CREATE:
+        if drafted is None:
+            told.append(
+                "*Note:* this text can no longer be read by the grammar, so its numbers are not shown."
+            )
+        elif drafted.digest != request.digest and request.state in _UNSENT:
+            told.append(
+                "*Note:* what is computed now is not what was asked; it will be asked again, not sent."
+            )
     return "\n".join(told)
 
 

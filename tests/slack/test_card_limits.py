@@ -130,7 +130,7 @@ def test_a_reminder_fits_beside_the_card(largest: Draft) -> None:
     """A reminder is the whole card with a line in front, still taken."""
     request = heaviest(largest, State.PENDING)
     made = card(request, largest, site=SITE, now=ASKED, ruling=ruling(largest), waiting_for=LONG)
-    judge(answers.reminder(made, request, "https://x.slack.com/archives/C1/p1"))
+    judge(answers.reminder(made, request, "https://x.slack.com/archives/C1/p1", "U0ADA001"))
 
 
 def test_every_view_is_taken(largest: Draft) -> None:

@@ -254,6 +254,7 @@ def test_a_named_model_says_how_its_size_is_known() -> None:
 def test_a_changed_formula_is_told() -> None:
     """Where the numbers drawn now are not those that were asked for, the card says so."""
     assert "what is computed now is not what was asked" in shown(draw(row(DRAFTED, digest="0" * 64)))
+    assert "is not what was asked" not in shown(draw(replace(in_state(State.CREATED), digest="0" * 64)))
     assert "can no longer be read" in shown(draw(row(DRAFTED), None))
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import doctest
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot import report, secrecy
+from bot.slack import blocks
 from bot.slack import text as layer
 from tests.slack.pictures import HOSTILE
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 LIVE = re.compile(r"<[!@#a-z]|(?<!&lt;)<|@(?:here|channel|everyone)\b", re.IGNORECASE)
 """What Slack would resolve: an unescaped angle bracket or a broadcast."""
@@ -116,3 +123,11 @@ def test_dates_are_in_the_readers_zone() -> None:
 def test_code_blocks_keep_their_blanks() -> None:
     """The caret stays under the place it points at."""
     assert layer.fence("a  b\n   ^") == "```\na  b\n   ^\n```"
+
+
+@pytest.mark.parametrize("room", [layer, blocks, report, secrecy], ids=lambda room: room.__name__)
+def test_examples_in_docstrings_hold(room: ModuleType) -> None:
+    """What a docstring shows is what happens."""
+    found = doctest.testmod(room)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,0 +1,157 @@
+"""The modals and the Home tab."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.approvals import State
+from bot.slack import modals
+from bot.slack.home import home
+from sizing import SizingError, parse
+from tests.slack.pictures import ASKED, HOSTILE, SITE, judge_view, pressed, row, ruling, sized, words
+
+DRAFTED = sized()
+
+
+def told(view: dict[str, object]) -> str:
+    return "\n".join(words(view["blocks"]))
+
+
+def test_the_form_asks_for_one_text() -> None:
+    """The empty form has one field with examples, and says where the card belongs."""
+    view = modals.form_view(channel_id="C0TEAM001")
+    judge_view(view)
+    assert view["callback_id"] == "peftsize.form"
+    field = view["blocks"][0]
+    assert (field["block_id"], field["element"]["action_id"]) == (modals.REQUEST_BLOCK, modals.FIELD)
+    assert "initial_value" not in field["element"]
+    assert modals.metadata(view) == {
+        "channel_id": "C0TEAM001",
+        "request_id": None,
+        "revision": None,
+        "message_ts": None,
+    }
+
+
+def test_an_edit_starts_from_the_text_as_typed() -> None:
+    """Editing fills the field, names the revision that was seen, and says that votes are void."""
+    request = row(DRAFTED, revision=2, text="10b 2x128MB  qlora4")
+    view = modals.form_view(channel_id="C0TEAM001", request=request, message_ts="1700000000.000100")
+    judge_view(view)
+    assert view["blocks"][-1]["element"]["initial_value"] == "10b 2x128MB qlora4"
+    assert "approvals so far lose their force" in told(view)
+    assert modals.metadata(view)["revision"] == 2
+    assert modals.metadata(view)["request_id"] == "R7K3M9QX"
+    assert modals.metadata(view)["message_ts"] == "1700000000.000100"
+
+
+def test_metadata_from_outside_is_only_data() -> None:
+    """What comes back from a client and is no object is nothing."""
+    for text in ("", "not json", "[1]", '"x"', "null"):
+        assert modals.metadata({"private_metadata": text}) == {}
+    assert modals.metadata({}) == {}
+
+
+def test_a_rejection_needs_a_reason_in_its_field() -> None:
+    """The reason is required, kept short, and its errors stand under it."""
+    view = modals.reject_view(row(DRAFTED), "C0TEAM001", "1700000000.000100")
+    judge_view(view)
+    field = view["blocks"][1]
+    assert view["callback_id"] == "peftsize.reject_reason"
+    assert field["block_id"] == modals.REASON_BLOCK
+    assert field["element"]["max_length"] == 500
+    assert "optional" not in field
+    assert set(modals.reason_errors("reason_missing")) == {modals.REASON_BLOCK}
+    assert "secret" in modals.reason_errors("secret_in_reason")[modals.REASON_BLOCK]
+
+
+def test_errors_stand_under_the_field_with_a_way_out() -> None:
+    """A text that cannot be sized is answered under the form's field, as one line of plain text."""
+    with pytest.raises(SizingError) as caught:
+        parse("10b 2x128Mbit qlora4")
+    found = modals.field_errors(caught.value)
+    assert list(found) == [modals.REQUEST_BLOCK]
+    assert found[modals.REQUEST_BLOCK].endswith("Try: /peftsize 10b 2x128MB qlora4")
+    assert "\n" not in found[modals.REQUEST_BLOCK]
+
+
+def test_the_json_is_the_exact_body() -> None:
+    """The modal shows the body that would be sent, byte for byte the same object, and what binds it."""
+    request = row(DRAFTED)
+    view = modals.json_view(request)
+    judge_view(view)
+    shown = view["blocks"][0]["text"]["text"]
+    assert json.loads(shown.split("```")[3]) == DRAFTED.body
+    assert "POST cpd.example.com/v2/hardware_specifications?space_id=0a1b2c3d" in shown
+    assert request.digest in told(view)
+
+
+def test_the_second_opinion_is_an_estimate() -> None:
+    """It says that it is one, what it assumes, and that the formula's number stays."""
+    drafted = sized("llama-3.1-8b 4xr16 lora")
+    view = modals.explain_view(row(drafted), drafted)
+    judge_view(view)
+    assert "*An estimate.* The formula's number (" in told(view)
+    assert "does not change by it" in told(view)
+    assert "contexts of 8k at once" in told(view)
+    assert "--enable-lora" in told(view)
+    assert "*It assumes*" in told(view)
+
+
+def test_no_second_opinion_without_shapes() -> None:
+    """For a typed number of parameters there is none, and it says why."""
+    view = modals.explain_view(row(DRAFTED), DRAFTED)
+    judge_view(view)
+    assert "Not available: the layer shapes" in told(view)
+
+
+def test_hostile_text_in_a_form_is_text() -> None:
+    """What was typed comes back cleaned in the field, and is escaped wherever mrkdwn is read."""
+    view = modals.form_view(HOSTILE, channel_id="C0TEAM001", note=HOSTILE)
+    judge_view(view)
+    assert "<!channel>" not in view["blocks"][0]["text"]["text"]
+    assert "\u202e" not in view["blocks"][1]["element"]["initial_value"]
+
+
+def test_home_shows_cards_that_can_be_decided() -> None:
+    """What waits for me comes with its whole card and buttons; ids tell the cards and revisions apart."""
+    waiting = [row(DRAFTED, id="R1", revision=2), row(DRAFTED, id="R2")]
+    mine = [row(DRAFTED, id="R3", state=State.CREATED, spec_id="s1")]
+    view = home(
+        waiting,
+        mine,
+        mine,
+        site=SITE,
+        now=ASKED,
+        drafts={"R1": DRAFTED, "R2": DRAFTED},
+        rulings={"R1": ruling(DRAFTED)},
+    )
+    judge_view(view)
+    ids = [block["block_id"] for block in view["blocks"] if block["type"] == "actions"]
+    assert ids == [
+        "peftsize:0:new",
+        "peftsize:2:R1",
+        "peftsize:2:R1-more",
+        "peftsize:1:R2",
+        "peftsize:1:R2-more",
+    ]
+    approve = [
+        element["value"]
+        for block in view["blocks"]
+        for element in block.get("elements", [])
+        if element.get("action_id") == "peftsize.approve"
+    ]
+    assert approve == ["R1", "R2"]
+    assert "Waiting for me (2)" in told(view)
+    assert "*created s1*" in told(view)
+
+
+def test_an_empty_home_says_how_to_begin() -> None:
+    """With nothing to show, Home says so and how to ask."""
+    view = home([], [], [], site=SITE, now=ASKED)
+    judge_view(view)
+    assert "Nothing waits for you." in told(view)
+    assert "/peftsize 10b 2x128MB qlora4" in told(view)
+    assert set(pressed(view["blocks"])) == {"open_form"}
