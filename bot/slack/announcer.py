@@ -117,8 +117,11 @@ class Announcer:
         if request is None:
             return
         message = self._picture.message(request)
+        link = self._link(request)
         for copy in copies:
-            self._redraw(request, copy, message)
+            direct = copy.user_id is not None and copy.channel_id != request.channel_id
+            shown = answers.reminder(message, request, link, copy.user_id or "") if direct else message
+            self._redraw(request, copy, shown)
         request, copies = self._row(letter)
         if request is not None and request.message_ts is None:
             self._first(letter, request, message)
@@ -215,6 +218,8 @@ class Announcer:
             return Message(body["blocks"], str(body["text"]))
         if body["code"] == "specs_listing":
             return listed_specs(self._flow, self._specs, int(body.get("page") or 1))
+        if body["code"] == "adopted" and request is not None:
+            return answers.adopted(request)
         link = self._link(request)
         return answers.refused(str(body["code"]), str(body.get("detail") or ""), request, link)
 

@@ -77,6 +77,7 @@ def test_every_copy_is_redrawn(office):
     assert office.row().state == "approved"
     for shown in (office.card(), office.slack.dms(BEN)[-1]):
         assert "Approved, creating" in str(shown.blocks)
+    assert "waits for you" not in str(office.slack.dms(BEN)[-1].blocks)
 
 
 def test_a_reminder_of_what_is_decided_is_not_sent(office):
@@ -201,6 +202,17 @@ def test_who_can_get_no_message_holds_nothing_up(office):
     put(office, "private:2", "private", body={"code": "expired", "user_id": "U0PEFT001", "channel_id": None})
     office.work()
     assert office.letters() == []
+
+
+def test_who_takes_an_existing_spec_is_told_its_id(office):
+    """The answer carries the id and how to use it."""
+    row = office.ask()
+    with office.store.write() as tx:
+        tx.requests.note(row.id, existing_id="spec-9", existing_name="theirs")
+    body = {"code": "adopted", "user_id": "U0ROSA001", "channel_id": "C0MLSERVE"}
+    put(office, "private:1", "private", request_id=row.id, body=body)
+    office.work()
+    assert "spec-9" in str(office.slack.ephemerals(ROSA, TEAM)[-1].blocks)
 
 
 def test_notices_reach_admins_and_channels(office):
