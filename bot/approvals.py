@@ -180,6 +180,7 @@ class Request:
         execution_id: The workflow step that waits for the end, if one does.
         ended_by: Who ended or took the last decision, for display.
         ended_at: When.
+        revised_at: When this revision was asked for.
     """
 
     id: str
@@ -218,6 +219,7 @@ class Request:
     execution_id: str | None = None
     ended_by: str | None = None
     ended_at: int | None = None
+    revised_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,15 @@ def edit(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, rulin
     if isinstance(verdict, Refusal):
         return flow.refuse(tx, request, click, who, verdict.code, verdict.detail)
     text = click.text if click.action == "edit" and click.text is not None else request.text
-    drafted = flow.draft(text, _valid_gpus(flow, text) if click.action == "use_gpus" else None)
+    try:
+        drafted = flow.draft(text)
+        if click.action == "use_gpus":
+            count = sizing.advise(drafted.sized, drafted.breakdown).next_valid_gpus
+            if count is None:
+                return flow.refuse(tx, request, click, who, "nothing_to_override")
+            drafted = flow.draft(text, count)
+    except sizing.SizingError as error:
+        return flow.refuse(tx, request, click, who, "unreadable", error.message)
     anew = flow.ruling(drafted, workflow=request.execution_id is not None)
     if anew.deny is not None:
         return flow.refuse(tx, request, click, who, "denied", anew.deny)
@@ -43,8 +51,8 @@ def edit(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, rulin
 def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling) -> Outcome:
     """Ask for the deletion of a spec we created: a request of its own, approved like a create."""
     who = who_clicked(click, actor.name)
-    if actor.barred:
-        return flow.refuse(tx, request, click, who, actor.barred)
+    if ruling.deny is not None:
+        return flow.refuse(tx, request, click, who, "denied", ruling.deny)
     if request.state is not State.CREATED or request.spec_id is None or request.retired_by:
         return flow.refuse(tx, request, click, who, "wrong_state", request.state.value)
     now, kind = tx.now, Kind.DELETE
@@ -66,6 +74,7 @@ def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor,
         votes=(),
         created_at=now,
         updated_at=now,
+        revised_at=now,
         expires_at=now + ruling.expires_ms,
         error=None,
         tries=0,
@@ -77,7 +86,8 @@ def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor,
         ended_at=None,
     )
     if not tx.requests.insert(row, due_at=now):
-        return Outcome("existing", tx.requests.holder(row.space_id, kind, row.name))
+        asked = tx.requests.holder(row.space_id, kind, row.name)
+        return flow.refuse(tx, request, click, who, "deletion_asked", asked.id if asked else "")
     reason = f"delete {row.name} ({row.spec_id}), created by {request.id}"
     tx.trail.append(event_of(row, "requested", who, click, reason=reason, at=click.at))
     tx.queues.wake(row.id, now)
@@ -103,6 +113,7 @@ def revision(
         author_id=author_id,
         quorum=ruling.quorum,
         votes=(),
+        revised_at=tx.now,
     )
     tx.requests.revise(after, tx.now)
     return after
@@ -135,9 +146,3 @@ def columns(after: Request, ruling: Ruling, now: int) -> dict[str, Any]:
         "existing_name": None,
         "due_at": now,
     }
-
-
-def _valid_gpus(flow: Flow, text: str) -> int | None:
-    """Return the next GPU count that tensor parallelism can start on, computed anew from the text."""
-    drafted = flow.draft(text)
-    return sizing.advise(drafted.sized, drafted.breakdown).next_valid_gpus

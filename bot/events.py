@@ -70,5 +70,7 @@ def event_of(
 def _where(request: Request | None, source: Ask | Click | None) -> Where:
     if source is None:
         return Where(request.channel_id, request.message_ts) if request else Where()
-    message_ts = getattr(source, "message_ts", None) or (request.message_ts if request else None)
-    return Where(source.channel_id, message_ts, source.trigger_hash)
+    pressed_on = getattr(source, "message_ts", None)
+    if pressed_on is None and request is not None and request.message_ts is not None:
+        return Where(request.channel_id, request.message_ts, source.trigger_hash)
+    return Where(source.channel_id, pressed_on, source.trigger_hash)

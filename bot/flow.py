@@ -19,6 +19,7 @@ from bot.errors import PeopleError, StoreError
 from bot.events import event_of, who_asked, who_clicked
 from bot.policy import Actor, Person, Ruling
 from bot.ports import Ask, Click, Outcome
+from sizing import SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,17 +103,25 @@ class Flow:
                 )
                 tx.trail.append(replace(refused, digest=row.digest))
                 return Outcome("denied", None, ruling.deny)
-            if not tx.requests.insert(row, due_at=tx.now):
+            due = self._first_look(drafted, row, ruling)
+            if not tx.requests.insert(row, due_at=due):
                 holder = tx.requests.holder(row.space_id, row.kind, row.name)
                 same = holder is not None and holder.digest == row.digest
                 return Outcome("existing" if same else "name_taken", holder, row.name)
-            tx.queues.wake(row.id, tx.now)
+            tx.queues.wake(row.id, due)
             tx.trail.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
             body = (
                 {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
             )
             tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
             return Outcome("submitted", row)
+
+    def _first_look(self, drafted: Draft, row: Request, ruling: Ruling) -> int:
+        """Return when a new request is first looked after: at once where a live spec may serve it already."""
+        if drafted.sized.method == "lora" and not self.site.dry_run:
+            return row.created_at
+        reminder = policy.remind_at(ruling, row.created_at, 0)
+        return min(row.expires_at, reminder or row.expires_at)
 
     def _row(self, ask: Ask, drafted: Draft, ruling: Ruling, now: int) -> Request:
         """Return a new request as its first row."""
@@ -142,6 +151,7 @@ class Flow:
             created_at=now,
             updated_at=now,
             expires_at=now + ruling.expires_ms,
+            revised_at=now,
             spec_id=None,
             error=None,
             reserved=True,
@@ -179,7 +189,7 @@ class Flow:
                     tx.queues.postpone("inbox", key, tx.now + 1000 * 2**tries)
                 return None
             person = Person(click.team_id, click.user_id, click.name, click.enterprise_id, "lookup_failed")
-            click = replace(click, reason=click.reason or error.what)
+            click = replace(click, reason=error.what)
         return self.decide(click, person)
 
     def look_up(self, team_id: str, user_id: str) -> Person:
@@ -213,8 +223,11 @@ class Flow:
         raise StoreError("busy")
 
     def ruling_of(self, request: Request) -> Ruling:
-        """Return what the policy says now of a stored request."""
-        drafted = self.draft(request.text, request.use_gpus)
+        """Return what the policy says now of a stored request; one that can no longer be read is denied."""
+        try:
+            drafted = self.draft(request.text, request.use_gpus)
+        except SizingError as error:
+            return policy.unreadable(self.rules, f"The request can no longer be read: {error.message}")
         return self.ruling(drafted, workflow=request.execution_id is not None)
 
     # --- one transaction's worth
@@ -228,6 +241,9 @@ class Flow:
             return self.refuse(tx, request, click, who, "foreign_message")
         ruling = self.ruling_of(request)
         actor = policy.standing(ruling, person)
+        if actor.barred:
+            said = (click.reason or "") if actor.barred == "lookup_failed" else ""
+            return self.refuse(tx, request, click, who, actor.barred, said)
         if click.action == "post_again":
             tx.queues.put(f"card:{request.id}", "card", request_id=request.id, channel_id=request.channel_id)
             return Outcome("done", request)
@@ -237,11 +253,9 @@ class Flow:
             return edit(self, tx, request, click, actor, ruling)
         action, reason = Action.CANCEL, click.reason
         if click.action == "use_existing":
-            reason = (
-                f"uses the existing spec {request.existing[1]} ({request.existing[0]})"
-                if request.existing
-                else None
-            )
+            if request.existing is None:
+                return self.refuse(tx, request, click, who, "no_existing")
+            reason = f"uses the existing spec {request.existing[1]} ({request.existing[0]})"
         else:
             action = Action(click.action)
         verdict = approvals.decide(
@@ -270,12 +284,13 @@ class Flow:
         """
         now = tx.now
         if "due_at" not in changes:
-            changes["due_at"] = self._due(request, transition, now)
+            changes["due_at"] = self._due(transition, now)
         if transition.to_state is not request.state:
             changes.setdefault("tries", 0)
             changes.setdefault("ended_at", click.at if click else now)
             if click is not None:
                 changes.setdefault("ended_by", click.user_id)
+                changes.setdefault("error", _told(request, transition))
         if transition.unvote and actor is not None:
             tx.requests.unvote(request, actor.team_id, actor.user_id)
         if transition.action is Action.RETRY or transition.action is Action.GIVE_UP:
@@ -347,12 +362,23 @@ class Flow:
         if attempt is not None and attempt.outcome in {None, "unknown"}:
             tx.attempts.end(attempt.id, "abandoned", tx.now)
 
-    def _due(self, request: Request, transition: Transition, now: int) -> int | None:
+    def _due(self, transition: Transition, now: int) -> int | None:
         """Return when the worker must look at the row after a transition."""
         match transition.to_state:
             case State.APPROVED:
                 return None if self.site.dry_run else now
             case State.PENDING:
-                return now if transition.action is Action.REVISE else request.expires_at
+                return now  # it is looked after again: for the next reminder, or the expiry
             case _:
                 return None
+
+
+def _told(request: Request, transition: Transition) -> str | None:
+    """Return what the card says of a person's decision: the reason, or why a failed one was given up."""
+    match transition.action:
+        case Action.REJECT | Action.CANCEL:
+            return transition.reason
+        case Action.GIVE_UP:
+            return request.error
+        case _:
+            return None

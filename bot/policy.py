@@ -280,15 +280,7 @@ def rule(policy: Policy, facts: Facts) -> Ruling:
 
 
 def unreadable(policy: Policy, why: str) -> Ruling:
-    """Say what the policy asks of a stored request whose text can no longer be read.
-
-    Args:
-        policy: The policy in force.
-        why: A sentence for people.
-
-    Returns:
-        The defaults, and a deny: it can be rejected, edited, cancelled and expire, and not be approved.
-    """
+    """Return the defaults and a deny, for a stored request that cannot be read: it may end, not be made."""
     nothing = Facts(num_gpus=0, gpu_memory_gb=Decimal(0), method="", spaces=frozenset())
     return replace(rule(policy, nothing), deny=why)
 

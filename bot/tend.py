@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ASK_AGAIN_MS = 60_000
 """How soon a reminder is tried again when Slack could not say who is in a group."""
+LOOK_AGAIN_MS = 1_000
+"""How soon an expiry is looked at again that waits for a click to be decided."""
 
 
 def tend(flow: Flow, specs: Specs | None, request: Request, nobody: Who) -> None:
@@ -32,16 +34,20 @@ def tend(flow: Flow, specs: Specs | None, request: Request, nobody: Who) -> None
         request: The row as read.
         nobody: The bot itself, for the audit.
     """
-    if specs is not None and request.existing is None and request.updated_at == request.created_at:
+    asked_at = request.revised_at or request.created_at
+    if specs is not None and request.existing is None and request.updated_at == asked_at:
         _match(flow, specs, request)
     ruling = flow.ruling_of(request)
-    reminder = policy.remind_at(ruling, request.created_at, request.reminded)
+    reminder = policy.remind_at(ruling, asked_at, request.reminded)
     voters = None
     if reminder is not None and flow.clock() >= reminder:
         voters = waiting_for(flow, request, ruling)
     with flow.store.write() as tx:
         row = same(tx, request)
         if tx.now >= row.expires_at:
+            if tx.queues.undecided(row.expires_at):  # a click made in time counts, however late it is decided
+                tx.queues.postpone("requests", row.id, tx.now + LOOK_AGAIN_MS, failed=False)
+                return
             flow.apply(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
             return
         sent = row.reminded
@@ -51,7 +57,7 @@ def tend(flow: Flow, specs: Specs | None, request: Request, nobody: Who) -> None
                 return
             sent += 1
             _remind(tx, row, sorted(voters), sent, nobody)
-        following = policy.remind_at(ruling, row.created_at, sent)
+        following = policy.remind_at(ruling, asked_at, sent)
         due = min(row.expires_at, following or row.expires_at)
         tx.requests.note(row.id, due_at=due, claimed_by=None, reminded=sent)
         tx.queues.wake(row.id, due)

@@ -54,6 +54,7 @@ def request(number: int = 1, **changes: Any) -> Request:
         votes=(),
         created_at=T0 + number,
         updated_at=T0 + number,
+        revised_at=T0 + number,
         expires_at=T0 + 86_400_000,
         spec_id=None,
         error=None,

@@ -92,6 +92,11 @@ class Queues:
         ).one_or_none()
         return (json.loads(row.body), row.tries, row.received_at) if row else None
 
+    def undecided(self, before_ms: int) -> bool:
+        """Return whether a delivery that came before a time still waits to be decided."""
+        waits = select(inbox.c.key).where(inbox.c.due_at.is_not(None), inbox.c.received_at < before_ms)
+        return self._connection.execute(waits.limit(1)).one_or_none() is not None
+
     def decided(self, key: str) -> None:
         """Forget the content of a delivery; its key stays, to know a duplicate."""
         self._connection.execute(

@@ -28,6 +28,7 @@ _JOINED = select(
     revisions.c.digest,
     revisions.c.target,
     revisions.c.author_id,
+    revisions.c.created_at.label("revised_at"),
 ).join(revisions, and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision))
 _ONE = Prepared(_JOINED.where(requests.c.id == bindparam("request_id")))
 _HOLDER = _JOINED.where(

@@ -1,0 +1,51 @@
+"""Teams at work, each with a fresh database."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.store import Database, schema
+from tests.scenarios.team import Team
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.db"
+    database = Database(f"sqlite:///{path}")
+    schema.migrate(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def new_team(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Team]]:
+    """Opens teams with a policy and settings of their own."""
+    with ExitStack() as stack:
+        teams = 0
+
+        def make(**how: Any) -> Team:
+            nonlocal teams
+            teams += 1
+            folder = tmp_path / f"team{teams}"
+            folder.mkdir()
+            shutil.copy(migrated, folder / "team.db")
+            team = Team(folder, **how)
+            stack.callback(team.close)
+            return team.open()
+
+        yield make
+
+
+@pytest.fixture
+def team(new_team: Callable[..., Team]) -> Team:
+    """Rosa asks; Ada and Ben approve, and Rosa too, but not her own; Ines is an admin."""
+    return new_team()
