@@ -182,6 +182,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # a response URL must not outlive its row in a free page
             f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
