@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bot import traces
 from bot.approvals import State
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ class Metrics:
             self.decision.labels(row.state.value).observe((row.updated_at - row.created_at) / 1000)
 
     def called(self, service: str, operation: str, status: int | str | None, seconds: float) -> None:
-        """Count one call outside."""
+        """Count and trace one call outside."""
         label = str(status) if status is not None else "none"
         self.calls.labels(service, operation, label).observe(seconds)
+        traces.called(service, operation, label, seconds)
         if label in {"429", "ratelimited"}:
             self.limited.labels(service).inc()
 

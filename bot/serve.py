@@ -9,9 +9,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from bot import anchor, logs, wiring
+from bot import anchor, logs, traces, wiring
 from bot import settings as configuration
-from bot.errors import SettingsError, StoreError
+from bot.errors import StoreError
 from bot.probes import Probes
 from bot.settings import Need, sqlite_path
 from bot.store import schema
@@ -50,8 +50,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     """
     settings = configuration.load()
     logs.set_up(settings.peftsize_log_format, settings.secrets())
-    if mode not in {None, "socket", "http"}:
-        raise SettingsError(("--mode must be socket or http.",))
+    traces.set_up()
     socket = mode == "socket" or (mode is None and settings.slack_app_token is not None)
     need = Need(slack=True, http=not socket, socket=socket, watsonx=not dry_run, approvers=True)
     configuration.check(settings, need)

@@ -39,6 +39,7 @@ class Watch:
         self.specs = specs
         self.anchor_channel = anchor_channel
         self.more_spaces = more_spaces
+        self.revoked_by: str | None = None
         self._groups: dict[str, frozenset[str] | None] | None = None
 
     def check_policy(self) -> None:
@@ -96,11 +97,13 @@ class Watch:
             "Slack revoked the installation; install the app again and set the new SLACK_BOT_TOKEN",
             extra={"facts": {"event": event}},
         )
-        with self.flow.store.write() as tx:
-            tx.note("revoked", event)
+        self.revoked_by = event
 
     def _tell(self, tx: Tx, code: str, lines: list[str]) -> None:
-        for user_id in sorted(self.flow.rules.defaults.admins):
-            if not user_id.startswith("S"):
-                body = {"user_id": user_id, "code": code, "lines": lines[:20]}
-                tx.queues.put(f"notice:{code}:{user_id}", "notice", body=body)
+        """Ask for a direct message to every admin; a group stands for those who were in it last."""
+        admins: set[str] = set()
+        for entry in self.flow.rules.defaults.admins:
+            admins |= (self._groups or {}).get(entry) or frozenset() if entry.startswith("S") else {entry}
+        for user_id in sorted(admins):
+            body = {"user_id": user_id, "code": code, "lines": lines[:20]}
+            tx.queues.put(f"notice:{code}:{user_id}", "notice", body=body)

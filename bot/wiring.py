@@ -111,6 +111,7 @@ class Product:
                 self.me.identity = Identity(**kept | {"team_ids": frozenset(kept["team_ids"])})
             return self.me.identity is not None
         self.me.identity = found
+        self.watch.revoked_by = None
         with self.store.write() as tx:
             fields = {name: getattr(found, name) for name in found.__slots__}
             tx.note("identity", fields | {"team_ids": sorted(found.team_ids)})
@@ -138,10 +139,14 @@ def make_store(settings: Settings, database: Database, now: Callable[[], int] = 
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    """Open the store for a command; an old or empty schema is brought up first."""
+    """Open the store for a command; an empty database gets its schema, an older one is left alone.
+
+    Raises:
+        SettingsError: The schema is not this program's.
+    """
     database = open_database(settings)
     try:
-        schema.migrate(database)
+        schema.prepare(database)
         yield make_store(settings, database)
     finally:
         database.close()
@@ -317,7 +322,7 @@ def operator(settings: Settings) -> Iterator[Operator]:
     configuration.check(settings, Need(slack=True, watsonx=True, approvers=True))
     product = build(settings, origin="cli")
     try:
-        schema.migrate(product.store.database)
+        schema.prepare(product.store.database)
         if not product.identify() or product.me.identity is None:
             raise PeopleError("auth.test")
         home = min(product.me.identity.team_ids, default="")
@@ -331,6 +336,8 @@ def ready(product: Product) -> list[str]:
     problems = []
     if product.me.identity is None:
         problems.append("Slack has not said who the bot is (auth.test)")
+    if product.watch.revoked_by is not None:
+        problems.append(f"Slack revoked the installation ({product.watch.revoked_by}): install the app again")
     if not product.dispatcher.running:
         problems.append("the worker is not running")
     try:

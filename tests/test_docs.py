@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from bot.approvals import State
 from bot.cli.main import app
+from bot.cli.serve import options
 from bot.metrics import Metrics
 from bot.settings import SECRETS, Settings
 from bot.slack import answers, commands, modals
@@ -80,6 +81,14 @@ def test_options() -> None:
     for words, command in cli().items():
         (line,) = [line for line in lines if re.match(rf"\| `{words}(`| --| [A-Z])", line)]
         has = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        if words == "peftsize serve":  # it has a parser of its own
+            has = {
+                option
+                for action in options()._actions
+                for option in action.option_strings
+                if option.startswith("--")
+            }
+            has -= {"--help"}
         assert set(re.findall(r"--[a-z][a-z-]*", line)) == has, words
 
 

@@ -1,18 +1,10 @@
-"""The commands and how they end. The body of each is imported only when it runs.
-
-Exit codes: 0 done, 1 refused or not found, 2 could not read the request or the settings,
-3 watsonx, Slack or the database failed, 70 bug, 130 interrupted.
-"""
+"""The commands. The body of each is imported only when it runs."""
 
 from __future__ import annotations
 
-import secrets
-import sys
 from typing import Annotated
 
 import typer
-
-REFUSED, UNREADABLE, OUTSIDE_FAILED, BUG, INTERRUPTED = 1, 2, 3, 70, 130
 
 app = typer.Typer(
     name="peftsize",
@@ -32,9 +24,27 @@ app.add_typer(specs_app, name="specs")
 app.add_typer(audit_app, name="audit")
 app.add_typer(database_app, name="database")
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"peftsize {version('peftsize')}")
+        raise typer.Exit
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsUser = Annotated[str, typer.Option("--as", help="Slack user id on whose behalf; looked up as in Slack.")]
 RequestId = Annotated[str, typer.Argument(help="Request id, such as R7K3M9QX.", metavar="ID")]
+
+
+@app.callback()
+def _peftsize(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Size, approve and create watsonx.ai hardware specifications for LoRA and QLoRA adapters."""
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -55,21 +65,12 @@ def size(
     run(text, as_json=json, explain=explain)
 
 
-@app.command()
-def serve(
-    mode: Annotated[
-        str | None, typer.Option(help="socket or http; by default socket if SLACK_APP_TOKEN is set.")
-    ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - containers and balancers reach it there
-    port: Annotated[int, typer.Option(help="Port for Slack (HTTP mode) and the probes.")] = 3000,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Size and ask for approval, create nothing.")
-    ] = False,
-) -> None:
-    """Run the bot."""
-    from bot.serve import serve as run
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def serve(options: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS]")] = None) -> None:
+    """Run the bot: Socket Mode or HTTP (peftsize serve --help)."""
+    from bot.cli.serve import run
 
-    run(mode=mode, host=host, port=port, dry_run=dry_run)
+    run(options or [])
 
 
 @app.command()
@@ -240,34 +241,3 @@ def database_downgrade(
     from bot.cli.setup import migrate
 
     migrate(to)
-
-
-def main() -> None:
-    """Run the command line; expected errors end with a sentence, unexpected ones with a reference."""
-    try:
-        app()
-    except (KeyboardInterrupt, BrokenPipeError) as stop:
-        sys.stderr.close()
-        sys.exit(INTERRUPTED if isinstance(stop, KeyboardInterrupt) else 0)
-    except Exception as error:  # noqa: BLE001 - the outermost edge of the command line
-        code, words = _ending(error)
-        print(words, file=sys.stderr)  # noqa: T201 - the command line prints
-        sys.exit(code)
-
-
-def _ending(error: Exception) -> tuple[int, str]:
-    """Return exit code and sentence for an error."""
-    from bot import errors, report
-    from sizing import SizingError
-
-    if isinstance(error, errors.Refused):
-        return REFUSED, report.explain(error)
-    if isinstance(error, errors.SettingsError | SizingError):
-        return UNREADABLE, report.explain(error)
-    if isinstance(error, errors.BotError):
-        return OUTSIDE_FAILED, report.explain(error)
-    import logging
-
-    reference = secrets.token_hex(4)
-    logging.getLogger(__name__).error("unexpected", exc_info=error, extra={"facts": {"reference": reference}})
-    return BUG, report.unexpected(reference)

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import SlackTrouble, StoreError
+from bot.traces import span
 
 if TYPE_CHECKING:
     from bot.flow import Flow
@@ -56,12 +57,13 @@ class Worker:
     def run(self, lane: str, key: str) -> None:
         """Do the work of a claimed row; never raises for what is expected."""
         try:
-            if lane == "inbox":
-                self.flow.handle(key)
-            elif lane == "requests":
-                self.fulfil.work(key)
-            else:
-                self._deliver(key)
+            with span(f"work {lane}", key=key):
+                if lane == "inbox":
+                    self.flow.handle(key)
+                elif lane == "requests":
+                    self.fulfil.work(key)
+                else:
+                    self._deliver(key)
         except StoreError as error:
             log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
             if (

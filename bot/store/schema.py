@@ -65,6 +65,28 @@ def migrate(database: Database, to: str = HEAD) -> bool:
     return True
 
 
+def prepare(database: Database) -> None:
+    """Give an empty database its schema; leave any other alone.
+
+    Raises:
+        SettingsError: The schema is older or newer than this code.
+    """
+    with database.read() as connection:
+        at = current(connection)
+    check(at)
+    if at is None:
+        migrate(database)
+    elif at != HEAD:
+        raise SettingsError(
+            (
+                (
+                    f"PEFTSIZE_DATABASE_URL: the database is at schema {at}, this program's is {HEAD}; "
+                    "start the new peftsize serve, or run: peftsize database upgrade"
+                ),
+            )
+        )
+
+
 def _done(connection: Connection, to: str) -> bool:
     at = current(connection)
     check(at)
