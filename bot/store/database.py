@@ -25,9 +25,12 @@ BUSY_TIMEOUT_S = 10
 
 POOL_TIMEOUT_S = 5
 """How long a transaction waits for a free connection to PostgreSQL."""
+IDLE_S = 5
+"""How long a write on PostgreSQL may be silent: the locks of a frozen process hold the others up."""
 NEEDS_EXTRA = "PEFTSIZE_DATABASE_URL: PostgreSQL needs more packages: pip install 'peftsize[postgres]'."
 
 _READ = "peftsize_read_only"
+_NOT_SILENT = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
 _SQLITE_TROUBLE = (
     ("SQLITE_CONSTRAINT_UNIQUE", "conflict"),
     ("SQLITE_CONSTRAINT_PRIMARYKEY", "conflict"),
@@ -46,6 +49,7 @@ _SQLSTATE_TROUBLE = (
     ("40", "conflict"),  # serialization failure, deadlock
     ("53100", "full"),
     ("25006", "read-only"),
+    ("25P03", "away"),  # silent for too long in a transaction, which was rolled back
     ("55P03", "busy"),  # lock time-out
     ("57014", "busy"),  # statement time-out
     ("53", "busy"),  # no memory, too many connections
@@ -104,6 +108,7 @@ class Database:
         with trouble():
             if not self.is_sqlite:
                 with self.engine.begin() as connection:
+                    connection.exec_driver_sql(_NOT_SILENT)
                     yield connection
                 return
             with self._lock, self.engine.begin() as connection:
