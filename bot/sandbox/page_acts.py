@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.slack_interactions import SLACKBOT
+from bot.sandbox.slack_payloads import escaped
 from bot.sandbox.slack_workspace import Message
 from bot.sandbox.switches import pass_time
 
@@ -77,9 +78,9 @@ class Acts:
         slash = _SLASH.fullmatch(text.strip())
         if slash is None:
             if _BOT.search(text):
-                words = _BOT.sub("", text, count=1).strip()
+                words = escaped(_BOT.sub("", text, count=1).strip(), self._slack.directory)
                 return _told(self._slack.mention(who, place, words, thread))
-            self._slack.say(who, place, text, thread)
+            self._slack.say(who, place, escaped(text, self._slack.directory), thread)
             return {"ok": True}
         command, rest = slash.group(1), (slash.group(2) or "")
         if thread:

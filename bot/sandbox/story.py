@@ -38,17 +38,18 @@ class DidNotHappen(Exception):
     """A step of the story did not happen; the message is a sentence."""
 
 
-def play(world: World) -> int:
+def play(world: World, step_s: float = STEP_S) -> int:
     """Play the story and print it.
 
     Args:
         world: A sandbox that runs.
+        step_s: Seconds that each step may take.
 
     Returns:
         0, or 1 where a step did not happen.
     """
     started = time.monotonic()
-    story = _Story(world)
+    story = _Story(world, step_s)
     try:
         story.tell()
     except DidNotHappen as trouble:
@@ -61,8 +62,9 @@ def play(world: World) -> int:
 class _Story:
     """Who plays, where, and how far it has come."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, step_s: float) -> None:
         self.world = world
+        self.step_s = step_s
         self.slack = world.slack
         self.place = next(iter(self.slack.directory.channels.values()))
         self.number = 0
@@ -189,12 +191,12 @@ class _Story:
 
     def _until(self, otherwise: str, happened: Callable[[], T | None]) -> T:
         """Wait for something to be there; a step that takes too long ends the story."""
-        until = time.monotonic() + STEP_S
+        until = time.monotonic() + self.step_s
         while time.monotonic() < until:
             if found := happened():
                 return found
             time.sleep(_LOOK_S)
-        raise DidNotHappen(f"{otherwise} within {STEP_S:.0f} s.")
+        raise DidNotHappen(f"{otherwise} within {self.step_s:g} s.")
 
     def _step(self, words: str) -> None:
         self.number += 1

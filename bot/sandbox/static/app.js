@@ -3,6 +3,7 @@ import { get, post } from "./api.js";
 import { blocks, Surface } from "./blocks.js";
 import { composer } from "./composer.js";
 import { byId, changed, h, keepingFocus, put } from "./dom.js";
+import { icon } from "./icons.js";
 import { drawMessages, goTo, toggleThread } from "./messages.js";
 import { drawModals } from "./modal.js";
 import { Names } from "./names.js";
@@ -105,7 +106,7 @@ function drawHead(channel) {
   const tab = (name, words) => h("button", { type: "button", class: "tab", "aria-pressed": String(here.tab === name), "data-key": name, onclick: () => { here.tab = name; draw(); name === "home" && openHome(); } }, words);
   const about = channel.bot_in ? `${channel.members} members, peftsize among them` : `${channel.members} members; peftsize is not one of them: /invite @peftsize`;
   keepingFocus(head, () => put(head,
-    h("h2", { tabindex: "-1" }, channel.kind === "app" ? "peftsize" : `${channel.kind === "private" ? "🔒" : "#"} ${channel.name}`),
+    h("h2", { tabindex: "-1" }, icon({ channel: "hash", private: "lock", app: "bars" }[channel.kind]), " ", channel.name),
     channel.kind === "app" ? h("div", { class: "tabs" }, tab("home", "Home"), tab("messages", "Messages")) : h("p", {}, about, channel.shared && " · shared with another organisation")));
   if (channel.kind === "app" && here.tab === "home") openHome();
 }

@@ -1,6 +1,7 @@
 // Block Kit as Slack draws it. Source: https://docs.slack.dev/reference/block-kit/blocks
 import { h, newId } from "./dom.js";
 import { acting, field } from "./elements.js";
+import { icon } from "./icons.js";
 import { mrkdwn, words } from "./mrkdwn.js";
 import { richText, table } from "./richtext.js";
 
@@ -78,7 +79,7 @@ function context(block, surface) {
 }
 
 // Nothing is loaded from outside, so a picture is told by its words.
-const picture = (block) => h("span", { class: "b-image", role: "img", "aria-label": block.alt_text }, `🖼 ${block.alt_text}`);
+const picture = (block) => h("span", { class: "b-image", role: "img", "aria-label": block.alt_text }, icon("picture"), ` ${block.alt_text}`);
 
 function inputBlock(block, surface, kept) {
   const id = newId("input");

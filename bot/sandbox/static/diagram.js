@@ -7,9 +7,11 @@ const PLACES = {
   creating: [1, 2], deleting: [1, 2], attention: [2, 2],
   created: [1, 3], deleted: [1, 3], unknown: [2, 3],
 };
-const WIDTH = 96, HEIGHT = 28, LEFT = 62, TOP = 24, ACROSS = 128, DOWN = 66;
+const WIDTH = 88, HEIGHT = 28, LEFT = 50, TOP = 22, ACROSS = 142, DOWN = 66;
 /** How far some arrows bend aside, so that they pass no other state. */
-const BENDS = { "approved/created": 118, "approved/deleted": 118, "failed/cancelled": 44 };
+const BENDS = { "approved/created": 120, "approved/deleted": 120, "failed/cancelled": 48 };
+/** How far arrows bend that have one in the other direction beside them. */
+const BESIDE = 9;
 
 /** Returns the diagram of a kind of request, with the present state and the way there marked. */
 export function diagram(table, request) {
@@ -20,7 +22,9 @@ export function diagram(table, request) {
   const now = request?.state;
   const gone = new Set((request?.moves ?? []).map(([from, to]) => `${from}/${to}`));
   const been = new Set(["pending", ...(request?.moves ?? []).flat()]);
-  const edges = table.edges.map((edge) => arrow(edge, at(edge.from), at(edge.to), { next: edge.from === now, gone: gone.has(`${edge.from}/${edge.to}`) }));
+  const back = (edge) => table.edges.some((other) => other.from === edge.to && other.to === edge.from);
+  const bend = (edge) => BENDS[`${edge.from}/${edge.to}`] ?? (back(edge) ? -BESIDE : 0);
+  const edges = table.edges.map((edge) => arrow(edge, at(edge.from), at(edge.to), bend(edge), { next: edge.from === now, gone: gone.has(`${edge.from}/${edge.to}`) }));
   const boxes = table.states.map((state) => {
     const { x, y } = at(state);
     const kind = [state === now && "now", request && been.has(state) && "been", table.ends.includes(state) && "end"].filter(Boolean).join(" ");
@@ -43,12 +47,10 @@ function head(name) {
   return svg("marker", { id: `head-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto", class: `head ${name}` }, svg("path", { d: "M0 0 8 4 0 8z" }));
 }
 
-function arrow(edge, from, to, { next, gone }) {
-  const bend = BENDS[`${edge.from}/${edge.to}`] ?? 9;
+function arrow(edge, from, to, bend, { next, gone }) {
   const length = Math.hypot(to.x - from.x, to.y - from.y);
   const side = { x: -(to.y - from.y) / length, y: (to.x - from.x) / length };
-  const flip = edge.from === "failed" ? 1 : edge.from === "approved" && bend > 9 ? 1 : -1;
-  const control = { x: (from.x + to.x) / 2 + side.x * bend * flip * 1.6, y: (from.y + to.y) / 2 + side.y * bend * flip * 1.6 };
+  const control = { x: (from.x + to.x) / 2 + side.x * bend * 1.6, y: (from.y + to.y) / 2 + side.y * bend * 1.6 };
   const start = border(from, control);
   const end = border(to, control);
   const middle = { x: (start.x + 2 * control.x + end.x) / 4, y: (start.y + 2 * control.y + end.y) / 4 };

@@ -1,6 +1,7 @@
 // Interactive elements of Block Kit: buttons, menus and fields.
 import { h, newId } from "./dom.js";
 import { ask } from "./confirm.js";
+import { icon } from "./icons.js";
 
 const KEY = (block, element) => `${block.block_id}/${element.action_id}`;
 const FIELD_TYPES = { number_input: "text", email_text_input: "email", url_text_input: "url", datepicker: "date", timepicker: "time", datetimepicker: "datetime-local" };
@@ -13,7 +14,7 @@ export function acting(block, element, surface) {
   switch (element.type) {
     case "button": case "workflow_button": return button(block, element, surface);
     case "overflow": return overflow(block, element, surface);
-    case "image": return h("span", { class: "b-image", role: "img", "aria-label": element.alt_text }, "🖼");
+    case "image": return h("span", { class: "b-image", role: "img", "aria-label": element.alt_text }, icon("picture"));
     default: {
       const { node, value } = field(block, element, surface, newId("field"));
       node.addEventListener("change", () => surface.act(block, element, value()));

@@ -3,6 +3,7 @@ import { post } from "./api.js";
 import { blocks, Surface } from "./blocks.js";
 import { announce, h, keepingFocus, newId, put } from "./dom.js";
 import { menuButton } from "./elements.js";
+import { icon } from "./icons.js";
 import { mrkdwn, words } from "./mrkdwn.js";
 
 const SLACKBOT = "USLACKBOT";
@@ -74,9 +75,9 @@ function article(message, replies, state, names, page) {
     person: state.me, channel: message.channel, ts: message.ts, action: element.action_id, block_id: block.block_id, value })));
   const body = message.blocks.length > 0 ? blocks(message.blocks, surface) : h("div", { class: "b-mrkdwn words" }, mrkdwn(message.text, names));
   return h("article", { class: `message ${message.only_you ? "only-you" : ""}`, tabindex: "-1", "aria-labelledby": label, "data-ts": message.ts },
-    avatar(by),
+    avatar(by.name, by.app ? -1 : by.number),
     h("div", { class: "said" },
-      message.only_you && h("p", { class: "private" }, h("span", { "aria-hidden": "true" }, "👁 "), "Only visible to you"),
+      message.only_you && h("p", { class: "private" }, icon("eye"), " Only visible to you"),
       h("h3", { class: "by", id: label }, h("span", { class: "who" }, by.name), by.app && h("span", { class: "app" }, "APP"), " ", time(message, names), message.edited && h("span", { class: "edited" }, " (edited)")),
       h("div", { class: "content" }, body),
       thread(message, replies, state, names, page)),
@@ -127,14 +128,15 @@ function time(message, names) {
 }
 
 function author(message, names) {
-  if (message.user === SLACKBOT) return { name: "Slackbot", app: true, id: SLACKBOT };
+  if (message.user === SLACKBOT) return { name: "Slackbot", app: true, number: 0 };
   const person = names.people.get(message.user);
-  return { name: person?.real_name ?? message.user, app: person?.is_bot ?? false, id: message.user };
+  const number = [...names.people.values()].filter((one) => !one.is_bot).indexOf(person);
+  return { name: person?.real_name ?? message.user, app: person?.is_bot ?? false, number };
 }
 
-/** Returns the picture of somebody: two letters on a colour of their own. */
-export function avatar(by) {
-  const initials = by.name.split(" ").map((word) => word[0] ?? "").join("").slice(0, 2);
-  const colour = [...by.id].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 6;
-  return h("span", { class: `avatar colour-${by.app ? "app" : colour}`, "aria-hidden": "true" }, by.app ? "▂▄▆" : initials);
+/** Returns the picture of somebody: two letters on a colour of their own; below zero the app's. */
+export function avatar(name, number) {
+  if (number < 0) return h("span", { class: "avatar colour-app", "aria-hidden": "true" }, icon("bars"));
+  const initials = name.split(" ").map((word) => word[0] ?? "").join("").slice(0, 2);
+  return h("span", { class: `avatar colour-${number % 6}`, "aria-hidden": "true" }, initials);
 }

@@ -88,7 +88,7 @@ function traffic(list, names) {
   if (list.length === 0) return h("p", { class: "empty" }, "No HTTP yet. Signatures, tokens and one-time addresses are masked here.");
   return h("ul", { class: "traffic" }, list.map((one) => {
     const details = h("details", { class: one.way, open: opened.has(one.id) },
-      h("summary", { "data-key": one.id }, h("span", { class: "way" }, WAYS[one.way]), h("span", { class: "what" }, one.what), h("span", { class: one.status >= 400 || one.status === 0 ? "status bad" : "status" }, statusOf(one)), h("time", {}, clock(one.at_ms, names))));
+      h("summary", { "data-key": one.id }, h("span", { class: "way" }, WAYS[one.way]), h("span", { class: one.status >= 400 || one.status === 0 ? "status bad" : "status" }, statusOf(one)), h("time", {}, clock(one.at_ms, names)), h("span", { class: "what" }, one.what)));
     const load = async () => {
       const { detail } = await get(`/api/traffic?id=${encodeURIComponent(one.id)}`);
       if (!details.querySelector("pre")) details.append(h("pre", { tabindex: "0", role: "group", "aria-label": "Content" }, detail));

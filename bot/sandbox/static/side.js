@@ -1,5 +1,6 @@
 // Who you are, and the conversations that you see.
 import { byId, changed, h, keepingFocus, put } from "./dom.js";
+import { icon } from "./icons.js";
 import { avatar } from "./messages.js";
 
 const ROLES = { requester: "asks", approver: "approves", admin: "admin", guest: "guest", foreigner: "another organisation" };
@@ -13,10 +14,10 @@ export function drawPeople(first, state, choose) {
   const waiting = (id) => id !== state.me && (state.inboxes[id] ?? 0) > (told.get(id) ?? 0);
   if (!changed(box, [state.me, first.people.map((one) => waiting(one.id))])) return;
   const legend = box.querySelector("legend");
-  keepingFocus(box, () => put(box, legend, first.people.filter((one) => !one.is_bot).map((one) => {
+  keepingFocus(box, () => put(box, legend, first.people.filter((one) => !one.is_bot).map((one, index) => {
     const radio = h("input", { type: "radio", name: "person", value: one.id, "data-key": one.id, onchange: () => choose(one.id) });
     radio.checked = one.id === state.me;
-    return h("label", { class: "person", title: `${one.real_name}, ${one.tz}` }, radio, avatar({ name: one.real_name, id: one.id }),
+    return h("label", { class: "person", title: `${one.real_name}, ${one.tz}` }, radio, avatar(one.real_name, index),
       h("span", { class: "words" }, h("b", {}, one.real_name.split(" ")[0]), h("small", {}, ROLES[one.role] ?? one.role)),
       waiting(one.id) && h("span", { class: "dot" }, h("span", { class: "unseen" }, "has a new message")));
   })));
@@ -37,7 +38,7 @@ export function drawSide(first, state, names, channel) {
   const rows = state.channels.map((one) => ({ ...one, unread: one.id === channel ? 0 : unread(one) }));
   if (!changed(side, [state.me, channel, rows])) return;
   const entry = (one) => h("li", {}, h("a", { href: names.to(one.id), class: one.unread ? "unread" : "", "data-key": one.id, "aria-current": one.id === channel ? "page" : null },
-    h("span", { class: "sign", "aria-hidden": "true" }, { channel: "#", private: "🔒", app: "▂▄▆" }[one.kind]), h("span", { class: "name" }, one.name),
+    h("span", { class: "sign" }, icon({ channel: "hash", private: "lock", app: "bars" }[one.kind])), h("span", { class: "name" }, one.name),
     one.kind === "private" && h("span", { class: "unseen" }, ", private channel"),
     !one.bot_in && h("span", { class: "out", title: "peftsize is not a member" }, "no app"),
     one.unread > 0 && h("span", { class: "count" }, String(one.unread), h("span", { class: "unseen" }, " new"))));
