@@ -80,7 +80,7 @@ function draw() {
   const channel = known(here.channel) ?? state.channels[0];
   here.channel = channel.id;
   read(state, channel.id);
-  drawPeople(first, state, (id) => { location.hash = `#${names.people.get(id).name}/${here.channel}`; });
+  drawPeople(first, state, (id) => { location.hash = `#${names.people.get(id).name}/${channel.kind === "app" ? channel.name : channel.id}`; });
   drawSide(first, state, names, channel.id);
   drawHead(channel);
   const home = channel.kind === "app" && here.tab === "home";

@@ -47,7 +47,11 @@ export function keepingFocus(node, redraw) {
   const active = node.contains(document.activeElement) ? document.activeElement : null;
   const key = active?.dataset.key;
   redraw();
-  if (!active || node.contains(active)) return;
+  if (!active || document.activeElement === active) return;
+  if (node.contains(active)) {
+    active.focus({ preventScroll: true });
+    return;
+  }
   const again = key && [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
   (again || node.querySelector("[tabindex='-1']") || node).focus({ preventScroll: true });
 }

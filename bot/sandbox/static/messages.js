@@ -1,7 +1,7 @@
 // The messages of one conversation, each updated in its place.
 import { post } from "./api.js";
 import { blocks, Surface } from "./blocks.js";
-import { announce, h, keepingFocus, newId, put } from "./dom.js";
+import { announce, h, newId, put } from "./dom.js";
 import { menuButton } from "./elements.js";
 import { icon } from "./icons.js";
 import { mrkdwn, words } from "./mrkdwn.js";
@@ -30,10 +30,16 @@ export function drawMessages(log, state, names, channel, page) {
   });
   before.forEach((ts) => drawn.delete(ts));
   const shown = nodes.length > 0 ? nodes : [page.welcome()];
-  if (log.children.length !== shown.length || shown.some((node, index) => log.children[index] !== node)) {
-    keepingFocus(log, () => put(log, shown));
-  }
+  arrange(log, shown);
   if (moved || atEnd) log.scrollTop = log.scrollHeight;
+}
+
+/** Puts nodes in order without touching those that are in their place: they keep focus and selection. */
+function arrange(log, nodes) {
+  [...log.children].filter((one) => !nodes.includes(one)).forEach((one) => one.remove());
+  nodes.forEach((node, index) => {
+    if (log.children[index] !== node) log.insertBefore(node, log.children[index] ?? null);
+  });
 }
 
 /** Brings a message into sight. */
