@@ -272,10 +272,10 @@ def target(state: State, action: Action, kind: Kind = Kind.CREATE) -> State | No
 
 def valid_votes(votes: tuple[Vote, ...], ruling: Ruling) -> tuple[Vote, ...]:
     """Return the votes that still count under a ruling, one a person."""
-    seen: dict[tuple[str, str], Vote] = {}
+    seen: dict[str, Vote] = {}
     for vote in votes:
         if ruling.admits(vote.via):
-            seen.setdefault((vote.team_id, vote.user_id), vote)
+            seen.setdefault(vote.user_id, vote)  # in a Grid one person votes from several workspaces
     return tuple(seen.values())
 
 
@@ -363,7 +363,7 @@ def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transi
     if ruling.deny is not None:
         return Refusal(A.APPROVE, "denied", ruling.deny)
     standing = valid_votes(request.votes, ruling)
-    if any((v.team_id, v.user_id) == (actor.team_id, actor.user_id) for v in standing):
+    if any(vote.user_id == actor.user_id for vote in standing):
         return Refusal(A.APPROVE, "already_voted")
     vote = Vote(actor.team_id, actor.user_id, actor.name, now, actor.via)
     reached = len(standing) + 1 >= ruling.quorum
@@ -374,10 +374,11 @@ def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transi
 
 def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refusal | None:
     """Refuse a person whose place it is not, whatever the state."""
-    is_requester = (actor.team_id, actor.user_id) == (request.team_id, request.requester_id)
-    is_author = is_requester or actor.user_id == request.author_id
+    at_home = actor.team_id == request.team_id or (actor.enterprise_id or "") == request.enterprise_id
+    is_requester = at_home and actor.user_id == request.requester_id
+    wrote_it = actor.user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
     match action:
-        case A.APPROVE if is_author and not ruling.self_approval:
+        case A.APPROVE if wrote_it and not ruling.self_approval:
             return Refusal(action, "self_approval")
         case A.APPROVE | A.REJECT if not actor.may_vote:
             return Refusal(action, "not_an_approver")

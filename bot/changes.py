@@ -95,6 +95,18 @@ def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor,
     return Outcome("submitted", row)
 
 
+def use_existing(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling) -> Outcome:
+    """Answer with the id of a live spec that already serves the request, which ends it."""
+    if request.existing is None:
+        return flow.refuse(tx, request, click, who_clicked(click, actor.name), "no_existing")
+    reason = f"uses the existing spec {request.existing[1]} ({request.existing[0]})"
+    outcome = flow.act(tx, request, Action.CANCEL, click, actor, ruling, reason)
+    if outcome.code == "done":
+        body = {"code": "adopted", "user_id": click.user_id, "channel_id": click.channel_id}
+        tx.queues.put(f"private:{click.key}", "private", request_id=request.id, body=body)
+    return outcome
+
+
 def revision(
     flow: Flow, tx: Tx, request: Request, drafted: Draft, ruling: Ruling, *, text: str, author_id: str
 ) -> Request:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot import approvals, policy
 from bot.approvals import Action, Kind, Refusal, Request, State, Transition
 from bot.audit import Rest, Who
-from bot.changes import ask_delete, edit
+from bot.changes import ask_delete, edit, use_existing
 from bot.drafts import Draft, draft, facts
 from bot.errors import PeopleError, StoreError
 from bot.events import event_of, who_asked, who_clicked
@@ -251,20 +251,31 @@ class Flow:
             return ask_delete(self, tx, request, click, actor, ruling)
         if click.action in {"edit", "use_gpus"}:
             return edit(self, tx, request, click, actor, ruling)
-        action, reason = Action.CANCEL, click.reason
         if click.action == "use_existing":
-            if request.existing is None:
-                return self.refuse(tx, request, click, who, "no_existing")
-            reason = f"uses the existing spec {request.existing[1]} ({request.existing[0]})"
-        else:
-            action = Action(click.action)
+            return use_existing(self, tx, request, click, actor, ruling)
+        return self.act(tx, request, Action(click.action), click, actor, ruling, click.reason)
+
+    def act(
+        self,
+        tx: Tx,
+        request: Request,
+        action: Action,
+        click: Click,
+        actor: Actor,
+        ruling: Ruling,
+        reason: str | None,
+    ) -> Outcome:
+        """Decide one action and write what comes of it: a transition, or a refused attempt."""
         verdict = approvals.decide(
             request, action, actor, ruling, click.at, revision=click.revision, reason=reason
         )
         if isinstance(verdict, Refusal):
-            return self.refuse(tx, request, click, who, verdict.code, verdict.detail)
-        after = self.apply(tx, request, verdict, click=click, actor=actor, quorum=ruling.quorum)
-        return Outcome("done", after)
+            return self.refuse(
+                tx, request, click, who_clicked(click, actor.name), verdict.code, verdict.detail
+            )
+        return Outcome(
+            "done", self.apply(tx, request, verdict, click=click, actor=actor, quorum=ruling.quorum)
+        )
 
     def apply(
         self,
@@ -322,6 +333,14 @@ class Flow:
         if after.state in told and after.state is not before.state:
             key = f"dm:{after.id}:{after.version}"
             tx.queues.put(key, "dm", request_id=after.id, body={"user_id": after.requester_id})
+        if after.state is State.ATTENTION and before.state is not State.ATTENTION:
+            for admin in sorted(self.rules.defaults.admins):
+                if not admin.startswith("S"):
+                    line = (
+                        f"{after.id} ({after.name}): {after.error or 'nobody knows whether it was created'}"
+                    )
+                    body = {"user_id": admin, "code": "attention", "lines": [line]}
+                    tx.queues.put(f"notice:{after.id}:{admin}", "notice", body=body)
         ended = after.state in approvals.TERMINAL or (after.state is State.FAILED and not after.reserved)
         if after.execution_id and ended:
             tx.queues.put(f"step:{after.id}", "step", request_id=after.id)

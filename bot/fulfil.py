@@ -198,7 +198,7 @@ class Fulfil:
                 self.flow, tx, row, drafted, ruling, text=row.text, author_id=row.author_id
             )
             change = step(row, Action.REVISE, reason)
-            self.flow.apply(tx, row, change, **changes.columns(after, ruling, tx.now))
+            self.flow.apply(tx, row, change, **changes.columns(after, ruling, tx.now) | {"error": reason})
         return True
 
     def _finish(self, request: Request, spec_id: str, event: str, rest: Rest) -> None:

@@ -93,7 +93,7 @@ def landed(
         outcome = "deleted" if row.kind is Kind.DELETE else "created"
         facts = {"status": rest.status, "trace": rest.trace, "spec_id": spec_id}
         tx.attempts.end(attempt.id, outcome, tx.now, **facts)
-        flow.apply(tx, row, finish, rest=rest, spec_id=spec_id, error=None)
+        flow.apply(tx, row, finish, rest=rest, spec_id=spec_id, error=finish.reason)
         if row.kind is Kind.DELETE and spec_id:
             _retire(tx, row, spec_id)
 

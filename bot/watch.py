@@ -22,6 +22,10 @@ DELIVERIES_KEPT_MS = 25 * 3_600_000
 """Slack sends an event again for up to 24 hours."""
 
 
+RESPONSE_URL_MS = 30 * 60_000
+"""Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses)."""
+
+
 class Watch:
     """Runs the periodic tasks.
 
@@ -63,9 +67,14 @@ class Watch:
         return sorted(entry for entry in self.flow.rules.entries() if entry.startswith("S"))
 
     def forget(self) -> None:
-        """Delete the keys of old deliveries, and response URLs that can no longer be used."""
+        """Delete the keys of old deliveries."""
         with self.flow.store.write() as tx:
             tx.queues.forget(tx.now - DELIVERIES_KEPT_MS)
+
+    def scrub(self) -> None:
+        """Drop the response URLs that Slack no longer takes."""
+        with self.flow.store.write() as tx:
+            tx.queues.scrub(tx.now - RESPONSE_URL_MS)
 
     def look_for_drift(self) -> None:
         """Compare live specs and records; tell the admins what is new since the last time."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DAY_MS, HOUR_MS = 24 * 3_600_000, 3_600_000
+DAY_MS, HOUR_MS, MINUTE_MS = 24 * 3_600_000, 3_600_000, 60_000
 MODAL_TIMEOUT_S, SLACK_TIMEOUT_S = 2, 10
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letters that look like digits. Source: https://www.crockford.com/base32.html"""
@@ -287,6 +287,7 @@ def _periodic(store: Store, watch: Watch) -> Periodic:
         store,
         {
             "forget": (HOUR_MS, watch.forget),
+            "scrub": (MINUTE_MS, watch.scrub),
             "drift": (HOUR_MS, watch.look_for_drift),
             "anchor": (DAY_MS, watch.post_anchor),
         },

@@ -272,6 +272,15 @@ class Queues:
         )
         return done.rowcount
 
+    def scrub(self, before_ms: int) -> None:
+        """Drop response URLs asked for before a time: Slack takes nothing there any more."""
+        old = select(outbox.c.key, outbox.c.body).where(
+            outbox.c.created_at < before_ms, outbox.c.body.contains("response_url")
+        )
+        for key, body in self._connection.execute(old).all():
+            kept = {name: value for name, value in json.loads(body).items() if name != "response_url"}
+            self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(kept)))
+
     def oldest_letter(self) -> int | None:
         """Return when the oldest waiting Slack effect was asked for."""
         found: int | None = self._connection.execute(select(func.min(outbox.c.created_at))).scalar()
