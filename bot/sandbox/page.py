@@ -12,6 +12,7 @@ import secrets
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,9 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from bot.sandbox.page_acts import Acts
 from bot.sandbox.page_state import PageState
-from bot.sandbox.world import HOST
+from bot.sandbox.world import HOST, STOP_WITHIN_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from bot.sandbox.world import World
 
 log = logging.getLogger(__name__)
@@ -66,7 +69,9 @@ class Page(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(24)
         self.state = PageState(world)
         self.acts = Acts(world, self.state)
-        self.stopping = threading.Event()
+        self._stopping = False
+        self._at_work = 0
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="page", daemon=True)
 
     @property
@@ -79,10 +84,27 @@ class Page(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stopping.set()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
         self.shutdown()
         self._thread.join()
         self.server_close()
+        with self._changed:
+            self._changed.wait_for(lambda: self._at_work == 0, STOP_WITHIN_S)
+
+    @contextmanager
+    def working(self) -> Iterator[bool]:
+        """Hold the page open for one request; says whether it still is."""
+        with self._changed:
+            is_open = not self._stopping
+            self._at_work += is_open
+        try:
+            yield is_open
+        finally:
+            with self._changed:
+                self._at_work -= is_open
+                self._changed.notify_all()
 
     def news(self, who: str, after: str) -> dict[str, Any]:
         """Return what a person sees as soon as it is no longer what they have, or after a while anyway.
@@ -92,9 +114,8 @@ class Page(ThreadingHTTPServer):
         """
         person = self.state.person(who)
         until = time.monotonic() + WAIT_S
-        while self.state.stamp() == after and time.monotonic() < until:
-            if self.stopping.wait(LOOK_S):
-                break
+        while self.state.stamp() == after and time.monotonic() < until and not self._stopping:
+            time.sleep(LOOK_S)
         return self.state.now(person)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
@@ -115,6 +136,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a static file or with JSON."""
+        self._while_open(self._get)
+
+    def do_POST(self) -> None:
+        """Do what the page asks for."""
+        self._while_open(self._post)
+
+    def _while_open(self, answer: Callable[[], None]) -> None:
+        """Answer, or end the connection of a page that is being closed."""
+        with self.server.working() as is_open:
+            if is_open:
+                answer()
+            else:
+                self.close_connection = True
+
+    def _get(self) -> None:
         target = urlsplit(self.path)
         if not self._is_at_home():
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "This page is only served on 127.0.0.1.")
@@ -133,8 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._file("index.html" if target.path == "/" else target.path.removeprefix("/static/"))
 
-    def do_POST(self) -> None:
-        """Do what the page asks for."""
+    def _post(self) -> None:
         asked, problem = self._asked()
         name = urlsplit(self.path).path.removeprefix("/api/")
         if asked is None:

@@ -287,3 +287,19 @@ def test_the_diagram_has_every_state(client: Client) -> None:
 
     drawn = (_STATIC / "diagram.js").read_text()
     assert [state for state in State if f" {state.value}: [" not in drawn] == []
+
+
+def test_a_closed_page_asks_for_nothing_more(world: World) -> None:
+    """A browser that stays open beside a page that is closed reaches neither the world nor its database."""
+    page = Page(world)
+    with page:
+        connection = http.client.HTTPConnection("127.0.0.1", page.server_port, timeout=5)
+        connection.request("GET", "/api/first")
+        assert connection.getresponse().read()
+        connection.request("GET", f"/api/state?person=rosa&after={page.state.stamp()}")
+    waiting = connection.getresponse()
+    assert json.loads(waiting.read())["me"] == "U0ROSA001"
+    connection.request("GET", "/api/first")
+    with pytest.raises((http.client.HTTPException, OSError)):
+        connection.getresponse()
+    connection.close()
