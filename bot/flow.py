@@ -382,14 +382,8 @@ class Flow:
             tx.attempts.end(attempt.id, "abandoned", tx.now)
 
     def _due(self, transition: Transition, now: int) -> int | None:
-        """Return when the worker must look at the row after a transition."""
-        match transition.to_state:
-            case State.APPROVED:
-                return None if self.site.dry_run else now
-            case State.PENDING:
-                return now  # it is looked after again: for the next reminder, or the expiry
-            case _:
-                return None
+        """Return when the worker must look at the row; at a pending one for its next reminder or expiry."""
+        return now if transition.to_state in {State.APPROVED, State.PENDING} else None
 
 
 def _told(request: Request, transition: Transition) -> str | None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bot.steps import Pace
     from bot.store import Tx
 
+DRY_RUN_MS = 3_600_000
+"""How soon a dry run looks again at what it does not carry out: by then it may be none any more."""
 CONFLICT = 409
 """HTTP status of a name that exists already."""
 
@@ -66,6 +68,8 @@ class Fulfil:
                     lose(self.flow, request, self.pace)
                 case State.UNKNOWN | State.ATTENTION if self.specs is not None:
                     settle(self.flow, self.specs, request, self.pace)
+                case State.APPROVED | State.UNKNOWN | State.ATTENTION:
+                    self._rest(request, DRY_RUN_MS)
                 case _:
                     self._rest(request)
         except Faster:
@@ -208,7 +212,9 @@ class Fulfil:
                 tx, row, step(row, Action.FINISH, event=event), rest=rest, spec_id=spec_id, error=None
             )
 
-    def _rest(self, request: Request) -> None:
-        """Nothing is due in this state."""
+    def _rest(self, request: Request, again_ms: int | None = None) -> None:
+        """Nothing is due in this state, or not for a while."""
         with self.flow.store.write() as tx:
-            tx.requests.note(same(tx, request).id, due_at=None, claimed_by=None)
+            due = None if again_ms is None else tx.now + again_ms
+            tx.requests.note(same(tx, request).id, due_at=due, claimed_by=None)
+            tx.queues.wake(request.id, due)

@@ -170,6 +170,8 @@ def state_words(request: Request) -> str:
     if state is State.FAILED:
         reason = f": {_short(request.error)}" if request.error else ""
         return f"failed{reason}" if request.reserved else f"given up{reason}"
+    if state is State.APPROVED and not request.target:
+        return "approved in a dry run, nothing is created"
     if request.kind is Kind.DELETE and state in _DELETE_WORDS:
         return _DELETE_WORDS[state]
     if state is State.PENDING and request.quorum > 1:

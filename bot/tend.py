@@ -11,6 +11,7 @@ from bot.drafts import nodes_equal
 from bot.errors import PeopleError, SpecsError
 from bot.events import event_of
 from bot.steps import same, step
+from sizing import SizingError
 
 if TYPE_CHECKING:
     from bot.audit import Who
@@ -95,12 +96,12 @@ def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> 
 
 def _match(flow: Flow, specs: Specs, request: Request) -> None:
     """Note which live spec already serves a 16-bit request; quantized ones are never served so."""
-    drafted = flow.draft(request.text, request.use_gpus)
-    if request.kind is not Kind.CREATE or drafted.sized.method != "lora":
-        return
     try:
+        drafted = flow.draft(request.text, request.use_gpus)
+        if request.kind is not Kind.CREATE or drafted.sized.method != "lora":
+            return
         live = specs.list(request.space_id)
-    except SpecsError:
+    except (SizingError, SpecsError):
         return  # a convenience; the request does not wait for it
     wanted = json.loads(request.payload)["nodes"]
     fit = [spec for spec in live if nodes_equal(wanted, spec.nodes)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bot import report
 from bot.approvals import State
 from bot.events import event_of, who_clicked
-from bot.slack import commands, modals, steps
+from bot.slack import answers, commands, modals, steps
 from bot.slack.acks import Acks, Answer, channel_of, field, guarded, private, under
 from bot.slack.desk import click, origin, request_of
 from bot.slack.text import plain
@@ -272,9 +272,13 @@ class Listeners(Acks):
     def _look(self, args: Args, what: str, view: Callable[[Request], dict[str, Any]]) -> Answer:
         """Note in the audit who looks, then show it."""
         pressed = click(args, what, self.desk.flow.clock())
+        request = self.desk.request(pressed.request_id)
+        if request is None:
+            return self.later(
+                args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request")
+            )
         with self.desk.flow.store.write() as tx:
-            request = tx.requests.get(request_of(args.body["actions"][0]))
-            if request is None or not tx.queues.receive(pressed.key, None):
+            if not tx.queues.receive(pressed.key, None):
                 return args.ack()
             who = who_clicked(pressed)
             tx.trail.append(event_of(request, f"{what}.viewed", who, pressed, at=pressed.at))

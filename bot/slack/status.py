@@ -52,6 +52,8 @@ def _first(request: Request, now: int, waiting_for: str | None, lookups: int | N
             return f"*Expired* {date(request.expires_at)}: nobody can approve it any more."
         case State.PENDING:
             return _pending(request, waiting_for)
+        case State.APPROVED if not request.target:
+            return f"*Approved.* This is a dry run, so nothing is {verb}d."
         case State.APPROVED | State.CREATING | State.DELETING:
             waits = f" It waits: {_reason(request)}" if request.error else ""
             return f"*Approved, {verb[:-1]}ing…*{waits}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.store import Database, schema
-from tests.scenarios.team import Team
+from tests.scenarios.team import POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def new_team(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Team]]:
             folder = tmp_path / f"team{teams}"
             folder.mkdir()
             shutil.copy(migrated, folder / "team.db")
-            team = Team(folder, **how)
+            team = Team(folder, **{"policy": POLICY} | how)
             stack.callback(team.close)
             return team.open()
 

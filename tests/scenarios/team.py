@@ -1,40 +1,21 @@
-"""A team at work: the whole product in this process, between the stand-ins of Slack and of the cluster.
-
-Slack's deliveries come signed over HTTP (or over real sockets) to the real server; time is the
-real one plus what a test, or a wait that the product asked for, lets pass.
-"""
+"""A team at work: what its people do in Slack, and what there is to see afterwards."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
-import time
-from contextlib import ExitStack
 from html import unescape
-from http.client import HTTPConnection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot import serve, wiring
-from bot import settings as configuration
 from bot.sandbox import slack_payloads as payloads
-from bot.sandbox.slack import FakeSlack
 from bot.sandbox.slack_inputs import find_element, pressed
-from bot.sandbox.watsonx import FakeCluster
 from bot.sandbox.watsonx_faults import ALWAYS
-from bot.settings import Need
-from tests.scenarios.clock import Clock
+from tests.scenarios.running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.approvals import Request, State
     from bot.sandbox.slack_delivery import Delivery
-    from bot.sandbox.slack_people import Directory
     from bot.sandbox.slack_workspace import Message, View
-    from bot.wiring import Product
 
 ROSA, ADA, BEN, INES = "U0ROSA001", "U0ADA0001", "U0BEN0001", "U0INES001"
 CHANNEL = "#ml-serving"
@@ -45,187 +26,12 @@ approvers = ["S0APPROVE", "{ROSA}"]
 admins = ["{INES}"]
 """
 """Rosa is an approver herself, so that her own requests are refused for the right reason."""
-SOON_MS = 3_000
-"""Waits up to this long pass at once."""
-_BUSY = "SELECT 1 FROM requests WHERE state IN ('creating', 'deleting')"
-_WAITING = """
-SELECT 'inbox', key, due_at, claimed_by FROM inbox WHERE due_at IS NOT NULL
-UNION ALL SELECT 'outbox', key, due_at, claimed_by FROM outbox
-UNION ALL SELECT 'requests', id, due_at, claimed_by FROM requests WHERE due_at IS NOT NULL
-"""
+_FRAME = str.maketrans(dict.fromkeys("─│┌┐└┘├┤", " "))
+TWO = POLICY + "quorum = 2\n"
 
 
-class Team:
-    """The product, its people and its cluster.
-
-    Args:
-        folder: For the database, the anchor and the policy file.
-        policy: The policy file's text.
-        directory: Who lives in the workspace; the built-in people unless given.
-        socket: Whether deliveries come over Socket Mode.
-        dry_run: As ``serve --dry-run``.
-        **settings: Environment variables by name, in lower case.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        policy: str = POLICY,
-        directory: Directory | None = None,
-        socket: bool = False,
-        dry_run: bool = False,
-        **settings: str,
-    ) -> None:
-        self.clock = Clock()
-        self.slack = FakeSlack(directory, clock=self.clock.now_s)
-        self.cluster = FakeCluster(now=self.clock.now_ms)
-        self.folder = folder
-        self.socket = socket
-        self.dry_run = dry_run
-        self.settings = settings
-        self.product: Product
-        self.port = 0
-        self._stack = ExitStack()
-        self._running = ExitStack()
-        self.rules(policy)
-
-    # --- the product's own life
-
-    def rules(self, policy: str) -> None:
-        """Write the policy file; a restart reads it."""
-        (self.folder / "policy.toml").write_text(policy, encoding="utf-8")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The settings of the product, as its command line takes them too."""
-        found = self.cluster.settings() | {
-            "SLACK_BOT_TOKEN": self.slack.bot_token,
-            "SLACK_SIGNING_SECRET": self.slack.signing_secret,
-            "SLACK_API_URL": self.slack.url,
-            "WATSONX_TIMEOUT_S": "1",
-            "PEFTSIZE_SETTLE_S": "1",
-            "PEFTSIZE_DATABASE_URL": f"sqlite:///{self.folder / 'team.db'}",
-            "PEFTSIZE_POLICY_FILE": str(self.folder / "policy.toml"),
-        }
-        if self.socket:
-            found["SLACK_APP_TOKEN"] = self.slack.app_token
-        return found | {name.upper(): value for name, value in self.settings.items()}
-
-    def open(self) -> Team:
-        """Start the stand-ins and the product."""
-        self._stack.enter_context(self.slack)
-        self._stack.enter_context(self.cluster)
-        self.start()
-        return self
-
-    def close(self) -> None:
-        """Stop everything."""
-        self.stop()
-        self._stack.close()
-
-    def start(self) -> None:
-        """Start the product as ``peftsize serve`` does."""
-        settings = configuration.load(self.environment, str(self.folder / "none.env"))
-        configuration.check(settings, Need(slack=True, watsonx=True, approvers=True))
-        origin = "slack-socket" if self.socket else "slack-http"
-        self.product = wiring.build(settings, dry_run=self.dry_run, origin=origin, clock=self.clock.now_ms)
-        self._running.callback(self.product.close)
-        serve._start(self.product, settings)
-        self._running.callback(self.product.dispatcher.stop)
-        stopping = threading.Event()
-        server = serve._server(self.product, socket=self.socket, host="127.0.0.1", port=0, stopping=stopping)
-        self.port = int(server.effective_port)
-        thread = threading.Thread(target=server.run, name="server", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            stopping.set()
-            server.trigger.pull_trigger(lambda: [one.close() for one in list(server._map.values())])
-            thread.join(5)
-            server.task_dispatcher.shutdown(timeout=1)
-
-        self._running.callback(stop)
-        if self.socket:
-            line = serve._line(self.product)
-            self._running.callback(line.close)
-            self.until(lambda: line.connected == 2, "two sockets")
-        else:
-            self.slack.attach(f"http://127.0.0.1:{self.port}/slack/events")
-
-    def stop(self) -> None:
-        """Stop the product; Slack and the cluster go on."""
-        self._running.close()
-
-    def restart(self, **settings: str) -> None:
-        """Stop the product and start it anew, with other settings where they are given."""
-        self.stop()
-        self.settings = self.settings | settings
-        self.start()
-
-    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run ``peftsize`` in a process of its own, with the product's settings."""
-        kept = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder)}
-        said = subprocess.run(
-            [sys.executable, "-c", "from bot.cli import main; main()", *words],
-            env=kept | self.environment | {"PYTHONPATH": str(Path(serve.__file__).parents[1])},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.quiet()
-        return said
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Ask the product's server for a page, such as ``/readyz``."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=15)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    # --- time
-
-    def until(self, true: Any, what: str, timeout_s: float = 10.0) -> None:
-        """Wait until a condition holds, in real time."""
-        deadline = time.monotonic() + timeout_s
-        while not true():
-            assert time.monotonic() < deadline, f"in vain: {what}"
-            time.sleep(0.004)
-
-    def quiet(self, timeout_s: float = 15.0) -> None:
-        """Wait until the product has nothing to do; short waits of its own pass at once."""
-        deadline = time.monotonic() + timeout_s
-        while waiting := self._soon():
-            busy = self.sql(_BUSY)
-            soonest = min(due for _, _, due, _ in waiting)
-            if not busy and not any(claimed for *_, claimed in waiting):
-                self.clock.advance(max(0, soonest - self.clock.now_ms()))
-            self.product.dispatcher.wake([(lane, key, due) for lane, key, due, _ in waiting])
-            time.sleep(0.004)
-            assert time.monotonic() < deadline, f"never quiet: {waiting}"
-
-    def later(self, seconds: float) -> None:
-        """Let time pass, and the product do what is due by then."""
-        self.quiet()
-        until = self.clock.now_ms() + int(seconds * 1000)
-        while due := [row[2] for row in self.sql(_WAITING) if row[2] <= until]:
-            self.clock.advance(max(0, min(due) - self.clock.now_ms()))
-            self.quiet()
-        self.clock.advance(max(0, until - self.clock.now_ms()))
-        self.quiet()
-
-    def _soon(self) -> list[tuple[Any, ...]]:
-        now = self.clock.now_ms()
-        return [row for row in self.sql(_WAITING) if row[3] is not None or row[2] <= now + SOON_MS]
-
-    def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-        """Read the database."""
-        with self.product.store.database.read() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(statement, values)]
+class Team(Running):
+    """The people around the product."""
 
     # --- what people do
 
@@ -346,7 +152,7 @@ class Team:
     def words(self, shown: Message | View) -> str:
         """Return what a message or view says, as one line."""
         drawn = self.slack.render_text(shown, 100_000)
-        return " ".join(unescape(drawn).replace("│", " ").split())
+        return " ".join(unescape(drawn).translate(_FRAME).split())
 
     def heard(self, who: str) -> list[str]:
         """Return what only this person was told, oldest first, without what answered a command."""
