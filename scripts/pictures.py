@@ -62,8 +62,10 @@ def main() -> int:
 def _card(browser: Browser) -> bytes:
     """The card as it waits for approval."""
     with World() as world, Server(world) as server:
-        page = _open(browser, server, "light", 760, 1400)
-        return page.locator("#log > article .content").first.screenshot()
+        page = _open(browser, server, "light", 960, 1200)
+        page.mouse.move(5, 5)
+        page.evaluate("() => document.activeElement.blur()")
+        return page.locator("#log > article").first.screenshot()
 
 
 def _sandbox(browser: Browser, scheme: str) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -191,9 +193,6 @@ def test_acts_that_cannot_be_done_get_4xx(
 
 def test_a_look_waits_for_news(client: Client, world: World) -> None:
     """A look with the newest stamp is answered when something happens, and not before."""
-    import threading
-    import time
-
     seen = client.state()
     threading.Timer(0.5, lambda: world.slack.say("rosa", "ml-serving", "hello")).start()
     started = time.monotonic()
@@ -297,6 +296,9 @@ def test_a_closed_page_asks_for_nothing_more(world: World) -> None:
         connection.request("GET", "/api/first")
         assert connection.getresponse().read()
         connection.request("GET", f"/api/state?person=rosa&after={page.state.stamp()}")
+        until = time.monotonic() + 10
+        while page._at_work == 0 and time.monotonic() < until:
+            time.sleep(0.01)
     waiting = connection.getresponse()
     assert json.loads(waiting.read())["me"] == "U0ROSA001"
     connection.request("GET", "/api/first")
