@@ -91,30 +91,31 @@ class Flow:
         """
         drafted = self.draft(ask.text, ask.use_gpus)
         ruling = self.ruling(drafted, workflow=ask.execution_id is not None)
-        with self.store.write() as tx:
-            row = self._row(ask, drafted, ruling, tx.now)
-            if not tx.queues.receive(ask.key, None):
-                holder = tx.requests.holder(row.space_id, row.kind, row.name)
-                return Outcome("existing", holder) if holder else Outcome("duplicate")
-            who = who_asked(ask)
-            if ruling.deny is not None:
-                refused = event_of(
-                    None, "request.refused", who, ask, reason=f"{ruling.deny} ({row.canonical})", at=tx.now
-                )
-                tx.trail.append(replace(refused, digest=row.digest))
-                return Outcome("denied", None, ruling.deny)
-            due = self._first_look(drafted, row, ruling)
-            if not tx.requests.insert(row, due_at=due):
-                holder = tx.requests.holder(row.space_id, row.kind, row.name)
-                same = holder is not None and holder.digest == row.digest
-                return Outcome("existing" if same else "name_taken", holder, row.name)
-            tx.queues.wake(row.id, due)
-            tx.trail.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
-            body = (
-                {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
+        return self.store.run(lambda tx: self._ask(tx, ask, drafted, ruling))
+
+    def _ask(self, tx: Tx, ask: Ask, drafted: Draft, ruling: Ruling) -> Outcome:
+        """Store a request that was read and ruled on."""
+        row = self._row(ask, drafted, ruling, tx.now)
+        if not tx.queues.receive(ask.key, None):
+            holder = tx.requests.holder(row.space_id, row.kind, row.name)
+            return Outcome("existing", holder) if holder else Outcome("duplicate")
+        who = who_asked(ask)
+        if ruling.deny is not None:
+            refused = event_of(
+                None, "request.refused", who, ask, reason=f"{ruling.deny} ({row.canonical})", at=tx.now
             )
-            tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
-            return Outcome("submitted", row)
+            tx.trail.append(replace(refused, digest=row.digest))
+            return Outcome("denied", None, ruling.deny)
+        due = self._first_look(drafted, row, ruling)
+        if not tx.requests.insert(row, due_at=due):
+            holder = tx.requests.holder(row.space_id, row.kind, row.name)
+            same = holder is not None and holder.digest == row.digest
+            return Outcome("existing" if same else "name_taken", holder, row.name)
+        tx.queues.wake(row.id, due)
+        tx.trail.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
+        body = {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
+        tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
+        return Outcome("submitted", row)
 
     def _first_look(self, drafted: Draft, row: Request, ruling: Ruling) -> int:
         """Return when a new request is first looked after: at once where a live spec may serve it already."""
@@ -164,8 +165,8 @@ class Flow:
 
     def receive(self, click: Click) -> bool:
         """Store a click before it is acknowledged; False for a duplicate delivery."""
-        with self.store.write() as tx:
-            fresh = tx.queues.receive(click.key, asdict(click))
+        content = asdict(click)
+        fresh = self.store.run(lambda tx: tx.queues.receive(click.key, content))
         if not fresh:
             self.told(Outcome("duplicate"))
         return fresh
@@ -213,8 +214,7 @@ class Flow:
         """Run a transaction, anew while somebody else is faster."""
         for _ in range(RACES):
             try:
-                with self.store.write() as tx:
-                    return once(tx)
+                return self.store.run(once)
             except Faster:
                 continue
             except StoreError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from bot.approvals import Request
@@ -196,6 +198,9 @@ class People(Protocol):
 
 class Transactions(Protocol):
     """The store, as the flow sees it."""
+
+    def run(self, once: Callable[[Tx], T]) -> T:
+        """Run a transaction given as a function, perhaps together with others; returns after the commit."""
 
     def write(self) -> AbstractContextManager[Tx]:
         """Open a transaction that commits everything, or nothing."""

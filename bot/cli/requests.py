@@ -79,8 +79,8 @@ def show(request_id: str, *, as_json: bool) -> None:
 
 def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
     """Decide as a Slack user, looked up live; the card is redrawn."""
-    if reason is not None and report.looks_secret(reason):
-        raise SettingsError((report.refusal("secret_in_reason"),))
+    if reason is not None and (wrong := report.reason_problem(reason)) is not None:
+        raise SettingsError((report.refusal(wrong),))
     with operator(configuration.load()) as desk:
         click = Click(
             key=f"cli:{secrets.token_hex(16)}",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.errors import StoreError
 from bot.store.attempts import Attempts
+from bot.store.combine import Combiner
 from bot.store.database import trouble
 from bot.store.queues import Queues
 from bot.store.requests import Requests
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bot.anchor import AnchorFile
+    from bot.audit import Head
+    from bot.store.combine import Job
     from bot.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -41,6 +45,7 @@ _FIRST_NOTE = {
 }
 _NOTE = {"sqlite": _replace(sqlite), "postgresql": _replace(postgresql)}
 
+T = TypeVar("T")
 Woken = tuple[str, str, int]
 """Lane, key and time of a row that will be due."""
 
@@ -134,6 +139,25 @@ class Store:
         self.anchor = anchor
         self.waker = waker
         self._names = names
+        self._combiner = Combiner(self._carry_out)
+
+    def run(self, once: Callable[[Tx], T]) -> T:
+        """Run a transaction given as a function; on SQLite those that wait for each other share a commit.
+
+        Args:
+            once: Does the work; it must not wait for anything outside.
+
+        Returns:
+            What it returned, after the commit.
+
+        Raises:
+            StoreError: Nothing was stored.
+        """
+        if self.database.is_sqlite:
+            result: T = self._combiner.run(once)
+            return result
+        with self.write() as tx:
+            return once(tx)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -143,21 +167,65 @@ class Store:
             StoreError: Nothing was stored.
         """
         with self.database.write() as connection:
-            tx = Tx(connection, self.database.now_ms(connection, self.clock()), names=self._names)
+            tx = self._open(connection)
             yield tx
-            woken = tx.queues.woken
-            if woken and self.waker is not None:
-                self.waker.defer(connection, woken)
-            head = tx.trail.flush()
+            head = self._finish(tx)
+        self._committed(head, tx.queues.woken)
+
+    def _open(self, connection: Connection) -> Tx:
+        return Tx(connection, self.database.now_ms(connection, self.clock()), names=self._names)
+
+    def _finish(self, tx: Tx) -> Head | None:
+        """Write what belongs to the end of a transaction."""
+        if tx.queues.woken and self.waker is not None:
+            self.waker.defer(tx.connection, tx.queues.woken)
+        return tx.trail.flush()
+
+    def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
+        """Tell the anchor and the dispatcher."""
         if head is not None and self.anchor is not None:
             try:
                 self.anchor.note(head)
             except OSError as error:
-                log.exception(
-                    "the audit anchor cannot be written", extra={"facts": {"error": error.strerror}}
-                )
+                facts = {"error": error.strerror}
+                log.exception("the audit anchor cannot be written", extra={"facts": facts})
         if woken and self.waker is not None:
             self.waker.wake(woken)
+
+    def _carry_out(self, jobs: Sequence[Job]) -> None:
+        """Do jobs in one transaction; one that fails is undone alone, a database that fails fails all."""
+        head: Head | None = None
+        woken: list[Woken] = []
+        try:
+            with self.database.write() as connection:
+                for job in jobs:
+                    found, due = self._one(connection, job, alone=len(jobs) == 1)
+                    head = found or head
+                    woken += due
+        except Exception as error:  # noqa: BLE001 - handed to the thread of each job, which raises it
+            for job in jobs:
+                job.error = error
+            return
+        self._committed(head, woken)
+
+    def _one(self, connection: Connection, job: Job, *, alone: bool) -> tuple[Head | None, Sequence[Woken]]:
+        if not alone:
+            connection.exec_driver_sql("SAVEPOINT one")
+        try:
+            with trouble():
+                tx = self._open(connection)
+                job.result = job.once(tx)
+                head = self._finish(tx)
+        except Exception as error:
+            if alone or (isinstance(error, StoreError) and error.what != "conflict"):
+                raise
+            connection.exec_driver_sql("ROLLBACK TO one")
+            connection.exec_driver_sql("RELEASE one")
+            job.error = error
+            return None, ()
+        if not alone:
+            connection.exec_driver_sql("RELEASE one")
+        return head, tx.queues.woken
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

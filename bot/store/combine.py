@@ -1,0 +1,79 @@
+"""Flat combining: writers that would wait for each other are carried out together, with one commit.
+
+On SQLite every commit is a sync of the disk, and handing a lock from thread to thread costs a turn
+of the interpreter's own lock. So whoever comes first does the work of all who wait meanwhile, in
+one transaction with a savepoint for each, and wakes them when it is committed: still nobody goes
+on before the commit. Source: Hendler, Incze, Shavit, Tzafrir, “Flat combining and the
+synchronization-parallelism tradeoff”, SPAA 2010, https://doi.org/10.1145/1810479.1810540.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bot.store.store import Tx
+
+MOST_TOGETHER = 32
+"""Bounds how long the first of a batch waits for the last."""
+
+
+class Job:
+    """One writer's transaction, as a function.
+
+    Args:
+        once: Does it; called with the open transaction.
+    """
+
+    def __init__(self, once: Callable[[Tx], Any]) -> None:
+        self.once = once
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.leads = False
+        self.woken = threading.Event()
+
+
+class Combiner:
+    """Lets the first of the waiting writers work for all of them.
+
+    Args:
+        carry_out: Does jobs in one transaction and notes each one's result or error; never raises.
+    """
+
+    def __init__(self, carry_out: Callable[[Sequence[Job]], None]) -> None:
+        self._carry_out = carry_out
+        self._gate = threading.Lock()
+        self._waiting: deque[Job] = deque()
+        self._led = False
+
+    def run(self, once: Callable[[Tx], Any]) -> Any:
+        """Do one job, together with others or alone; returns its result or raises its error."""
+        job = Job(once)
+        with self._gate:
+            self._waiting.append(job)
+            job.leads = not self._led
+            self._led = True
+        if not job.leads:
+            job.woken.wait()
+        if job.leads:
+            self._lead()
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def _lead(self) -> None:
+        """Do what waits, the own job first among it, and pass the lead on."""
+        with self._gate:
+            batch = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+        self._carry_out(batch)
+        with self._gate:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].leads = True
+                self._waiting[0].woken.set()
+        for job in batch:
+            job.woken.set()
