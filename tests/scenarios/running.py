@@ -6,24 +6,28 @@ real one plus what a test, or a wait that the product asked for, lets pass.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import event
+from typer.testing import CliRunner
 
 from bot import serve, wiring
 from bot import settings as configuration
+from bot.cli.main import app as commands
 from bot.sandbox.slack import FakeSlack
 from bot.sandbox.watsonx import FakeCluster
 from bot.settings import Need
 from tests.scenarios.clock import Clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
     from bot.sandbox.slack_people import Directory
     from bot.wiring import Product
 
@@ -70,6 +74,7 @@ class Running:
         self.port = 0
         self._stack = ExitStack()
         self._running = ExitStack()
+        self._pragmas: dict[str, str] = {}
         self.rules(policy)
 
     # --- the product's own life
@@ -113,6 +118,7 @@ class Running:
         origin = "slack-socket" if self.socket else "slack-http"
         self.product = wiring.build(settings, dry_run=self.dry_run, origin=origin, clock=self.clock.now_ms)
         self._running.callback(self.product.close)
+        event.listen(self.product.store.database.engine, "checkout", self._apply)
         serve._start(self.product, settings)
         self._running.callback(self.product.dispatcher.stop)
         stopping = threading.Event()
@@ -145,19 +151,19 @@ class Running:
         self.settings = self.settings | settings
         self.start()
 
-    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run ``peftsize`` in a process of its own, with the product's settings."""
-        kept = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder)}
-        said = subprocess.run(
-            [sys.executable, "-c", "from bot.cli import main; main()", *words],
-            env=kept | self.environment | {"PYTHONPATH": str(Path(serve.__file__).parents[1])},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def cli(self, *words: str) -> Result:
+        """Run ``peftsize`` beside the product, with its settings."""
+        said = CliRunner().invoke(commands, words, env=self.environment)
         self.quiet()
         return said
+
+    def database(self, pragma: str, value: str) -> None:
+        """Set a pragma on every connection of the product's, from now on."""
+        self._pragmas[pragma] = value
+
+    def _apply(self, connection: Any, *_: object) -> None:
+        for pragma, value in self._pragmas.items():
+            connection.execute(f"PRAGMA {pragma}={value}")
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask the product's server for a page, such as ``/readyz``."""

@@ -147,6 +147,8 @@ def test_a_click_in_time_counts_however_late_it_is_decided(team: Team) -> None:
     team.clock.advance(24 * 3_600_000 - 60_000)
     assert team.slack.click("ada", card, "peftsize.approve").ok
     team.clock.advance(120_000)
+    assert team.product.worker.take("requests")
+    assert team.row(request).state is State.PENDING
     team.product.dispatcher.start()
     team.quiet()
     assert team.row(request).state is State.CREATED
