@@ -2,6 +2,7 @@
 
 It looks the name up, sends, and after anything but a 201 does the same again at once: no settle
 time, and it repeats by itself. If the harness saw no duplicate specs here, it could not see any.
+No part of the product.
 """
 
 from __future__ import annotations

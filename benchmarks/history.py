@@ -1,0 +1,222 @@
+"""What 100,000 finished requests cost those who come after: each step beside the same on an empty store.
+
+Rounds of both stores are interleaved; medians. The store under test has every table filled as the
+product fills it, with a whole audit chain. SQLite, and PostgreSQL where one is found.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+
+from benchmarks.table import Row
+from bot import policy
+from bot.audit import GENESIS, Event, Head, Who, chain
+from bot.drafts import Site
+from bot.flow import Flow
+from bot.policy import Person
+from bot.ports import Ask, Click
+from bot.store import Database, Store, schema, tables
+from tests.databases import shared_server
+
+FINISHED, FEW = 100_000, 20_000
+AIM = 4 / 3
+RECENT_DELIVERIES = 5_000
+DAY_MS = 86_400_000
+LEASE_MS = 25_000
+EVENTS = ("requested", "approved", "started", "created")
+STATES = ("pending", "approved", "creating", "created")
+SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc")
+ROSA, ADA = Person("T1", "UROSA", "Rosa"), Person("T1", "UADA", "Ada")
+Steps = dict[str, Callable[[], object]]
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """Measure on both databases; ``quick`` takes fewer requests and rounds."""
+    finished, rounds = (FEW, 60) if quick else (FINISHED, 200)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        found = _measured(
+            f"SQLite, {finished:,}", [f"sqlite:///{folder / n}.db" for n in "ab"], finished, rounds
+        )
+        with shared_server(folder) as server:
+            if server is not None:
+                urls = [server.create(), server.create()]
+                found += _measured(f"PostgreSQL, {finished:,}", urls, finished, rounds)
+    return found
+
+
+def _measured(title: str, urls: list[str], finished: int, rounds: int) -> list[Row]:
+    with _store(urls[0]) as empty, _store(urls[1]) as full:
+        _fill(full, finished)
+        sides = (_steps(empty), _steps(full))
+        taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in sides[0]}
+        for number in range(rounds):
+            for name in taken:
+                for side in ((0, 1), (1, 0))[number % 2]:
+                    began = time.perf_counter_ns()
+                    sides[side][name]()
+                    taken[name][side].append((time.perf_counter_ns() - began) / 1e6)
+    return [
+        Row(f"{title}: {name}", statistics.median(after), statistics.median(before), "ms", aim=AIM)
+        for name, (before, after) in taken.items()
+    ]
+
+
+@contextmanager
+def _store(url: str) -> Iterator[Store]:
+    database = Database(url)
+    schema.migrate(database)
+    yield Store(database, lambda: time.time_ns() // 1_000_000)
+    database.close()
+
+
+def _steps(store: Store) -> Steps:
+    """Return what is measured on one store: each a whole transaction or several, as the product has them."""
+    numbers, waiting = count(1), []
+    flow = Flow(
+        store=store,
+        people=_People(),
+        site=SITE,
+        rules=policy.Policy.model_validate({"defaults": {"approvers": ["UADA"]}}),
+        clock=store.clock,
+        new_id=lambda: f"N{next(numbers):08d}",
+    )
+
+    def persist() -> None:
+        number = next(numbers)
+        text = f"{number}m 2x128MB qlora4 name=new-{number}"
+        waiting.append(flow.submit(Ask(f"a{number}", text, ROSA, "C1", "slack-http")).request)
+
+    def decide() -> None:
+        request = waiting.pop()
+        key = f"c{request.id}"
+        at = store.clock()
+        flow.receive(Click(key, "approve", request.id, 1, "T1", "UADA", "Ada", at, "slack-http"))
+        outcome = flow.handle(key)
+        assert outcome is not None
+        assert outcome.code == "done"
+
+    def sweep() -> None:
+        with store.write() as tx:
+            tx.queues.holders(LEASE_MS)
+            tx.queues.due(overdue_ms=DAY_MS)
+
+    def claim() -> None:
+        with store.write() as tx:
+            for letter in tx.queues.claim("outbox", "me", LEASE_MS, limit=8):
+                tx.connection.execute(tables.outbox.delete().where(tables.outbox.c.key == letter))
+            for request in tx.queues.claim("requests", "me", LEASE_MS, limit=8):
+                tx.queues.postpone("requests", request, tx.now + 30 * DAY_MS)
+
+    def forget() -> None:
+        with store.write() as tx:
+            tx.queues.forget(tx.now - DAY_MS)
+
+    return {
+        "persist a command": persist,
+        "decide a click": decide,
+        "claim due work": claim,
+        "sweep": sweep,
+        "forget old deliveries": forget,
+    }
+
+
+class _People:
+    """Knows everybody."""
+
+    def look_up(self, *_: object) -> Person:
+        return ADA
+
+    def members(self, *_: object) -> None:
+        return None
+
+
+def _fill(store: Store, finished: int) -> None:
+    """Write finished requests with all that belongs to them, a thousand at a time."""
+    start = store.clock() - 60 * DAY_MS
+    head = Head(0, GENESIS)
+    for first in range(0, finished, 1000):
+        made: dict[Any, list[dict[str, Any]]] = {}
+        for number in range(first, min(first + 1000, finished)):
+            head = _finished(made, number, start + number * 40_000 % (59 * DAY_MS), head)
+        with store.database.write() as connection:
+            for table, rows_of_it in made.items():
+                connection.execute(insert(table), rows_of_it)
+    now = store.clock()
+    seen = [{"key": f"seen-{number}", "received_at": now, "tries": 0} for number in range(RECENT_DELIVERIES)]
+    with store.database.write() as connection:
+        connection.execute(insert(tables.inbox), seen)
+    if not store.database.is_sqlite:  # as the server does by itself a minute later
+        with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def _finished(made: dict[Any, list[dict[str, Any]]], number: int, at: int, head: Head) -> Head:
+    """Add one created request and its history; return the audit's new head."""
+    request_id, name = f"F{number:08d}", f"old-{number}"
+    digest = f"{number:064x}"
+    payload = json.dumps({"name": name, "nodes": {"cpu": {"units": "2"}, "mem": {"size": "8Gi"}}})
+    same = {"name": name, "space_id": SITE.space_id, "canonical": "10b none lora", "created_at": at}
+    request = same | {
+        "id": request_id,
+        "kind": "create",
+        "state": "created",
+        "version": 4,
+        "revision": 1,
+        "reserved": True,
+        "team_id": "T1",
+        "requester_id": f"U{number % 50}",
+        "requester_name": "Rosa",
+        "channel_id": f"C{number % 20}",
+        "message_ts": f"{number}.000100",
+        "quorum": 1,
+        "updated_at": at + 2000,
+        "expires_at": at + DAY_MS,
+        "spec_id": f"spec-{number}",
+        "origin": "slack-http",
+        "ended_at": at + 2000,
+    }
+    revision = same | {"request_id": request_id, "revision": 1, "text": "10b none lora", "payload": payload}
+    revision |= {"digest": digest, "target": SITE.target, "author_id": "UROSA"}
+    vote = {"request_id": request_id, "revision": 1, "team_id": "T1", "user_id": "UADA"}
+    attempt = {"id": f"attempt-{number}", "request_id": request_id, "revision": 1, "digest": digest}
+    attempt |= {"started_at": at, "deadline_at": at + 1000, "outcome": "created", "ended_at": at + 500}
+    made.setdefault(tables.requests, []).append(request)
+    made.setdefault(tables.revisions, []).append(revision)
+    made.setdefault(tables.votes, []).append(vote | {"name": "Ada", "at": at, "via": '["UADA"]'})
+    made.setdefault(tables.attempts, []).append(attempt)
+    card = {
+        "channel_id": request["channel_id"],
+        "message_ts": request["message_ts"],
+        "request_id": request_id,
+    }
+    made.setdefault(tables.cards, []).append(card)
+    for event, state in zip(EVENTS, STATES, strict=True):
+        told = Event(at, event, request_id, 1, Who(None, "T1", "UADA", "Ada"), to_state=state, digest=digest)
+        fields = told.fields()
+        seq, hashed = chain(head, fields)
+        row = fields | {key: json.dumps(fields[key]) for key in ("actor", "slack", "rest")}
+        made.setdefault(tables.audit, []).append({"seq": seq, **row, "prev_hash": head.hash, "hash": hashed})
+        head = Head(seq, hashed)
+    return head
+
+
+def main() -> None:
+    """Print the table."""
+    from benchmarks.table import show
+
+    show("A long history", rows())
+
+
+if __name__ == "__main__":
+    main()
