@@ -61,10 +61,15 @@ def pressed(request: Request, user_id: str, number: int) -> tuple[Click, Person]
     return click, Person(HOME, user_id, user_id, groups=frozenset({"S0APPROVE"}))
 
 
-@pytest.fixture
-def still_team(new_team: Callable[..., Team]) -> Team:
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.heavy])]
+)
+def still_team(request: pytest.FixtureRequest, new_team: Callable[..., Team]) -> Team:
     """A team whose product only decides: nothing is carried out, nothing is shown."""
-    team = new_team()
+    settings = {}
+    if request.param == "postgresql":
+        settings["peftsize_database_url"] = request.getfixturevalue("postgresql_url")
+    team = new_team(**settings)
     team.product.dispatcher.stop()
     return team
 
