@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from bot import serve, wiring
 from bot import settings as configuration
 from bot.cli.main import app as commands
+from bot.sandbox.clock import Clock
 from bot.sandbox.slack import FakeSlack
 from bot.sandbox.watsonx import FakeCluster
 from bot.settings import Need
-from tests.scenarios.clock import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path

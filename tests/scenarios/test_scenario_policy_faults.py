@@ -101,12 +101,13 @@ def test_a_cancel_is_audited(team: Team, who: str) -> None:
     assert team.ask().name == request.name
 
 
-def test_the_card_is_not_green_before_the_action_ran(team: Team) -> None:
+def test_the_card_is_not_green_before_the_action_ran(new_team: Callable[..., Team]) -> None:
     """While the POST is under way the card says creating; it says created only with the spec's id."""
+    team = new_team(watsonx_timeout_s="5")
     request = team.ask()
     shown: list[str] = []
     team.slack.subscribe(lambda _: shown.append(team.slack.messages(CHANNEL)[-1].blocks[1]["text"]["text"]))
-    team.cluster.faults.slow_commit, team.cluster.faults.commit_delay_s = 1, 0.4
+    team.cluster.faults.slow_commit, team.cluster.faults.commit_delay_s = 1, 1.0
     team.slack.click("ada", team.card(request), "peftsize.approve")
     team.until(lambda: team.posts() == 1, "the POST")
     assert team.row(request).state is State.CREATING
