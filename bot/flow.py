@@ -328,7 +328,9 @@ class Flow:
 
     def announce(self, tx: Tx, before: Request, after: Request) -> None:
         """Ask for the Slack effects of a change: the card, and who must hear of it."""
-        tx.queues.put(f"card:{after.id}", "card", request_id=after.id, channel_id=after.channel_id)
+        # a card that is posted is only updated: it has no turn to wait for in its channel
+        channel_id = None if after.message_ts else after.channel_id
+        tx.queues.put(f"card:{after.id}", "card", request_id=after.id, channel_id=channel_id)
         told = {State.CREATED, State.DELETED, State.FAILED, State.ATTENTION, State.REJECTED, State.EXPIRED}
         if after.state in told and after.state is not before.state:
             key = f"dm:{after.id}:{after.version}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,9 +42,13 @@ def postgresql_url(postgresql: Server) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    unrun = [
-        report for report in terminalreporter.stats.get("skipped", []) if "NOT RUN" in str(report.longrepr)
-    ]
-    if unrun:
+    """Say loudly what was not run and why: a skip must not read as passed."""
+    reasons = Counter(
+        str(report.longrepr).rpartition("NOT RUN: ")[2].rstrip("')")
+        for report in terminalreporter.stats.get("skipped", [])
+        if "NOT RUN" in str(report.longrepr)
+    )
+    if reasons:
         terminalreporter.section("NOT RUN", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{len(unrun)} tests were NOT RUN: {NOT_FOUND}", red=True, bold=True)
+        for reason, count in reasons.items():
+            terminalreporter.line(f"{count} tests were NOT RUN: {reason}", red=True, bold=True)

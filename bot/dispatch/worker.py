@@ -21,6 +21,8 @@ LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
 """How long a claimed row is left alone; a dead worker's rows are taken over after it."""
 PAUSES_MS = (1_000, 2_000, 5_000, 15_000, 30_000, 60_000)
 """Waits between tries of a Slack effect, or of work that failed unexpectedly."""
+HOLD_MS, LONGEST_HOLD_MS = 1_000, 60_000
+"""How long the other letters of a channel wait when one was told to: not all are tried in turn."""
 
 
 class Announces(Protocol):
@@ -47,11 +49,12 @@ class Worker:
         self.fulfil = fulfil
         self.announcer = announcer
         self.owner = owner
+        self._held: dict[str, int] = {}
 
     def claim(self, lane: str, key: str | None = None) -> str | None:
         """Take one due row, or a named one if it is due; None where there is none."""
-        with self.store.write() as tx:
-            keys = tx.queues.claim(lane, self.owner, LEASE_MS[lane], key=key)
+        lease_ms = LEASE_MS[lane]
+        keys = self.store.run(lambda tx: tx.queues.claim(lane, self.owner, lease_ms, key=key))
         return keys[0] if keys else None
 
     def run(self, lane: str, key: str) -> None:
@@ -74,6 +77,19 @@ class Worker:
             reference = secrets.token_hex(4)
             log.exception("work failed", extra={"facts": {"lane": lane, "key": key, "reference": reference}})
             self._later(lane, key)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the letters of some channel wait for their turn."""
+        return bool(self._held)
+
+    def find(self, lane: str) -> str | None:
+        """Return the key of a row that is due, or None; letters of channels that must wait are passed over."""
+        now = self.store.clock()
+        if self._held:
+            self._held = {channel: until for channel, until in self._held.items() if until > now}
+        with self.store.read() as tx:
+            return tx.queues.first_due(lane, tuple(self._held))
 
     def take(self, lane: str, key: str | None = None) -> bool:
         """Claim and do one row; return whether there was one."""
@@ -98,8 +114,7 @@ class Worker:
         except SlackTrouble as trouble:
             self._after_trouble(letter, trouble)
             return
-        with self.store.write() as tx:
-            tx.queues.sent(letter, self.owner)
+        self.store.run(lambda tx: tx.queues.sent(letter, self.owner))
 
     def _after_trouble(self, letter: Letter, trouble: SlackTrouble) -> None:
         facts = {"letter": letter.kind, "what": trouble.what, "tries": letter.tries}
@@ -110,6 +125,8 @@ class Worker:
                 wait = _pause_ms(letter.tries)
                 if trouble.retry_after_s is not None:
                     wait = int(trouble.retry_after_s * 1000) + 1
+                    if letter.channel_id and wait <= LONGEST_HOLD_MS:
+                        self._held[letter.channel_id] = tx.now + min(wait, HOLD_MS)
                 tx.queues.postpone(
                     "outbox", letter.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
                 )

@@ -6,6 +6,7 @@ first-served lock in the process (its own busy handler lets waiters starve). Pos
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -150,6 +151,10 @@ def trouble() -> Iterator[None]:
     except DBAPIError as error:
         found = what(error.orig) or ("away" if error.connection_invalidated else None)
         if found is None:
+            raise
+        raise StoreError(found) from error
+    except sqlite3.Error as error:  # of a prepared statement
+        if (found := what(error)) is None:
             raise
         raise StoreError(found) from error
 

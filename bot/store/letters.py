@@ -45,6 +45,7 @@ def _put(dialect: Any) -> Any:
         set_={
             # somebody who holds the row will see the new generation and make it due again
             "due_at": case((outbox.c.claimed_by.is_(None), wanted.excluded.due_at), else_=outbox.c.due_at),
+            "channel_id": wanted.excluded.channel_id,
             "body": wanted.excluded.body,
             "generation": outbox.c.generation + 1,
             "tries": 0,

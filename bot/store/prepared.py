@@ -1,7 +1,7 @@
 """Statements of the hot path, compiled once a dialect.
 
-Core builds and looks up a compiled form at every execution: 39 µs a statement against 18 µs for
-the driver's own text (measured on SQLite). Everything else stays plain Core.
+Core builds and looks up a compiled form at every execution: 39 µs a statement on SQLite against 6 µs
+on the driver itself (measured). Everything else stays plain Core.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import bindparam
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import ColumnElement, Connection, CursorResult
+    from sqlalchemy import ColumnElement, Connection
     from sqlalchemy.sql import Executable
 
 
@@ -35,16 +35,20 @@ class Prepared:
         self._by_dialect = by_dialect
         self._ready: dict[str, tuple[str, list[str] | None, dict[str, Any]]] = {}
 
-    def __call__(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run the statement."""
+    def __call__(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run the statement in a transaction that has begun; return its rows, if it has any."""
         name = connection.dialect.name
         if name not in self._ready:
             self._compile(connection)
         text, positions, constants = self._ready[name]
         whole = {**constants, **values}
-        if positions is None:
-            return connection.exec_driver_sql(text, whole)
-        return connection.exec_driver_sql(text, tuple([whole[key] for key in positions]))
+        if positions is None:  # through SQLAlchemy, which must see a connection that was lost
+            found = connection.exec_driver_sql(text, whole)
+            return [dict(row) for row in found.mappings()] if found.returns_rows else []
+        driver: Any = connection.connection.driver_connection
+        cursor = driver.execute(text, tuple([whole[key] for key in positions]))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def _compile(self, connection: Connection) -> None:
         statement: Any = self._by_dialect.get(connection.dialect.name, self._statement)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.letters import PUT, REFRESH, REMOVE_DONE, Letter
@@ -17,6 +17,8 @@ from bot.store.prepared import Prepared
 from bot.store.tables import inbox, outbox, requests
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Column, Connection, Table
 
 __all__ = ["LANES", "TASK", "Letter", "Queues"]
@@ -44,9 +46,12 @@ _RECEIVE = Prepared(
 
 _FIRST = {
     lane: Prepared(
-        select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
+        select(id_column.label("due_key"))
+        .where(table.c.due_at <= bindparam("now"))
+        .order_by(table.c.due_at)
+        .limit(1)
     )
-    for lane, (table, _) in _TABLES.items()
+    for lane, (table, id_column) in _TABLES.items()
 }
 _UNDER_WAY = ("creating", "deleting")
 
@@ -77,7 +82,7 @@ class Queues:
             "body": None if body is None else json.dumps(body),
             "due_at": None if body is None else self.now,
         }
-        if _RECEIVE(self._connection, row).one_or_none() is None:
+        if not _RECEIVE(self._connection, row):
             return False
         if body is not None:
             self.woken.append(("inbox", key, self.now))
@@ -199,25 +204,26 @@ class Queues:
         picked = due.cte("picked")
         return list(self._connection.execute(take.where(id_column.in_(select(picked.c[0])))).scalars())
 
-    def is_due(self, lane: str) -> bool:
-        """Return whether a lane has a row that is due."""
-        first: int | None = _FIRST[lane](self._connection, {}).scalar()
-        return first is not None and first <= self.now
+    def first_due(self, lane: str, held: Collection[str] = ()) -> str | None:
+        """Return the key of the row that is longest due, or None where none is.
+
+        Args:
+            lane: The lane.
+            held: Channels whose letters are passed over.
+        """
+        if lane == "outbox" and held:
+            passable = or_(outbox.c.channel_id.is_(None), outbox.c.channel_id.not_in(held))
+            due = select(outbox.c.key).where(outbox.c.due_at <= self.now, passable)
+            found: str | None = self._connection.execute(due.order_by(outbox.c.due_at).limit(1)).scalar()
+            return found
+        first = _FIRST[lane](self._connection, {"now": self.now})
+        return str(first[0]["due_key"]) if first else None
 
     def hasten_lost(self) -> None:
         """Make creates and deletes under way due now: the only process that could report is gone."""
         self._connection.execute(
             update(requests).where(requests.c.state.in_(_UNDER_WAY)).values(due_at=self.now, claimed_by=None)
         )
-
-    def next_due(self) -> int | None:
-        """Return when the next row of any lane is due."""
-        times = [
-            self._connection.execute(select(func.min(table.c.due_at))).scalar()
-            for table, _ in _TABLES.values()
-        ]
-        known = [time for time in times if time is not None]
-        return min(known) if known else None
 
     def due(self, limit: int = 500, overdue_ms: int = 0) -> list[tuple[str, str]]:
         """Return ``(lane, key)`` of what is due, at most ``limit`` a lane, for the sweep."""

@@ -14,9 +14,9 @@ from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, RowMapping, Select
+    from sqlalchemy import Connection, Select
 
     from bot.approvals import Transition
 
@@ -92,21 +92,21 @@ class Requests:
             False if a live request holds the name; nothing was written then.
         """
         row = _request_row(request) | {"due_at": due_at}
-        if _RESERVE(self._connection, row).one_or_none() is None:
+        if not _RESERVE(self._connection, row):
             return False
         _ADD_REVISION(self._connection, _revision_row(request, request.created_at))
         return True
 
     def get(self, request_id: str) -> Request | None:
         """Return a request with its revision and votes, or None."""
-        row = _ONE(self._connection, {"request_id": request_id}).mappings().one_or_none()
-        return self._whole(row) if row else None
+        rows = _ONE(self._connection, {"request_id": request_id})
+        return self._whole(rows[0]) if rows else None
 
     def holder(self, space_id: str, kind: Kind, name: str) -> Request | None:
         """Return the live request that holds a name, or None."""
         where = {"space": space_id, "of_kind": kind.value, "name": name}
         row = self._connection.execute(_HOLDER, where).mappings().one_or_none()
-        return self._whole(row) if row else None
+        return self._whole(dict(row)) if row else None
 
     def move(self, request: Request, transition: Transition, now: int, **changes: Any) -> Request | None:
         """Write a transition if the row is still as it was read: the compare-and-set.
@@ -223,7 +223,7 @@ class Requests:
             query = query.where(
                 or_(*(requests.c[column].icontains(text, autoescape=True) for column in columns))
             )
-        return [self._whole(row) for row in self._connection.execute(query).mappings()]
+        return [self._whole(dict(row)) for row in self._connection.execute(query).mappings()]
 
     def _add_vote(self, request: Request, vote: Vote) -> None:
         self._connection.execute(
@@ -238,7 +238,7 @@ class Requests:
             )
         )
 
-    def _whole(self, row: RowMapping) -> Request:
+    def _whole(self, row: Mapping[str, Any]) -> Request:
         found = dict(row)
         existing = (found.pop("existing_id"), found.pop("existing_name"))
         del found["due_at"], found["claimed_by"]
@@ -250,11 +250,14 @@ class Requests:
                 "state": State(row["state"]),
                 "reserved": bool(row["reserved"]),
                 "existing": existing if existing[0] else None,
-                "votes": tuple(
-                    Vote(v.team_id, v.user_id, v.name, v.at, tuple(json.loads(v.via))) for v in cast
-                ),
+                "votes": tuple(_vote(row) for row in cast),
             }
         )
+
+
+def _vote(row: Mapping[str, Any]) -> Vote:
+    via = tuple(json.loads(row["via"]))
+    return Vote(row["team_id"], row["user_id"], row["name"], row["at"], via)
 
 
 def _request_row(request: Request) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class Trail:
 
     def head(self) -> Head:
         """Return the last row's number and hash."""
-        row = _HEAD(self._connection, {}).one_or_none()
-        return Head(row.seq, row.hash) if row else Head(0, GENESIS)
+        rows = _HEAD(self._connection, {})
+        return Head(rows[0]["seq"], rows[0]["hash"]) if rows else Head(0, GENESIS)
 
     def story(self, request_id: str) -> list[dict[str, Any]]:
         """Return the events of one request, oldest first."""

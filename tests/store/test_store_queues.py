@@ -125,15 +125,25 @@ def test_a_claim_takes_no_more_than_its_limit_the_longest_due_first(store: Store
 
 
 def test_what_is_not_due_is_not_claimed(store: Store) -> None:
-    """A later time is kept, and told as the next one."""
+    """A later time is kept."""
     with store.write() as tx:
         later = tx.now + 60_000
         tx.queues.put("later", "card", due_at=later)
         assert tx.queues.claim("outbox", "w1", LEASE) == []
         assert tx.queues.claim("outbox", "w1", LEASE, key="later") == []
-        assert tx.queues.next_due() == later
         assert tx.queues.due() == []
-        assert not tx.queues.is_due("outbox")
+        assert tx.queues.first_due("outbox") is None
+
+
+def test_the_letters_of_a_channel_that_must_wait_are_passed_over(store: Store) -> None:
+    """A crowd in one channel holds up nobody in another, and no direct message."""
+    with store.write() as tx:
+        tx.queues.put("card:1", "card", channel_id="CBUSY", due_at=tx.now - 30)
+        tx.queues.put("card:2", "card", channel_id="CQUIET", due_at=tx.now - 20)
+        tx.queues.put("dm:1", "dm", due_at=tx.now - 10)
+        assert tx.queues.first_due("outbox") == "card:1"
+        assert tx.queues.first_due("outbox", ["CBUSY"]) == "card:2"
+        assert tx.queues.first_due("outbox", ["CBUSY", "CQUIET"]) == "dm:1"
 
 
 def test_a_letter_asked_for_anew_while_held_is_due_again_but_not_delivered_twice(store: Store) -> None:
