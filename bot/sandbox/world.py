@@ -32,8 +32,6 @@ from bot.store.exclusive import hold
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_settings import PydanticBaseSettingsSource
-
     from bot.sandbox.slack_people import Directory
     from bot.wiring import Product
 
@@ -44,21 +42,6 @@ STOP_WITHIN_S = 5.0
 _THREADS = 8
 _POLICY = Path(__file__).with_name("policy.toml")
 _REAL = ("SLACK_", "WATSONX_")
-
-
-class SandboxSettings(Settings):
-    """Settings that come from code alone: no environment, no file."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type,  # noqa: ARG003 - the signature is pydantic-settings'
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Keep only what the constructor was given."""
-        return (init_settings,)
 
 
 class World:
@@ -145,7 +128,7 @@ class World:
     def _settings(self, database: Path) -> Settings:
         """Return the product's settings: the stand-ins' addresses and secrets, and who may approve."""
         timeout_s, settle_s = self._pace_s
-        return SandboxSettings(
+        return Settings(
             slack_bot_token=SecretStr(self.slack.bot_token),
             slack_signing_secret=SecretStr(self.slack.signing_secret),
             slack_api_url=self.slack.url,
