@@ -45,9 +45,9 @@ class Pace:
 
 
 def same(tx: Tx, request: Request) -> Request:
-    """Return the row if it is as it was read; raises ``Faster`` if not."""
-    row = tx.requests.get(request.id)
-    if row is None or row.version != request.version:
+    """Return the row, held to the end of the transaction; raises ``Faster`` if it is not as it was read."""
+    row = tx.requests.get(request.id) if tx.requests.hold(request) else None
+    if row is None:
         raise Faster
     return row
 

@@ -31,6 +31,11 @@ _JOINED = select(
     revisions.c.created_at.label("revised_at"),
 ).join(revisions, and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision))
 _ONE = Prepared(_JOINED.where(requests.c.id == bindparam("request_id")))
+_AS_READ = (
+    select(requests.c.id)
+    .where(requests.c.id == bindparam("request_id"), requests.c.version == bindparam("version"))
+    .with_for_update()
+)
 _HOLDER = _JOINED.where(
     requests.c.reserved,
     requests.c.space_id == bindparam("space"),
@@ -101,6 +106,11 @@ class Requests:
         """Return a request with its revision and votes, or None."""
         rows = _ONE(self._connection, {"request_id": request_id})
         return self._whole(rows[0]) if rows else None
+
+    def hold(self, request: Request) -> bool:
+        """Keep others from changing a row until this transaction ends; False if it is not as it was read."""
+        which = {"request_id": request.id, "version": request.version}
+        return self._connection.execute(_AS_READ, which).one_or_none() is not None
 
     def holder(self, space_id: str, kind: Kind, name: str) -> Request | None:
         """Return the live request that holds a name, or None."""

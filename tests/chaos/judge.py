@@ -47,6 +47,7 @@ class Findings:
                 "cards that lie",
                 "audit rows missing",
                 "audit chain broken",
+                "unexpected errors logged",
             )
         }
     )
@@ -79,6 +80,10 @@ def judge(world: World, people: People) -> Findings:
         _events(world, row, story[row["id"]], found)
     for letter in world.rows.letters():
         found.add("Slack effects never had", f"{letter['key']}: {letter['error']}")
+    for replica in world.replicas:
+        for line in replica.log.read_text(errors="replace").splitlines():
+            if '"traceback"' in line or line.startswith("Traceback"):
+                found.add("unexpected errors logged", line)
     checked = world.replicas[0].run("audit", "verify")
     if checked.returncode != 0:
         found.add("audit chain broken", checked.stdout.strip() or checked.stderr.strip())

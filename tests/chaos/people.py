@@ -83,6 +83,11 @@ class People:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def awake(self) -> bool:
+        """Whether nobody of them was ended by an error."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def ask_no_more(self) -> None:
         self._asking = False
 

@@ -88,6 +88,7 @@ def run(
             people.ask_no_more()
             say("  waiting until every request has ended")
             _wait_for_the_end(world, people)
+            assert people.awake, "the people of the run have stopped"
         finally:
             people.stop()
         for replica in world.replicas:
