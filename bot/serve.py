@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ STOP_WITHIN_S = 8.0
 IDENTIFY_AGAIN_S = 5.0
 CHECK_POLICY_S = 3600.0
 LARGEST_BODY = 1_048_576
+TURN_S = 0.001
+"""How long a thread may compute while another waits: with Python's 5 ms an acknowledgement waits for cards
+to be drawn (p50 5.3 ms at 50 commands a second, against 4.3 ms with 1 ms)."""
 SLOW_CLIENT_S = 30
 
 
@@ -65,6 +69,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
 
 def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     """Serve a started product until a signal, then stop it."""
+    sys.setswitchinterval(TURN_S)
     stopping = threading.Event()
     server = _server(product, socket=socket, host=host, port=port, stopping=stopping)
     line = _line(product) if socket else None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 THREADS = {"inbox": 2, "requests": 2, "outbox": 2}
-LOOK_S, BREATH_S, CROWD_S = 0.25, 0.005, 0.1
+LOOK_S, BREATH_S, CROWD_S = 0.25, 0.005, 0.25
 AFTER_TROUBLE_S = 1.0
 
 

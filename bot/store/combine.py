@@ -34,7 +34,8 @@ class Job:
         self.result: Any = None
         self.error: Exception | None = None
         self.leads = False
-        self.woken = threading.Event()
+        self.woken = threading.Lock()  # held until the job is done or leads: half the price of an Event
+        self.woken.acquire()
 
 
 class Combiner:
@@ -58,7 +59,7 @@ class Combiner:
             job.leads = not self._led
             self._led = True
         if not job.leads:
-            job.woken.wait()
+            job.woken.acquire()
         if job.leads:
             self._lead()
         if job.error is not None:
@@ -74,6 +75,6 @@ class Combiner:
             self._led = bool(self._waiting)
             if self._led:
                 self._waiting[0].leads = True
-                self._waiting[0].woken.set()
-        for job in batch:
-            job.woken.set()
+                self._waiting[0].woken.release()
+        for job in batch[1:]:  # the first is the leader's own
+            job.woken.release()

@@ -21,6 +21,8 @@ from bot.errors import SettingsError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHECKPOINT_PAGES = 4_000
+"""16 MB of log between two checkpoints: a crowd of commands writes a thousand pages in a blink."""
 BUSY_TIMEOUT_S = 10
 """How long a write waits for another process on the same SQLite file."""
 
@@ -191,6 +193,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             "foreign_keys=ON",
             "secure_delete=ON",  # a response URL must not outlive its row in a free page
             f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
