@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable
 
 from bot import policy
-from bot.approvals import Kind, Request, State
 from bot.drafts import Draft, Site, draft, facts
+from bot.policyfile import Policy
+from bot.request import Kind, Request, State
 from bot.slack import breakdown
 from bot.slack.card import card
 
 TEXT = "10b 2x128MB qlora4"
 SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc", label="prod")
-RULES = policy.Policy.model_validate({"defaults": {"approvers": ["U0AAAA", "S0GROUP"]}})
+RULES = Policy.model_validate({"defaults": {"approvers": ["U0AAAA", "S0GROUP"]}})
 NOW = 1_700_000_000_000
 
 Row = tuple[str, float, float, float]

@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy import insert
 
 from benchmarks.table import Row
-from bot import policy
 from bot.audit import GENESIS, Event, Head, Who, chain
 from bot.drafts import Site
 from bot.flow import Flow
 from bot.policy import Person
+from bot.policyfile import Policy
 from bot.ports import Ask, Click
 from bot.store import Database, Store, schema, tables
 from tests.databases import shared_server
@@ -87,7 +87,7 @@ def _steps(store: Store) -> Steps:
         store=store,
         people=_People(),
         site=SITE,
-        rules=policy.Policy.model_validate({"defaults": {"approvers": ["UADA"]}}),
+        rules=Policy.model_validate({"defaults": {"approvers": ["UADA"]}}),
         clock=store.clock,
         new_id=lambda: f"N{next(numbers):08d}",
     )

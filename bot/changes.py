@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import sizing
 from bot import approvals
-from bot.approvals import Action, Kind, Refusal, Request, State
+from bot.approvals import Action, Refusal
 from bot.events import event_of, who_clicked
 from bot.ports import Outcome
+from bot.request import Kind, Request, State
 
 if TYPE_CHECKING:
     from bot.drafts import Draft

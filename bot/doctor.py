@@ -9,11 +9,12 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bot import needs, report, wiring
 from bot import policy as policies
-from bot import report, wiring
 from bot import settings as configuration
 from bot.errors import BotError, PeopleError, SettingsError, SpecsError, StoreError
-from bot.settings import Need, sqlite_path
+from bot.needs import Need
+from bot.settings import sqlite_path
 from bot.store import schema
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
     socket = settings.slack_app_token is not None
     need = Need(slack=True, http=not socket, socket=socket, watsonx=True, approvers=True)
     try:
-        configuration.check(settings, need)
+        needs.check(settings, need)
     except SettingsError as error:
         for problem in error.problems:
             yield Check("settings", "failed", problem, "see the settings table in the README")
@@ -200,7 +201,7 @@ def _policy(settings: Settings, client: WebClient) -> Iterator[Check]:
 
 def _watsonx(settings: Settings) -> Iterator[Check]:
     try:
-        configuration.check(settings, Need(watsonx=True))
+        needs.check(settings, Need(watsonx=True))
     except SettingsError:
         return
     space = settings.watsonx_space_id or ""

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.approvals import Kind, State
 from bot.drafts import nodes_equal
+from bot.request import Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bot.audit import Event, Rest, Where, Who
 
 if TYPE_CHECKING:
-    from bot.approvals import Request
     from bot.ports import Ask, Click
+    from bot.request import Request
 
 
 def who_asked(ask: Ask) -> Who:

@@ -11,7 +11,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot import approvals, policy
-from bot.approvals import Action, Kind, Refusal, Request, State, Transition
+from bot.approvals import Action, Refusal, Transition
+from bot.asking import first_look, first_row
 from bot.audit import Rest, Who
 from bot.changes import ask_delete, edit, use_existing
 from bot.drafts import Draft, draft, facts
@@ -19,21 +20,22 @@ from bot.errors import PeopleError, StoreError
 from bot.events import event_of, who_asked, who_clicked
 from bot.policy import Actor, Person, Ruling
 from bot.ports import Ask, Click, Outcome
+from bot.request import Request, State
+from bot.telling import announce, words_for
 from sizing import SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.drafts import Site
+    from bot.policyfile import Policy
     from bot.ports import People, Transactions
     from bot.store import Tx
 
 T = TypeVar("T")
 
-LOOK_UP_TRIES = 5
-"""A failed look-up of a person is tried again after 1, 2, 4, 8 s; then the answer is no."""
-RACES = 20
-"""How often a transaction is begun anew because somebody was faster (PostgreSQL only)."""
+LOOK_UP_TRIES = 5  # after 1, 2, 4, 8 s; then the answer is no
+RACES = 20  # transactions begun anew because somebody was faster (PostgreSQL only)
 
 
 class Faster(Exception):
@@ -59,7 +61,7 @@ class Flow:
         store: Transactions,
         people: People,
         site: Site,
-        rules: policy.Policy,
+        rules: Policy,
         clock: Callable[[], int],
         new_id: Callable[[], str],
         told: Callable[[Outcome], None] = lambda _: None,
@@ -95,7 +97,7 @@ class Flow:
 
     def _ask(self, tx: Tx, ask: Ask, drafted: Draft, ruling: Ruling) -> Outcome:
         """Store a request that was read and ruled on."""
-        row = self._row(ask, drafted, ruling, tx.now)
+        row = first_row(ask, drafted, ruling, request_id=self.new_id(), target=self.site.target, now=tx.now)
         if not tx.queues.receive(ask.key, None):
             holder = tx.requests.holder(row.space_id, row.kind, row.name)
             return Outcome("existing", holder) if holder else Outcome("duplicate")
@@ -106,7 +108,7 @@ class Flow:
             )
             tx.trail.append(replace(refused, digest=row.digest))
             return Outcome("denied", None, ruling.deny)
-        due = self._first_look(drafted, row, ruling)
+        due = first_look(row, drafted, ruling, dry_run=self.site.dry_run)
         if not tx.requests.insert(row, due_at=due):
             holder = tx.requests.holder(row.space_id, row.kind, row.name)
             same = holder is not None and holder.digest == row.digest
@@ -116,50 +118,6 @@ class Flow:
         body = {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
         tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
         return Outcome("submitted", row)
-
-    def _first_look(self, drafted: Draft, row: Request, ruling: Ruling) -> int:
-        """Return when a new request is first looked after: at once where a live spec may serve it already."""
-        if drafted.sized.method == "lora" and not self.site.dry_run:
-            return row.created_at
-        reminder = policy.remind_at(ruling, row.created_at, 0)
-        return min(row.expires_at, reminder or row.expires_at)
-
-    def _row(self, ask: Ask, drafted: Draft, ruling: Ruling, now: int) -> Request:
-        """Return a new request as its first row."""
-        return Request(
-            id=self.new_id(),
-            kind=Kind.CREATE,
-            state=State.PENDING,
-            version=1,
-            revision=1,
-            text=ask.text,
-            canonical=drafted.sized.canonical,
-            name=drafted.name,
-            use_gpus=drafted.use_gpus,
-            payload=drafted.payload,
-            digest=drafted.digest,
-            target=self.site.target,
-            space_id=drafted.space_id,
-            team_id=ask.person.team_id,
-            enterprise_id=ask.person.enterprise_id,
-            requester_id=ask.person.user_id,
-            requester_name=ask.person.name,
-            author_id=ask.person.user_id,
-            channel_id=ask.channel_id,
-            message_ts=None,
-            quorum=ruling.quorum,
-            votes=(),
-            created_at=now,
-            updated_at=now,
-            expires_at=now + ruling.expires_ms,
-            revised_at=now,
-            spec_id=None,
-            error=None,
-            reserved=True,
-            tries=0,
-            origin="workflow" if ask.execution_id else ask.origin,
-            execution_id=ask.execution_id,
-        )
 
     # --- clicks
 
@@ -301,11 +259,11 @@ class Flow:
             changes.setdefault("ended_at", click.at if click else now)
             if click is not None:
                 changes.setdefault("ended_by", click.user_id)
-                changes.setdefault("error", _told(request, transition))
+                changes.setdefault("error", words_for(request, transition))
         if transition.unvote and actor is not None:
             tx.requests.unvote(request, actor.team_id, actor.user_id)
         if transition.action is Action.RETRY or transition.action is Action.GIVE_UP:
-            self._abandon(tx, request)
+            tx.attempts.abandon(request.id, tx.now)
         after = tx.requests.move(request, transition, now, **changes)
         if after is None:
             raise Faster
@@ -323,29 +281,8 @@ class Flow:
             )
         )
         tx.queues.wake(after.id, changes["due_at"])
-        self.announce(tx, request, after)
+        announce(tx, request, after, self.rules.defaults.admins)
         return after
-
-    def announce(self, tx: Tx, before: Request, after: Request) -> None:
-        """Ask for the Slack effects of a change: the card, and who must hear of it."""
-        # a card that is posted is only updated: it has no turn to wait for in its channel
-        channel_id = None if after.message_ts else after.channel_id
-        tx.queues.put(f"card:{after.id}", "card", request_id=after.id, channel_id=channel_id)
-        told = {State.CREATED, State.DELETED, State.FAILED, State.ATTENTION, State.REJECTED, State.EXPIRED}
-        if after.state in told and after.state is not before.state:
-            key = f"dm:{after.id}:{after.version}"
-            tx.queues.put(key, "dm", request_id=after.id, body={"user_id": after.requester_id})
-        if after.state is State.ATTENTION and before.state is not State.ATTENTION:
-            for admin in sorted(self.rules.defaults.admins):
-                if not admin.startswith("S"):
-                    line = (
-                        f"{after.id} ({after.name}): {after.error or 'nobody knows whether it was created'}"
-                    )
-                    body = {"user_id": admin, "code": "attention", "lines": [line]}
-                    tx.queues.put(f"notice:{after.id}:{admin}", "notice", body=body)
-        ended = after.state in approvals.TERMINAL or (after.state is State.FAILED and not after.reserved)
-        if after.execution_id and ended:
-            tx.queues.put(f"step:{after.id}", "step", request_id=after.id)
 
     def _misplaced(self, tx: Tx, request: Request, click: Click) -> bool:
         """Return whether a click was on a message that is none of the card's copies."""
@@ -377,23 +314,6 @@ class Flow:
                 )
         return Outcome(code, request, detail)
 
-    def _abandon(self, tx: Tx, request: Request) -> None:
-        """Lift the bar on another attempt: a person said so, and it is in the audit."""
-        attempt = tx.attempts.latest(request.id)
-        if attempt is not None and attempt.outcome in {None, "unknown"}:
-            tx.attempts.end(attempt.id, "abandoned", tx.now)
-
     def _due(self, transition: Transition, now: int) -> int | None:
         """Return when the worker must look at the row; at a pending one for its next reminder or expiry."""
         return now if transition.to_state in {State.APPROVED, State.PENDING} else None
-
-
-def _told(request: Request, transition: Transition) -> str | None:
-    """Return what the card says of a person's decision: the reason, or why a failed one was given up."""
-    match transition.action:
-        case Action.REJECT | Action.CANCEL:
-            return transition.reason
-        case Action.GIVE_UP:
-            return request.error
-        case _:
-            return None

@@ -12,10 +12,11 @@ import json
 from typing import TYPE_CHECKING
 
 from bot import approvals, changes
-from bot.approvals import Action, Kind, Request, State
+from bot.approvals import Action
 from bot.audit import Rest, Who
 from bot.errors import Rejected, SpecsError, Unavailable, Uncertain
 from bot.flow import Faster
+from bot.request import Kind, Request, State
 from bot.settle import lose, settle
 from bot.steps import landed, move, rest_of, same, split, step, taken, wait, wait_ms, words
 from bot.store.attempts import Attempt

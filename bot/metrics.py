@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot import traces
-from bot.approvals import State
+from bot.request import State
 
 if TYPE_CHECKING:
     from bot.ports import Outcome

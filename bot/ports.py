@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
-    from bot.approvals import Request
     from bot.policy import Person
+    from bot.request import Request
     from bot.store import Tx
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.approvals import Kind, State
 from bot.errors import (
     PeopleError,
     Refused,
@@ -19,13 +18,14 @@ from bot.errors import (
     Unavailable,
     Uncertain,
 )
+from bot.request import Kind, State
 from bot.secrecy import looks_secret, mask_secrets
 from sizing import SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.approvals import Request
+    from bot.request import Request
 
 __all__ = [
     "LONGEST_REASON",

@@ -10,11 +10,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from bot import anchor, logs, traces, wiring
+from bot import anchor, logs, needs, traces, wiring
 from bot import settings as configuration
 from bot.errors import StoreError
+from bot.needs import Need
 from bot.probes import Probes
-from bot.settings import Need, sqlite_path
+from bot.settings import sqlite_path
 from bot.store import schema
 from bot.store.exclusive import hold
 
@@ -57,7 +58,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     traces.set_up()
     socket = mode == "socket" or (mode is None and settings.slack_app_token is not None)
     need = Need(slack=True, http=not socket, socket=socket, watsonx=not dry_run, approvers=True)
-    configuration.check(settings, need)
+    needs.check(settings, need)
     with _alone(settings):
         product = wiring.build(settings, dry_run=dry_run, origin="slack-socket" if socket else "slack-http")
         try:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,10 +14,10 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import policy
+from bot import policyfile
 from bot.drafts import Site
 from bot.errors import SettingsError
-from bot.policy import Policy
+from bot.policyfile import Policy
 from bot.watsonx.address import check_base_url
 
 if TYPE_CHECKING:
@@ -125,17 +124,6 @@ class Settings(BaseSettings):
         return tuple(secret.get_secret_value() for secret in found if secret is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a command needs of the settings."""
-
-    slack: bool = False
-    http: bool = False
-    socket: bool = False
-    watsonx: bool = False
-    approvers: bool = False
-
-
 def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
     """Read the settings.
 
@@ -168,27 +156,6 @@ def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -
     return settings
 
 
-def check(settings: Settings, need: Need) -> None:
-    """Refuse settings that a use of them cannot work with.
-
-    Raises:
-        SettingsError: With everything that is missing or contradictory.
-    """
-    troubles: list[str] = []
-    if need.slack and settings.slack_bot_token is None:
-        troubles.append("SLACK_BOT_TOKEN is missing: the bot token (xoxb-…) from “OAuth & Permissions”.")
-    if need.http and settings.slack_signing_secret is None:
-        troubles.append("SLACK_SIGNING_SECRET is missing: it is under “Basic Information” of the Slack app.")
-    if need.socket and settings.slack_app_token is None:
-        troubles.append("SLACK_APP_TOKEN is missing: Socket Mode needs an app-level token (xapp-…).")
-    if need.watsonx:
-        troubles += _watsonx(settings)
-    if need.approvers:
-        troubles += _approvers(settings)
-    if troubles:
-        raise SettingsError(tuple(troubles))
-
-
 def site(settings: Settings, *, dry_run: bool = False) -> Site:
     """Return where specs are created."""
     return Site(
@@ -212,7 +179,7 @@ def rules(settings: Settings) -> Policy:
             text = Path(settings.peftsize_policy_file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError((f"PEFTSIZE_POLICY_FILE cannot be read: {type(error).__name__}.",)) from None
-        found = policy.load(text)
+        found = policyfile.load(text)
     try:
         short = Policy.model_validate(
             {"defaults": {"approvers": settings.peftsize_approvers, "admins": settings.peftsize_admins}}
@@ -289,44 +256,6 @@ def _form(settings: Settings) -> list[str]:
     if settings.watsonx_ca_bundle and not Path(settings.watsonx_ca_bundle).is_file():
         troubles.append("WATSONX_CA_BUNDLE is not a file.")
     return troubles
-
-
-def _watsonx(settings: Settings) -> list[str]:
-    """Name what is missing or contradictory for the REST calls."""
-    troubles = []
-    if not settings.watsonx_url:
-        troubles.append("WATSONX_URL is missing: the cluster route or the IBM Cloud platform host.")
-    if not settings.watsonx_space_id:
-        troubles.append("WATSONX_SPACE_ID is missing: without a space a spec would be visible everywhere.")
-    token, user = settings.watsonx_token, settings.watsonx_username
-    key, password = settings.watsonx_apikey, settings.watsonx_password
-    if token and (user or key or password):
-        troubles.append("WATSONX_TOKEN stands beside other credentials; keep one kind.")
-    elif key and password:
-        troubles.append("WATSONX_APIKEY and WATSONX_PASSWORD are both set; keep one.")
-    elif password and not user:
-        troubles.append("WATSONX_USERNAME is missing: a password needs one.")
-    elif user and not (key or password):
-        troubles.append("WATSONX_APIKEY or WATSONX_PASSWORD is missing for WATSONX_USERNAME.")
-    elif not (token or key) and not (user and password):
-        troubles.append(
-            "Credentials are missing: WATSONX_TOKEN, or WATSONX_USERNAME with WATSONX_APIKEY or "
-            "WATSONX_PASSWORD, or WATSONX_APIKEY alone for IBM Cloud."
-        )
-    return troubles
-
-
-def _approvers(settings: Settings) -> list[str]:
-    """Say if nobody may approve, or the policy cannot be read."""
-    try:
-        found = rules(settings)
-    except SettingsError as error:
-        return list(error.problems)
-    if not found.defaults.approvers and not any(rule.approvers for rule in found.rule):
-        return [
-            "Nobody may approve: set PEFTSIZE_APPROVERS, or PEFTSIZE_POLICY_FILE with [defaults] approvers."
-        ]
-    return []
 
 
 def _phrase(message: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.approvals import Action, Kind, Request, State
+from bot.approvals import Action
 from bot.audit import Rest
 from bot.errors import SpecsError
+from bot.request import Kind, Request, State
 from bot.steps import landed, same, split, step, taken, wait
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot import approvals
-from bot.approvals import Action, Kind, Request, State, Transition
+from bot.approvals import Action, Transition
 from bot.audit import Rest
 from bot.drafts import nodes_equal
 from bot.errors import SpecsError, Unavailable
 from bot.flow import Faster
+from bot.request import Kind, Request, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

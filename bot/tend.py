@@ -6,10 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from bot import policy
-from bot.approvals import Action, Kind, Request
+from bot.approvals import Action
 from bot.drafts import nodes_equal
 from bot.errors import PeopleError, SpecsError
 from bot.events import event_of
+from bot.policyfile import ANYONE
+from bot.request import Kind, Request
 from bot.steps import same, step
 from sizing import SizingError
 
@@ -72,7 +74,7 @@ def waiting_for(flow: Flow, request: Request, ruling: Ruling) -> frozenset[str] 
     people: frozenset[str] | None = None
     try:
         for allowed in ruling.approvers:
-            if policy.ANYONE in allowed:
+            if ANYONE in allowed:
                 continue
             users = frozenset(entry for entry in allowed if not entry.startswith("S"))
             groups = (flow.people.members(entry) for entry in allowed if entry.startswith("S"))

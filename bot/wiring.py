@@ -18,7 +18,7 @@ from bot.errors import PeopleError, SettingsError, StoreError
 from bot.flow import Flow
 from bot.fulfil import Fulfil
 from bot.metrics import Metrics
-from bot.settings import Need, sqlite_path
+from bot.settings import sqlite_path
 from bot.steps import Pace
 from bot.store import Database, Store, schema
 from bot.watch import Watch
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from slack_bolt import App
     from slack_sdk import WebClient
 
-    from bot.ports import Click, Outcome
     from bot.settings import Settings
     from bot.slack.people import Identity
     from bot.watsonx.client import SpecsClient
@@ -292,44 +291,6 @@ def _periodic(store: Store, watch: Watch) -> Periodic:
             "anchor": (DAY_MS, watch.post_anchor),
         },
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """What the command line decides with.
-
-    Args:
-        flow: Decisions.
-        home_team: The workspace whose people ``--as`` names.
-        worker: Redraws the card.
-    """
-
-    flow: Flow
-    home_team: str
-    worker: Worker
-
-    def decide(self, click: Click) -> Outcome:
-        """Look the person up, decide, and redraw the card; raises ``PeopleError`` if Slack cannot say."""
-        person = self.flow.look_up(click.team_id, click.user_id)
-        outcome = self.flow.decide(click, person)
-        if outcome.request is not None:
-            self.worker.take("outbox", f"card:{outcome.request.id}")
-        return outcome
-
-
-@contextmanager
-def operator(settings: Settings) -> Iterator[Operator]:
-    """Wire what the command line needs to decide; no worker runs."""
-    configuration.check(settings, Need(slack=True, watsonx=True, approvers=True))
-    product = build(settings, origin="cli")
-    try:
-        schema.prepare(product.store.database)
-        if not product.identify() or product.me.identity is None:
-            raise PeopleError("auth.test")
-        home = min(product.me.identity.team_ids, default="")
-        yield Operator(product.flow, home, product.worker)
-    finally:
-        product.close()
 
 
 def ready(product: Product) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that the script runs from anywhere
 
-from bot.approvals import TABLE, TERMINAL, Action, Kind, State, target
+from bot.approvals import TABLE, TERMINAL, Action, target
+from bot.request import Kind, State
 
 DESIGN = Path(__file__).parents[1] / "DESIGN.md"
 BEGIN = "<!-- diagram: written by scripts/diagram.py, do not edit -->"

@@ -7,8 +7,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.approvals import EVENTS, Action, Kind, Request, State, Transition, Vote
+from bot.approvals import EVENTS, Action, Transition
 from bot.audit import Event, Who
+from bot.request import Kind, Request, State, Vote
 
 if TYPE_CHECKING:
     from bot.store import Store

@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.strategies import sampled_from
 
 from bot import approvals
-from bot.approvals import Action, Kind, Refusal, Request, State, Transition, Vote
+from bot.approvals import Action, Refusal, Transition
 from bot.policy import Actor, Ruling
+from bot.request import Kind, Request, State, Vote
 
 HOUR = 3_600_000
 PEOPLE_ACTIONS = (

@@ -15,17 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 OURS = ("bot", "sizing")
-LONGEST, LONGEST_WITH_A_REASON = 320, 400
-WHOLE = {
-    "bot/approvals.py": "everything that affects the states, in one file",
-    "bot/flow.py": "the one line through the house, top to bottom, once",
-    "bot/policy.py": "the policy file's words beside the one function that reads them",
-    "bot/settings.py": "every setting and every sentence about them",
-    "bot/slack/announcer.py": "one method for each kind of letter",
-    "bot/slack/listeners.py": "one short function for each thing that Slack tells us",
-    "bot/wiring.py": "the only file that knows concrete classes",
-}
-"""Files that would be harder to read in two."""
+LONGEST = 320
 IMPURE = {
     "asyncio", "getpass", "http", "logging", "multiprocessing", "os", "random", "secrets", "select",
     "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading",
@@ -198,16 +188,14 @@ def test_decisions_are_pure(name: str) -> None:
 
 
 def test_no_file_is_too_long() -> None:
-    """A file has at most 320 lines; the few with more are named with their reason, and have at most 400."""
+    """A file has one purpose, and at most 320 lines."""
     folders = ("bot", "sizing", "tests", "scripts", "benchmarks")
     found = {
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for folder in folders
         for path in (ROOT / folder).rglob("*.py")
     }
-    ceiling = dict.fromkeys(found, LONGEST) | dict.fromkeys(WHOLE, LONGEST_WITH_A_REASON)
-    assert {name: lines for name, lines in found.items() if lines > ceiling[name]} == {}
-    assert [name for name in WHOLE if found.get(name, 0) <= LONGEST] == [], "take them out of the list"
+    assert {name: lines for name, lines in found.items() if lines > LONGEST} == {}
 
 
 def test_no_junk_drawers() -> None:

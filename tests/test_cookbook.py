@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import anchor, policy
+from bot import anchor, policy, policyfile
 from bot import settings as configuration
 from bot.audit import Event, verify
 from bot.drafts import Site, draft, facts
@@ -41,7 +41,7 @@ def policy_examples() -> list[tuple[str, str, int, bool]]:
 def test_the_policy_cookbook_is_true(file: str, request_text: str, people: int, denied: bool) -> None:
     """Each row of the cookbook is what the policy above it asks for."""
     site = Site("https://cpd.example.com", "default", {"prod": "space-of-prod"})
-    ruling = policy.rule(policy.load(file), facts(draft(request_text, site), site))
+    ruling = policy.rule(policyfile.load(file), facts(draft(request_text, site), site))
     assert (ruling.quorum, ruling.deny is not None) == (people, denied)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import State
 from bot.flow import Faster
+from bot.request import State
 from bot.steps import same
 from bot.store import Database, Store, schema
 from tests.store_rows import APPROVE, Clock, stored

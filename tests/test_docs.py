@@ -12,10 +12,10 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from bot.approvals import State
 from bot.cli.main import app
 from bot.cli.serve import options
 from bot.metrics import Metrics
+from bot.request import State
 from bot.settings import SECRETS, Settings
 from bot.slack import answers, commands, modals
 from bot.slack.listeners import register

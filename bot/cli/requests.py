@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from bot import report
 from bot import settings as configuration
-from bot.approvals import Request, State
+from bot.cli.operator import operator
 from bot.cli.output import say, say_json, table, time_of
 from bot.errors import SettingsError, UnknownRequest
 from bot.ports import Click
-from bot.wiring import open_store, operator
+from bot.request import Request, State
+from bot.wiring import open_store
 
 if TYPE_CHECKING:
     from bot.ports import Outcome

@@ -7,15 +7,17 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
+from bot import needs
 from bot import settings as configuration
-from bot.approvals import State
+from bot.cli.operator import operator
 from bot.cli.output import say, say_json, table
 from bot.cli.requests import say_outcome
 from bot.drift import compare
 from bot.errors import UnknownRequest
+from bot.needs import Need
 from bot.ports import Click
-from bot.settings import Need
-from bot.wiring import connect_specs, open_store, operator
+from bot.request import State
+from bot.wiring import connect_specs, open_store
 
 if TYPE_CHECKING:
     from bot.ports import RemoteSpec
@@ -48,7 +50,7 @@ def _row(spec: RemoteSpec) -> tuple[str, ...]:
 def listing(*, as_json: bool) -> None:
     """List every spec visible in the space."""
     settings = configuration.load()
-    configuration.check(settings, Need(watsonx=True))
+    needs.check(settings, Need(watsonx=True))
     with connect_specs(settings) as specs:
         found = specs.list(settings.watsonx_space_id or "")
     if as_json:
@@ -62,7 +64,7 @@ def listing(*, as_json: bool) -> None:
 def show(spec_id: str, *, as_json: bool) -> None:
     """Show one spec."""
     settings = configuration.load()
-    configuration.check(settings, Need(watsonx=True))
+    needs.check(settings, Need(watsonx=True))
     with connect_specs(settings) as specs:
         spec = specs.get(spec_id, settings.watsonx_space_id or "")
     if spec is None:
@@ -99,7 +101,7 @@ def delete(spec_id: str, user_id: str) -> None:
 def drift(*, as_json: bool) -> None:
     """Compare live specs and records; exit 1 if they differ."""
     settings = configuration.load()
-    configuration.check(settings, Need(watsonx=True))
+    needs.check(settings, Need(watsonx=True))
     with connect_specs(settings) as specs, open_store(settings) as store:
         found = compare(store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values())
     if as_json:

@@ -7,14 +7,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bot import anchor, report
-from bot.approvals import TABLE, TERMINAL, Kind, State, target
+from bot.approvals import TABLE, TERMINAL, target
 from bot.audit import verify
+from bot.request import Kind, State
 from bot.sandbox.switches import LEAPS, switches
 from bot.sandbox.traffic import content, traffic
 from bot.slack.manifest import manifest
 
 if TYPE_CHECKING:
-    from bot.approvals import Request
+    from bot.request import Request
     from bot.sandbox.slack_people import Channel, Person
     from bot.sandbox.slack_workspace import Message, View
     from bot.sandbox.switches import Switch

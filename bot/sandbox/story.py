@@ -11,14 +11,14 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot import anchor
-from bot.approvals import State
 from bot.audit import verify
+from bot.request import State
 from bot.sandbox.slack_inputs import NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.approvals import Request
+    from bot.request import Request
     from bot.sandbox.slack_delivery import Delivery
     from bot.sandbox.slack_people import Person
     from bot.sandbox.slack_workspace import Message

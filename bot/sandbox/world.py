@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Self
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from bot import settings as configuration
-from bot import wiring
+from bot import needs, wiring
 from bot.errors import SettingsError
+from bot.needs import Need
 from bot.sandbox.clock import Clock
 from bot.sandbox.people_file import PeopleFileError, load_directory
 from bot.sandbox.slack import FakeSlack
 from bot.sandbox.slack_people import default_directory
 from bot.sandbox.watsonx import FakeCluster
 from bot.serve import gate
-from bot.settings import Need, Settings
+from bot.settings import Settings
 from bot.store import schema
 from bot.store.exclusive import hold
 
@@ -100,7 +100,7 @@ class World:
         self._stack.enter_context(self.slack)
         self._stack.enter_context(self.cluster)
         settings = self._settings(database)
-        configuration.check(settings, Need(slack=True, http=True, watsonx=True, approvers=True))
+        needs.check(settings, Need(slack=True, http=True, watsonx=True, approvers=True))
         self.product = wiring.build(settings, origin="sandbox", clock=self.clock.now_ms)
         self._stack.callback(self.product.close)
         schema.migrate(self.product.store.database)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bot.approvals import TERMINAL, Request, State
+from bot.approvals import TERMINAL
 from bot.errors import SlackTrouble
+from bot.request import Request, State
 from bot.slack import answers
 from bot.slack.blocks import Message
 from bot.slack.calls import CallFailed, Calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot import report
-from bot.approvals import Kind, State
+from bot.request import Kind, State
 from bot.slack import breakdown
 from bot.slack.blocks import Message, actions, button, context, divider, header, section
 from bot.slack.buttons import block_id
@@ -14,9 +14,9 @@ from bot.slack.status import next_step, status
 from bot.slack.text import channel, code, entry, fence, link, safe
 
 if TYPE_CHECKING:
-    from bot.approvals import Request
     from bot.drafts import Draft
     from bot.policy import Ruling
+    from bot.request import Request
     from bot.slack.blocks import Block
     from sizing import SizingError
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.approvals import Kind, State
+from bot.request import Kind, State
 from bot.slack.blocks import actions, button, confirm
 
 if TYPE_CHECKING:
-    from bot.approvals import Request
+    from bot.request import Request
     from bot.slack.blocks import Block
 
 _AGAIN_CREATE = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot import report
-from bot.approvals import Kind, State
+from bot.request import Kind, State
 from bot.slack import breakdown, buttons
 from bot.slack.blocks import Message, context, divider, header, section
 from bot.slack.status import status
@@ -19,9 +19,9 @@ from bot.slack.text import code, entry, fence, mention, safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.approvals import Request
     from bot.drafts import Draft, Site
     from bot.policy import Ruling
+    from bot.request import Request
     from bot.slack.blocks import Block
 
 NO_GPU_FIELD = (

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot import report
-from bot.approvals import TERMINAL, State
+from bot.approvals import TERMINAL
 from bot.ports import Ask
+from bot.request import State
 from bot.slack import answers
 from bot.slack.listings import PAGE, listing
 from sizing import SizingError
@@ -15,9 +16,9 @@ from sizing import SizingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bot.approvals import Request
     from bot.policy import Person
     from bot.ports import Outcome
+    from bot.request import Request
     from bot.slack.blocks import Message
     from bot.slack.desk import Desk
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from slack_bolt.kwargs_injection.args import Args
     from slack_sdk import WebClient
 
-    from bot.approvals import Request
     from bot.flow import Flow
+    from bot.request import Request
     from bot.slack.people import Identity
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)

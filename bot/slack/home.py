@@ -11,9 +11,9 @@ from bot.slack.listings import line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.approvals import Request
     from bot.drafts import Draft, Site
     from bot.policy import Ruling
+    from bot.request import Request
     from bot.slack.blocks import Block
 
 MOST_CARDS = 3

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot import policy
-from bot.approvals import Action, Refusal, State, decide
+from bot.approvals import Action, Refusal, decide
 from bot.errors import PeopleError, SlackTrouble
+from bot.request import State
 from bot.slack.home import MOST_LINES, home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.approvals import Request
     from bot.policy import Person
+    from bot.request import Request
     from bot.slack.picture import Picture
 
 _MOST_PENDING = 50

@@ -12,8 +12,8 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from bot import report
-from bot.approvals import State
 from bot.events import event_of, who_clicked
+from bot.request import State
 from bot.slack import answers, commands, modals, steps
 from bot.slack.acks import Acks, Answer, channel_of, field, guarded, private, under
 from bot.slack.desk import click, origin, request_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from slack_bolt import App
     from slack_bolt.kwargs_injection.args import Args
 
-    from bot.approvals import Request
+    from bot.request import Request
     from bot.slack.desk import Desk
 
 DECISIONS = (

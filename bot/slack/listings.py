@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot import report
-from bot.approvals import Kind
+from bot.request import Kind
 from bot.slack.blocks import Message, actions, button, section
 from bot.slack.text import code, date, link, mention, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.approvals import Request
     from bot.ports import RemoteSpec
+    from bot.request import Request
     from bot.slack.blocks import Block
 
 PAGE = 10

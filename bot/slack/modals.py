@@ -15,8 +15,8 @@ from bot.slack.text import code, fence, plain, safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.approvals import Request
     from bot.drafts import Draft
+    from bot.request import Request
     from bot.slack.blocks import Block
     from sizing import Estimate, SizingError
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.approvals import Kind, State, valid_votes
+from bot.approvals import valid_votes
 from bot.errors import PeopleError
-from bot.policy import ANYONE
+from bot.policyfile import ANYONE
+from bot.request import Kind, State
 from bot.slack import card
 from bot.tend import waiting_for
 from sizing import SizingError
@@ -17,10 +18,10 @@ from sizing import SizingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from bot.approvals import Request
     from bot.drafts import Draft
     from bot.flow import Flow
     from bot.policy import Ruling
+    from bot.request import Request
     from bot.slack.blocks import Message
 
 KEEP_MS = 3_600_000

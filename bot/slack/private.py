@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot import report
-from bot.approvals import State
 from bot.errors import SpecsError
+from bot.request import State
 from bot.slack.blocks import LONGEST_SECTION, Message, section
 from bot.slack.listings import PAGE, specs_listing
 from bot.slack.text import safe

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.approvals import Kind, State
 from bot.report import mask_secrets
+from bot.request import Kind, State
 from bot.slack.text import code, date, fence, mention, safe
 
 if TYPE_CHECKING:
-    from bot.approvals import Request
+    from bot.request import Request
 
 _LONGEST_REASON = 600
 

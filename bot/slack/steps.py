@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot import report
-from bot.approvals import Request, State
 from bot.policy import Person
+from bot.request import Request, State
 from bot.slack import commands
 from bot.slack.commands import Typed
 from bot.slack.delivery import delivery_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from bot.store.tables import attempts
 
@@ -66,6 +66,17 @@ class Attempts:
         """Note how an attempt ended (``status``, ``trace``, ``spec_id`` where known)."""
         self._connection.execute(
             update(attempts).where(attempts.c.id == attempt_id).values(outcome=outcome, ended_at=now, **facts)
+        )
+
+    def abandon(self, request_id: str, now: int) -> None:
+        """Lift the bar on another attempt: a person said so, and it is in the audit."""
+        self._connection.execute(
+            update(attempts)
+            .where(
+                attempts.c.request_id == request_id,
+                or_(attempts.c.outcome.is_(None), attempts.c.outcome == "unknown"),
+            )
+            .values(outcome="abandoned", ended_at=now)
         )
 
     def count_lookup(self, attempt_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.approvals import Kind, Request, State, Vote
+from bot.request import Kind, Request, State, Vote
 from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 

@@ -45,7 +45,7 @@ def main() -> int:
     for result in results:
         for kind, cases in result.findings.kinds.items():
             wrong += [f"{result.database}: {kind}: {case}" for case in cases]
-        wrong += [f"{result.database}: recovered only after {s:.1f} s" for s in result.slow]
+        wrong += [f"{result.database}: {case}" for case in result.slow]
     kills = sum(result.counts["kills"] for result in results)
     say(f"\n{kills} kills in {(time.monotonic() - began) / 60:.1f} minutes, seed {wanted.seed}")
     for case in wrong:

@@ -44,6 +44,7 @@ class Result:
         counts: What was done.
         blows: Kills and freezes by instant.
         recoveries_s: Seconds from each kill (on SQLite: from the start after it) until all it left was taken up.
+        slow: What lay there longest, where that took longer than it may.
         weather: What went wrong on the way, by kind.
         states: How the requests ended.
         seconds: Length of the run.
@@ -54,14 +55,10 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     blows: Counter[str] = field(default_factory=Counter)
     recoveries_s: list[float] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
     weather: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-
-    @property
-    def slow(self) -> list[float]:
-        """Recoveries that took longer than they may."""
-        return [s for s in self.recoveries_s if s > RECOVERY_LIMIT_S[self.database]]
 
 
 def run(
@@ -148,24 +145,30 @@ def _kill(world: World, result: Result, instant: Instant, draw: random.Random) -
     if world.is_sqlite:
         victim.start()
         victim.wait_ready()
-        result.recoveries_s.append(_taken_up(world, dead, at_ms, clock))
+        _taken_up(world, result, dead, at_ms, clock)
         return
-    result.recoveries_s.append(_taken_up(world, dead, at_ms, clock))
+    _taken_up(world, result, dead, at_ms, clock)
     victim.start()
     victim.wait_ready()
 
 
-def _taken_up(world: World, dead: int, at_ms: int, clock: float) -> float:
-    """Return the seconds until nothing of what a dead process left is still lying there."""
-    limit = 2 * RECOVERY_LIMIT_S["sqlite" if world.is_sqlite else "postgresql"]
-    while time.monotonic() - clock < limit:
+def _taken_up(world: World, result: Result, dead: int, at_ms: int, clock: float) -> None:
+    """Measure how long it takes until nothing of what a dead process left is still lying there."""
+    limit, left = RECOVERY_LIMIT_S[result.database], ["everything: it was not ready"]
+    ready_s = time.monotonic() - clock
+    while time.monotonic() - clock < 2 * limit:
         try:
-            if not world.rows.left_by([dead], at_ms):
-                break
+            now_left = world.rows.left_by([dead], at_ms)
         except DBAPIError:  # the file is just being recovered
-            pass
+            continue
+        if not now_left:
+            break
+        left = now_left
         time.sleep(0.05)
-    return time.monotonic() - clock
+    seconds = time.monotonic() - clock
+    result.recoveries_s.append(seconds)
+    if seconds > limit:
+        result.slow.append(f"recovered only after {seconds:.1f} s, ready after {ready_s:.1f} s: {left}")
 
 
 def _freeze(world: World, result: Result, instant: Instant, draw: random.Random, seconds: float) -> None:

@@ -14,7 +14,7 @@ from bot.sandbox.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.approvals import Request
+    from bot.request import Request
 
 T = TypeVar("T")
 

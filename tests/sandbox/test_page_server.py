@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.approvals import State
+from bot.request import State
 from bot.sandbox.page import LARGEST_POST, Page
 from bot.sandbox.world import World
 

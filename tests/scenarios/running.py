@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import event
 from typer.testing import CliRunner
 
-from bot import serve, wiring
+from bot import needs, serve, wiring
 from bot import settings as configuration
 from bot.cli.main import app as commands
+from bot.needs import Need
 from bot.sandbox.clock import Clock
 from bot.sandbox.slack import FakeSlack
 from bot.sandbox.watsonx import FakeCluster
-from bot.settings import Need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,7 @@ class Running:
     def start(self) -> None:
         """Start the product as ``peftsize serve`` does."""
         settings = configuration.load(self.environment, str(self.folder / "none.env"))
-        configuration.check(settings, Need(slack=True, watsonx=True, approvers=True))
+        needs.check(settings, Need(slack=True, watsonx=True, approvers=True))
         origin = "slack-socket" if self.socket else "slack-http"
         self.product = wiring.build(settings, dry_run=self.dry_run, origin=origin, clock=self.clock.now_ms)
         self._running.callback(self.product.close)

@@ -13,7 +13,7 @@ from tests.scenarios.running import Running
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.approvals import Request, State
+    from bot.request import Request, State
     from bot.sandbox.slack_delivery import Delivery
     from bot.sandbox.slack_workspace import Message, View
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import State
+from bot.request import State
 from bot.sandbox.slack_people import Person, default_directory
 from tests.scenarios.team import ADA, BEN, CHANNEL, INES, POLICY, Team
 

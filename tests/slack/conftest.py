@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bot.policy import Policy
+    from bot.policyfile import Policy
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
 
-from bot import policy
 from bot.dispatch.worker import Worker
 from bot.drafts import Site
 from bot.flow import Flow
+from bot.policyfile import Policy
 from bot.sandbox.slack import FakeSlack
 from bot.slack.announcer import Announcer
 from bot.slack.app import build, note_foreign, web_client
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bot.approvals import Request
+    from bot.request import Request
     from bot.sandbox.slack_workspace import Message
 
 ROSA, ADA, BEN, INES, GUS, FAY = "rosa", "ada", "ben", "ines", "gus", "fay"
 TEAM, RANDOM = "#ml-serving", "#random"
-RULES = policy.Policy.model_validate({"defaults": {"approvers": ["S0APPROVE"], "admins": ["U0INES001"]}})
+RULES = Policy.model_validate({"defaults": {"approvers": ["S0APPROVE"], "admins": ["U0INES001"]}})
 
 
 class Clock:
@@ -50,7 +50,7 @@ class Clock:
 class Office:
     """One wired bot and its workspace; due work is done when the test says so."""
 
-    def __init__(self, path: Path, rules: policy.Policy, approval_channel: str | None, **more: Any) -> None:
+    def __init__(self, path: Path, rules: Policy, approval_channel: str | None, **more: Any) -> None:
         self.clock = Clock()
         self.slack = FakeSlack(clock=self.clock.seconds).start()
         self.slack.rates.on = False

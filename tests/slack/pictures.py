@@ -10,8 +10,9 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot import policy
-from bot.approvals import Kind, Request, State, Vote
 from bot.drafts import Draft, Site, draft, facts
+from bot.policyfile import Policy
+from bot.request import Kind, Request, State, Vote
 from bot.sandbox.slack_limits import block_problems, blocks_too_long, elements_of, view_problems
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bot.slack.blocks import Message
 
 SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc", {"team-a": "space-a"})
-RULES = policy.Policy.model_validate(
+RULES = Policy.model_validate(
     {"defaults": {"approvers": ["U0ADA001", "S0APPROVE"], "quorum": 2, "admins": ["U0INES001"]}}
 )
 ASKED = 1_700_000_000_000

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bot.approvals import Action, State, Transition
+from bot.approvals import Action, Transition
 from bot.audit import GENESIS
 from bot.errors import SlackTrouble
-from bot.policy import Policy
+from bot.policyfile import Policy
 from bot.ports import RemoteSpec
+from bot.request import State
 from bot.slack.announcer import RESPONSE_URL_MS
 from bot.slack.calls import Pace
 from bot.store.queues import Letter
+from bot.telling import announce
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 
@@ -27,7 +29,7 @@ def end(office, state, **changes):
         after = tx.requests.move(
             row, Transition(Action.FINISH, state, "created"), tx.now, due_at=None, **changes
         )
-        office.flow.announce(tx, row, after)
+        announce(tx, row, after, ())
     office.work()
 
 

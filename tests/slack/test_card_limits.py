@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import State
 from bot.drafts import Site, facts
-from bot.policy import Policy, rule
+from bot.policy import rule
+from bot.policyfile import Policy
 from bot.ports import RemoteSpec
+from bot.request import State
 from bot.slack import answers
 from bot.slack.card import card
 from bot.slack.home import MOST_CARDS, home
@@ -30,8 +31,8 @@ from tests.slack.pictures import (
 )
 
 if TYPE_CHECKING:
-    from bot.approvals import Request
     from bot.drafts import Draft
+    from bot.request import Request
 
 NAME = "n" * 64
 MANY = "4.7b " + ",".join(f"{i}KB" for i in range(1, 99))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import TERMINAL, Action, Kind, Request, State, target
+from bot.approvals import TERMINAL, Action, target
 from bot.drafts import Draft, Site
+from bot.request import Kind, Request, State
 from bot.slack import breakdown
-from bot.slack.blocks import Message, bar
 from bot.slack.card import card
 from tests.slack.pictures import (
     ASKED,
@@ -25,6 +26,9 @@ from tests.slack.pictures import (
     sized,
     vote,
 )
+
+if TYPE_CHECKING:
+    from bot.slack.blocks import Message
 
 DRAFTED = sized()
 
@@ -311,11 +315,3 @@ def test_a_kept_drawing_is_the_same_drawing() -> None:
     assert breakdown.numbers(DRAFTED) == first
     assumed, typed = breakdown.numbers(sized("10b none")), breakdown.numbers(sized("10b none lora"))
     assert assumed != typed
-
-
-@pytest.mark.parametrize(
-    ("percent", "full"), [(0.01, 1), (9.84, 2), (50, 10), (99.99, 19), (100, 20)], ids=str
-)
-def test_the_bar_is_only_full_when_it_is(percent: float, full: int) -> None:
-    """Any use shows at least one cell, and only a full GPU all of them."""
-    assert bar(percent) == "█" * full + "░" * (20 - full)

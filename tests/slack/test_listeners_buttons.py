@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bot.policy import Policy
+from bot.policyfile import Policy
 from bot.sandbox import slack_payloads
 from tests.slack.office import ADA, BEN, GUS, INES, RANDOM, ROSA, RULES, TEAM
 

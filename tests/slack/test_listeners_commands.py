@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import event
 
-from bot.policy import Policy
+from bot.policyfile import Policy
 from bot.slack.desk import may_post
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.approvals import State
+from bot.request import State
 from bot.slack import modals
 from bot.slack.home import home
 from sizing import SizingError, parse

@@ -13,8 +13,8 @@ import pytest
 
 import bot
 from bot import errors, policy, report
-from bot.approvals import Kind, State
 from bot.report import looks_secret, mask_secrets
+from bot.request import Kind, State
 from bot.store import database
 from sizing import SizingError, parse
 from tests.slack.pictures import SPEC_ID, row, sized, vote

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.approvals import State
 from bot.ports import RemoteSpec
+from bot.request import State
 from bot.slack import answers
 from bot.slack.card import card
 from bot.slack.listings import listing, specs_listing

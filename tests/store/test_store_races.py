@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import Action, State
+from bot.approvals import Action
 from bot.errors import SettingsError, StoreError
 from bot.flow import Faster, Flow
+from bot.request import State
 from bot.store import Database, Store
 from bot.store.database import FairLock
 from bot.store.exclusive import hold

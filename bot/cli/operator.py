@@ -1,0 +1,59 @@
+"""Deciding from the command line: under the same rules, for a Slack user looked up as in Slack."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot import needs
+from bot.errors import PeopleError
+from bot.needs import Need
+from bot.store import schema
+from bot.wiring import build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.dispatch.worker import Worker
+    from bot.flow import Flow
+    from bot.ports import Click, Outcome
+    from bot.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What the command line decides with.
+
+    Args:
+        flow: Decisions.
+        home_team: The workspace whose people ``--as`` names.
+        worker: Redraws the card.
+    """
+
+    flow: Flow
+    home_team: str
+    worker: Worker
+
+    def decide(self, click: Click) -> Outcome:
+        """Look the person up, decide, and redraw the card; raises ``PeopleError`` if Slack cannot say."""
+        person = self.flow.look_up(click.team_id, click.user_id)
+        outcome = self.flow.decide(click, person)
+        if outcome.request is not None:
+            self.worker.take("outbox", f"card:{outcome.request.id}")
+        return outcome
+
+
+@contextmanager
+def operator(settings: Settings) -> Iterator[Operator]:
+    """Wire what the command line needs to decide; no worker runs."""
+    needs.check(settings, Need(slack=True, watsonx=True, approvers=True))
+    product = build(settings, origin="cli")
+    try:
+        schema.prepare(product.store.database)
+        if not product.identify() or product.me.identity is None:
+            raise PeopleError("auth.test")
+        home = min(product.me.identity.team_ids, default="")
+        yield Operator(product.flow, home, product.worker)
+    finally:
+        product.close()
