@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from bot.flow import Faster
 from bot.request import State
 from bot.steps import same
 from bot.store import Database, Store, schema
+from tests.dispatch_parts import Replica, wait_until
 from tests.store_rows import APPROVE, Clock, stored
 
 if TYPE_CHECKING:
@@ -68,3 +70,37 @@ def test_a_row_that_has_moved_on_is_left_alone(stores: tuple[Store, Store]) -> N
         tx.requests.move(row, APPROVE, tx.now)
     with pytest.raises(Faster), ours.write() as tx:
         same(tx, row)
+
+
+@pytest.mark.postgres
+def test_a_job_that_was_taken_over(postgresql_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A replica that was frozen finds its jobs ended by others: no error, and it goes on."""
+    replica = Replica(postgresql_url)
+    try:
+        replica.announcer.slowly_s = 1.0
+        replica.dispatcher.start()
+        with replica.store.write() as tx:
+            tx.queues.put("card:1", "card")
+        wait_until(lambda: _doing(replica) == 1)
+        with replica.store.write() as tx:
+            tx.connection.exec_driver_sql("DELETE FROM procrastinate_jobs")
+
+        def told() -> bool:
+            gc.collect()  # an error that nobody waited for is told when its task goes
+            return "a job could not be ended" in caplog.text
+
+        wait_until(told)
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+        replica.announcer.slowly_s = 0.0
+        with replica.store.write() as tx:
+            tx.queues.put("card:2", "card")
+        wait_until(lambda: len(replica.announcer.had) == 2)
+    finally:
+        replica.close()
+
+
+def _doing(replica: Replica) -> int:
+    with replica.store.read() as tx:
+        query = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+        found: int = tx.connection.exec_driver_sql(query).scalar_one()
+        return found

@@ -21,6 +21,7 @@ from bot.store.queues import LANES, TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from bot.store import Database
 
@@ -86,6 +87,7 @@ class Loop:
 
     async def _again_and_again(self) -> None:
         self._loop, self._work = asyncio.get_running_loop(), asyncio.current_task()
+        self._loop.set_exception_handler(_nobody_waits_for)
         while not self._stopping.is_set():
             try:
                 async with self._app.open_async():
@@ -148,3 +150,14 @@ class Loop:
 
         threading.Thread(target=work, name=f"{lane} {key}", daemon=True).start()
         await done.wait()
+
+
+def _nobody_waits_for(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of an error in a task of procrastinate's own.
+
+    A replica that was frozen cannot end its jobs: the others have taken them for stalled and ended them.
+    """
+    if isinstance(context.get("exception"), ConnectorException):
+        log.warning("a job could not be ended; its row says what is due")
+    else:
+        loop.default_exception_handler(context)
