@@ -156,7 +156,7 @@ def note_foreign(
     """
     user = _who(payload)
     channel = payload.get("channel_id") or (payload.get("channel") or {}).get("id")
-    reason = f"foreign: app {payload['api_app_id']}, team {user.team_id}"
+    reason = f"foreign: app {payload.get('api_app_id')}, team {user.team_id}"
     with store.write() as tx:
         where = Where(channel, None, trigger_hash(payload))
         event = f"{tried}.refused"[:64]

@@ -54,7 +54,7 @@ def admit(payload: Mapping[str, Any], identity: Identity | None) -> str | None:
         return None
     if identity is None:
         return UNKNOWN_SELF
-    if identity.app_id is not None and payload["api_app_id"] != identity.app_id:
+    if identity.app_id is not None and payload.get("api_app_id") != identity.app_id:
         return FOREIGN_APP
     return None if identity.is_ours(*_whose(payload)) else FOREIGN_TEAM
 
@@ -134,8 +134,8 @@ def _known(payload: Mapping[str, Any]) -> bool:
 def _is_command(payload: Mapping[str, Any]) -> bool:
     return (
         all(isinstance(value, str) for value in payload.values() if value is not None)
-        and all(_is_id(payload.get(key)) for key in ("user_id", "channel_id", "api_app_id"))
-        and _is_id_or_none(payload.get("team_id"))
+        and all(_is_id(payload.get(key)) for key in ("user_id", "channel_id"))
+        and all(_is_id_or_none(payload.get(key)) for key in ("team_id", "api_app_id"))
         and _is_id_or_none(payload.get("enterprise_id") or None)
         and str(payload["command"]).startswith("/")
         and payload.get("type") is None
@@ -148,7 +148,7 @@ def _is_event(payload: Mapping[str, Any]) -> bool:
         isinstance(event, dict)
         and isinstance(event.get("type"), str)
         and isinstance(payload.get("event_id"), str)
-        and _is_id(payload.get("api_app_id"))
+        and _is_id_or_none(payload.get("api_app_id"))
         and _is_id_or_none(payload.get("team_id"))
         and _is_id_or_none(payload.get("enterprise_id"))
         and (
@@ -179,7 +179,7 @@ def _is_interaction(kind: str, payload: Mapping[str, Any]) -> bool:
         isinstance(user, dict)
         and _is_id(user.get("id"))
         and _is_id_or_none(user.get("team_id"))
-        and _is_id(payload.get("api_app_id"))
+        and _is_id_or_none(payload.get("api_app_id"))
         and (team is None or (isinstance(team, dict) and _is_id(team.get("id"))))
         and (enterprise is None or (isinstance(enterprise, dict) and _is_id(enterprise.get("id"))))
         and not (team is None and enterprise is None)

@@ -185,7 +185,11 @@ def decode(raw: bytes, kind: str) -> dict[str, Any]:
     form: dict[str, Any] = dict(pairs)
     if len(form) != len(pairs):  # two readers could choose differently
         raise Refused(HTTPStatus.BAD_REQUEST, SHAPE)
-    return _object(form["payload"]) if "payload" in form else form
+    if "payload" in form:
+        return _object(form["payload"])
+    if "text" in form:
+        form["text"] = form["text"].replace("\0", "\ufffd")  # no database holds it; the grammar says why not
+    return form
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -99,6 +100,9 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
+        self._opened: WeakSet[sqlite3.Connection] = WeakSet()
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", lambda connection, _record: self._opened.add(connection))
         self._lock = FairLock()
 
     @contextmanager
@@ -139,8 +143,10 @@ class Database:
         return int(found.scalar_one())
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, also those that a thread has not given back."""
         self.engine.dispose()
+        for connection in tuple(self._opened):
+            connection.close()
 
 
 @contextmanager

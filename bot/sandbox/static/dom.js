@@ -37,9 +37,11 @@ export function changed(node, data) {
   return true;
 }
 
-/** Tells screen readers something. */
+/** Tells screen readers something; what came just before is not cut off. */
 export function announce(words) {
-  byId("live").textContent = words;
+  const live = byId("live");
+  live.append(h("p", {}, words));
+  while (live.childElementCount > 5) live.firstElementChild.remove();
 }
 
 /** Keeps keyboard focus on the same control while `redraw` replaces it. */
