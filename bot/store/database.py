@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -100,9 +99,10 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
-        self._opened: WeakSet[sqlite3.Connection] = WeakSet()
+        self._opened: set[sqlite3.Connection] = set()
         if self.is_sqlite:
-            event.listen(self.engine, "connect", lambda connection, _record: self._opened.add(connection))
+            event.listen(self.engine, "connect", lambda connection, _: self._opened.add(connection))
+            event.listen(self.engine, "close", lambda connection, _: self._opened.discard(connection))
         self._lock = FairLock()
 
     @contextmanager
