@@ -99,10 +99,13 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
+        # one connection does all writing on SQLite: what it has cached is never made stale by another
+        self._writing = _sqlite(url, 1) if self.is_sqlite else self.engine
         self._opened: set[sqlite3.Connection] = set()
         if self.is_sqlite:
-            event.listen(self.engine, "connect", lambda connection, _: self._opened.add(connection))
-            event.listen(self.engine, "close", lambda connection, _: self._opened.discard(connection))
+            for engine in (self.engine, self._writing):
+                event.listen(engine, "connect", lambda connection, _: self._opened.add(connection))
+                event.listen(engine, "close", lambda connection, _: self._opened.discard(connection))
         self._lock = FairLock()
 
     @contextmanager
@@ -118,7 +121,7 @@ class Database:
                     connection.exec_driver_sql(_NOT_SILENT)
                     yield connection
                 return
-            with self._lock, self.engine.begin() as connection:
+            with self._lock, self._writing.begin() as connection:
                 yield connection
 
     @contextmanager
@@ -145,6 +148,7 @@ class Database:
     def close(self) -> None:
         """Close every connection, also those that a thread has not given back."""
         self.engine.dispose()
+        self._writing.dispose()
         for connection in tuple(self._opened):
             connection.close()
 
@@ -188,6 +192,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_use_lifo=True,  # few connections stay warm instead of all being a little used
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         query_cache_size=500,
     )
