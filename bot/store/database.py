@@ -100,10 +100,10 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
         # one connection does all writing on SQLite: what it has cached is never made stale by another
-        self._writing = _sqlite(url, 1) if self.is_sqlite else self.engine
+        self.writing = _sqlite(url, 1) if self.is_sqlite else self.engine
         self._opened: set[sqlite3.Connection] = set()
         if self.is_sqlite:
-            for engine in (self.engine, self._writing):
+            for engine in (self.engine, self.writing):
                 event.listen(engine, "connect", lambda connection, _: self._opened.add(connection))
                 event.listen(engine, "close", lambda connection, _: self._opened.discard(connection))
         self._lock = FairLock()
@@ -121,7 +121,7 @@ class Database:
                     connection.exec_driver_sql(_NOT_SILENT)
                     yield connection
                 return
-            with self._lock, self._writing.begin() as connection:
+            with self._lock, self.writing.begin() as connection:
                 yield connection
 
     @contextmanager
@@ -148,7 +148,7 @@ class Database:
     def close(self) -> None:
         """Close every connection, also those that a thread has not given back."""
         self.engine.dispose()
-        self._writing.dispose()
+        self.writing.dispose()
         for connection in tuple(self._opened):
             connection.close()
 

@@ -118,7 +118,8 @@ class Running:
         origin = "slack-socket" if self.socket else "slack-http"
         self.product = wiring.build(settings, dry_run=self.dry_run, origin=origin, clock=self.clock.now_ms)
         self._running.callback(self.product.close)
-        event.listen(self.product.store.database.engine, "checkout", self._apply)
+        for engine in (self.product.store.database.engine, self.product.store.database.writing):
+            event.listen(engine, "checkout", self._apply)
         serve._start(self.product, settings)
         self._running.callback(self.product.dispatcher.stop)
         stopping = threading.Event()

@@ -183,7 +183,7 @@ def test_a_database_that_takes_nothing_is_said_in_the_answer(office):
     office.ask("1b none lora")
     card = office.card()
     event.listen(
-        office.store.database.engine,
+        office.store.database.writing,
         "begin",
         lambda connection: connection.exec_driver_sql("PRAGMA query_only=ON"),
     )

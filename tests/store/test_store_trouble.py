@@ -60,7 +60,7 @@ def count(store: Store) -> int:
 def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(sqlite: Store) -> None:
     """``full``; reading goes on; with room again writing does too."""
     stored(sqlite, 1)
-    with sqlite.database.read() as connection:
+    with sqlite.database.writing.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
@@ -74,7 +74,7 @@ def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(sqlite: Store
     with pytest.raises(StoreError, match="full"):
         stored(sqlite, 1999, canonical="x" * 90_000)
     assert count(sqlite) == kept
-    with sqlite.database.read() as connection:
+    with sqlite.database.writing.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     stored(sqlite, 2000, canonical="x" * 9000)
     with sqlite.read() as tx:
