@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.slack.blocks import Block
     from sizing import Advice, Row, SizingRequest
 
-_KEPT = 256
+_KEPT = 128
 
 MOST_TERMS = 10
 """Lines of the calculation that a card shows; a request may have some seventy."""

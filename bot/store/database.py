@@ -205,6 +205,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+            f"cache_size=-{2000 if pool_size == 1 else 500}",  # KB; the writer's is worth more than a reader's
             "foreign_keys=ON",
             "secure_delete=ON",  # a response URL must not outlive its row in a free page
             f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
