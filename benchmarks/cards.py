@@ -5,12 +5,12 @@ import statistics
 import time
 from collections.abc import Callable
 
-from bot import policy
-from bot.drafts import Draft, Site, draft, facts
-from bot.policyfile import Policy
-from bot.request import Kind, Request, State
-from bot.slack import breakdown
-from bot.slack.card import card
+from bot.approvals import policy
+from bot.approvals.draft import Draft, Site, draft, facts
+from bot.approvals.policy_file import Policy
+from bot.approvals.request import Kind, Request, State
+from bot.slack.blocks import breakdown
+from bot.slack.blocks.card import card
 
 TEXT = "10b 2x128MB qlora4"
 SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc", label="prod")

@@ -19,13 +19,14 @@ from typing import Any
 from sqlalchemy import insert
 
 from benchmarks.table import Row
-from bot.audit import GENESIS, Event, Head, Who, chain
-from bot.drafts import Site
-from bot.flow import Flow
-from bot.policy import Person
-from bot.policyfile import Policy
-from bot.ports import Ask, Click
+from bot.approvals.draft import Site
+from bot.approvals.policy import Person
+from bot.approvals.policy_file import Policy
+from bot.audit import chain
+from bot.audit.chain import GENESIS, Event, Head, Who
 from bot.store import Database, Store, schema, tables
+from bot.workflow.ports import Ask, Click
+from bot.workflow.service import Flow
 from tests.databases import shared_server
 
 FINISHED, FEW = 100_000, 20_000

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.watsonx import FakeCluster
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ import time
 
 from benchmarks.servers import PEFTSIZE, ROOT, settings, start
 from benchmarks.table import Row
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.watsonx import FakeCluster
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 
 ROUNDS = 9
 

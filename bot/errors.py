@@ -17,7 +17,7 @@
     ├── StoreError           the database did not take it: nothing was stored
     └── SettingsError        every problem of the settings at once, never a value
 
-Errors hold facts; ``bot.report`` makes the words. ``sizing.SizingError`` stands apart: the
+Errors hold facts; ``bot.messages`` makes the words. ``sizing.SizingError`` stands apart: the
 grammar is useful without the bot.
 """
 
@@ -32,7 +32,7 @@ class Refused(BotError):
     """Somebody asked for what they may not have; nothing changed.
 
     Args:
-        code: The reason, a key of ``bot.report.REFUSALS``.
+        code: The reason, a key of ``bot.messages.REFUSALS``.
         facts: What the sentence needs, by name.
     """
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that the script runs from anywhere
 
-from bot.approvals import TABLE, TERMINAL, Action, target
-from bot.request import Kind, State
+from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import TABLE, TERMINAL, Action, target
 
 DESIGN = Path(__file__).parents[1] / "DESIGN.md"
 BEGIN = "<!-- diagram: written by scripts/diagram.py, do not edit -->"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
-from bot.sandbox.page import Page as Server
+from bot.sandbox.page.server import Page as Server
 from bot.sandbox.world import World
 
 if TYPE_CHECKING:

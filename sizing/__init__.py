@@ -14,8 +14,8 @@ from sizing.answer import result_json
 from sizing.errors import SizingError
 from sizing.estimate import Estimate, explain
 from sizing.formula import Breakdown, Term, size
-from sizing.grammar import parse
 from sizing.models import model_names
+from sizing.parsing.grammar import parse
 from sizing.payload import HardwareSpec, canonical_json, digest, spec_for
 from sizing.request import AdapterGroup, SizingRequest
 

@@ -5,7 +5,7 @@ from typing import Any
 from sizing.advice import Row, compare, warnings
 from sizing.errors import SizingError
 from sizing.formula import size
-from sizing.grammar import parse
+from sizing.parsing.grammar import parse
 from sizing.payload import spec_for
 
 

@@ -7,9 +7,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.approvals import EVENTS, Action, Transition
-from bot.audit import Event, Who
-from bot.request import Kind, Request, State, Vote
+from bot.approvals.request import Kind, Request, State, Vote
+from bot.approvals.state_machine import EVENTS, Action, Transition
+from bot.audit.chain import Event, Who
 
 if TYPE_CHECKING:
     from bot.store import Store

@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.strategies import sampled_from
 
-from bot import approvals
-from bot.approvals import Action, Refusal, Transition
-from bot.policy import Actor, Ruling
-from bot.request import Kind, Request, State, Vote
+from bot.approvals import state_machine
+from bot.approvals.policy import Actor, Ruling
+from bot.approvals.request import Kind, Request, State, Vote
+from bot.approvals.state_machine import Action, Refusal, Transition
 
 HOUR = 3_600_000
 PEOPLE_ACTIONS = (
@@ -113,7 +113,7 @@ def test_every_cell_is_a_transition_or_the_exact_refusal(state: State, action: A
     """State x action x kind of actor: nothing is left to chance."""
     votes = () if action is Action.APPROVE else (VOTE,)
     request = a_request(state, votes=votes)
-    got = approvals.decide(request, action, ACTORS[who], RULING, HOUR, revision=1, reason="no room")
+    got = state_machine.decide(request, action, ACTORS[who], RULING, HOUR, revision=1, reason="no room")
     if ACTORS[who].barred:
         expected = ACTORS[who].barred
     elif (state, action) not in ALLOWED:
@@ -127,12 +127,12 @@ def test_every_cell_is_a_transition_or_the_exact_refusal(state: State, action: A
 def test_terminal_states_lead_nowhere() -> None:
     """What has ended has ended."""
     ended = {State.CREATED, State.DELETED, State.REJECTED, State.CANCELLED, State.EXPIRED}
-    assert ended == approvals.TERMINAL
+    assert ended == state_machine.TERMINAL
 
 
 def test_a_stale_revision_is_refused_before_anything_else_about_the_row() -> None:
     """A person decides on what they saw."""
-    got = approvals.decide(
+    got = state_machine.decide(
         a_request(revision=2), Action.APPROVE, ACTORS["approver"], RULING, HOUR, revision=1
     )
     assert isinstance(got, Refusal)
@@ -142,8 +142,10 @@ def test_a_stale_revision_is_refused_before_anything_else_about_the_row() -> Non
 def test_expiry_is_judged_at_the_click() -> None:
     """One millisecond decides, and painting the card plays no part."""
     request = a_request()
-    in_time = approvals.decide(request, Action.APPROVE, ACTORS["approver"], RULING, request.expires_at - 1)
-    too_late = approvals.decide(request, Action.APPROVE, ACTORS["approver"], RULING, request.expires_at)
+    in_time = state_machine.decide(
+        request, Action.APPROVE, ACTORS["approver"], RULING, request.expires_at - 1
+    )
+    too_late = state_machine.decide(request, Action.APPROVE, ACTORS["approver"], RULING, request.expires_at)
     assert isinstance(in_time, Transition)
     assert isinstance(too_late, Refusal)
     assert too_late.code == "expired"
@@ -151,7 +153,7 @@ def test_expiry_is_judged_at_the_click() -> None:
 
 def test_a_deny_wins_at_the_click() -> None:
     """An explicit deny is honoured when clicking, whoever clicks."""
-    got = approvals.decide(
+    got = state_machine.decide(
         a_request(), Action.APPROVE, ACTORS["approver"], replace(RULING, deny="too large"), HOUR
     )
     assert isinstance(got, Refusal)
@@ -160,14 +162,14 @@ def test_a_deny_wins_at_the_click() -> None:
 
 def test_the_author_of_an_edit_cannot_approve_it() -> None:
     """Whoever wrote the content is no second pair of eyes."""
-    got = approvals.decide(a_request(author_id="UADA"), Action.APPROVE, ACTORS["approver"], RULING, HOUR)
+    got = state_machine.decide(a_request(author_id="UADA"), Action.APPROVE, ACTORS["approver"], RULING, HOUR)
     assert isinstance(got, Refusal)
     assert got.code == "self_approval"
 
 
 def test_a_rejection_needs_a_reason() -> None:
     """White space is no reason."""
-    got = approvals.decide(a_request(), Action.REJECT, ACTORS["approver"], RULING, HOUR, reason=" \n")
+    got = state_machine.decide(a_request(), Action.REJECT, ACTORS["approver"], RULING, HOUR, reason=" \n")
     assert isinstance(got, Refusal)
     assert got.code == "reason_missing"
 
@@ -176,7 +178,7 @@ def test_a_retry_needs_a_quorum_that_still_stands() -> None:
     """Votes of people who are approvers no more do not carry a second try."""
     ruling = replace(RULING, approvers=(frozenset({"UBEN"}),))
     ben = Actor("T1", "UBEN", "Ben", may_vote=True, via=("UBEN",))
-    got = approvals.decide(a_request(State.FAILED, votes=(VOTE,)), Action.RETRY, ben, ruling, HOUR)
+    got = state_machine.decide(a_request(State.FAILED, votes=(VOTE,)), Action.RETRY, ben, ruling, HOUR)
     assert isinstance(got, Refusal)
     assert got.code == "quorum_gone"
 
@@ -184,7 +186,7 @@ def test_a_retry_needs_a_quorum_that_still_stands() -> None:
 def test_given_up_means_given_up() -> None:
     """A failed request that gave its name back cannot be taken up again."""
     request = a_request(State.FAILED, reserved=False, votes=(VOTE,))
-    got = approvals.decide(request, Action.RETRY, ACTORS["admin"], RULING, HOUR)
+    got = state_machine.decide(request, Action.RETRY, ACTORS["admin"], RULING, HOUR)
     assert isinstance(got, Refusal)
     assert got.code == "wrong_state"
 
@@ -201,7 +203,7 @@ class Machine(RuleBasedStateMachine):
         self.executed_with: list[tuple[Vote, ...]] = []
 
     def _people(self, action: Action, who: str) -> None:
-        got = approvals.decide(
+        got = state_machine.decide(
             self.request,
             action,
             ACTORS_2[who],
@@ -232,7 +234,7 @@ class Machine(RuleBasedStateMachine):
         )
 
     def _bot(self, action: Action) -> bool:
-        change = approvals.step(self.request, action)
+        change = state_machine.step(self.request, action)
         if change is not None:
             self._write(change)
         return change is not None
@@ -258,7 +260,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def executor_starts(self) -> None:
-        if self.request.state is State.APPROVED and approvals.ready(self.request, self.ruling) is None:
+        if self.request.state is State.APPROVED and state_machine.ready(self.request, self.ruling) is None:
             assert self._bot(Action.START)
             self.open_attempts += 1
             self.executed_with.append(self.request.votes)

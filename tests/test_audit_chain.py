@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.audit import Event, Head, chain, verify
+from bot.audit import chain
+from bot.audit.chain import Event, Head, verify
 
 
 def a_chain(count: int) -> list[dict[str, Any]]:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bot import anchor, policy, policyfile
-from bot import settings as configuration
-from bot.audit import Event, verify
-from bot.drafts import Site, draft, facts
+from bot.approvals import policy, policy_file
+from bot.approvals.draft import Site, draft, facts
+from bot.audit import anchor
+from bot.audit.chain import Event, verify
+from bot.runtime import settings as configuration
+from bot.runtime.wiring import open_store
 from bot.sandbox.people_file import load_directory
-from bot.wiring import open_store
 from sizing import parse, size
 from sizing.methods import METHODS
 
@@ -41,17 +42,17 @@ def policy_examples() -> list[tuple[str, str, int, bool]]:
 def test_the_policy_cookbook_is_true(file: str, request_text: str, people: int, denied: bool) -> None:
     """Each row of the cookbook is what the policy above it asks for."""
     site = Site("https://cpd.example.com", "default", {"prod": "space-of-prod"})
-    ruling = policy.rule(policyfile.load(file), facts(draft(request_text, site), site))
+    ruling = policy.rule(policy_file.load(file), facts(draft(request_text, site), site))
     assert (ruling.quorum, ruling.deny is not None) == (people, denied)
 
 
 def test_the_cookbook_names_every_key() -> None:
     """Every key that a policy file may have is explained, with its default, and no other."""
     defaults, rule = text("docs/policy.md").partition("## All keys")[2].split("| key of ")[1:]
-    assert set(re.findall(r"^\| `(\w+)`", defaults, re.MULTILINE)) == set(policyfile.Defaults.model_fields)
-    assert set(re.findall(r"^\| `(\w+)`", rule, re.MULTILINE)) == set(policyfile.Rule.model_fields)
+    assert set(re.findall(r"^\| `(\w+)`", defaults, re.MULTILINE)) == set(policy_file.Defaults.model_fields)
+    assert set(re.findall(r"^\| `(\w+)`", rule, re.MULTILINE)) == set(policy_file.Rule.model_fields)
     when = next(line for line in rule.splitlines() if line.startswith("| `when`"))
-    assert set(re.findall(r"`(\w+)`", when)) - {"when"} == set(policyfile.When.model_fields)
+    assert set(re.findall(r"`(\w+)`", when)) - {"when"} == set(policy_file.When.model_fields)
 
 
 def test_the_sizing_examples_are_true() -> None:

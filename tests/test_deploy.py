@@ -12,11 +12,12 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from bot import needs, policyfile
-from bot import settings as configuration
+from bot.approvals import policy_file
 from bot.cli.main import app
-from bot.needs import Need
-from bot.settings import SECRETS, Settings
+from bot.runtime import settings as configuration
+from bot.runtime import settings_check
+from bot.runtime.settings import SECRETS, Settings
+from bot.runtime.settings_check import Need
 
 ROOT = Path(__file__).parents[1]
 KNOWN = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in SECRETS}
@@ -152,7 +153,7 @@ def test_kubernetes_mounts_what_it_names() -> None:
     files = [env["value"] for env in container()["env"]]
     assert all(file.startswith(mounts["secrets"] + "/") for file in files)
     assert settings_env()["PEFTSIZE_POLICY_FILE"] == f"{mounts['policy']}/policy.toml"
-    assert policyfile.load(text("deploy/kubernetes/policy.toml")).defaults.approvers
+    assert policy_file.load(text("deploy/kubernetes/policy.toml")).defaults.approvers
     generated = {one["name"]: one for one in kustomization()["configMapGenerator"]}
     assert generated["peftsize-policy"]["files"] == ["policy.toml"]
     assert container()["envFrom"] == [{"configMapRef": {"name": "peftsize-settings"}}]
@@ -235,7 +236,7 @@ def test_every_way_to_run_it_has_what_serve_needs(name: str, tmp_path: Path) -> 
             )
             environment[setting] = str(secret)
     settings = configuration.load(environment, env_file=str(tmp_path / "none"))
-    needs.check(settings, Need(slack=True, socket=True, watsonx=True, approvers=True))
+    settings_check.check(settings, Need(slack=True, socket=True, watsonx=True, approvers=True))
 
 
 def test_every_command_in_use_exists() -> None:

@@ -12,13 +12,14 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from bot.approvals.request import State
 from bot.cli.main import app
 from bot.cli.serve import options
-from bot.metrics import Metrics
-from bot.request import State
-from bot.settings import SECRETS, Settings
-from bot.slack import answers, commands, modals
-from bot.slack.listeners import register
+from bot.runtime.metrics import Metrics
+from bot.runtime.settings import SECRETS, Settings
+from bot.slack.blocks import answers, modals
+from bot.slack.inbound import commands
+from bot.slack.inbound.listeners import register
 from bot.store.tables import metadata
 from scripts import diagram
 

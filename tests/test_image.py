@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 import yaml
 
-from bot.probes import Probes
+from bot.runtime.health import Probes
 
 ROOT = Path(__file__).parents[1]
 HADOLINT = (Path(sys.executable).with_name("hadolint"), "--no-color")

@@ -62,7 +62,8 @@ def test_a_module_does_nothing_when_it_is_imported() -> None:
 import json, socket, sys
 def forbidden(*_): raise AssertionError("a connection at import")
 socket.socket.connect = forbidden
-import bot.wiring, bot.serve, bot.slack.app, bot.slack.announcer, bot.watsonx.client, bot.store, bot.cli
+import bot.runtime.wiring, bot.runtime.serve, bot.slack.inbound.app, bot.slack.outbound.delivery
+import bot.watsonx.client, bot.store, bot.cli
 {TELL}
 """
     assert "slack_bolt" in loaded(script, environment={"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""})

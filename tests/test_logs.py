@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from bot.logs import JsonFormatter, Scrub, TextFormatter, about
+from bot.runtime.logs import JsonFormatter, Scrub, TextFormatter, about
 
 SECRETS = ("made-up-signing-secret", "p4ssw0rd!")
 

@@ -8,10 +8,10 @@ from itertools import permutations
 
 import pytest
 
-from bot import policy, policyfile
+from bot.approvals import policy, policy_file
+from bot.approvals.policy import Facts, Person
+from bot.approvals.policy_file import Policy
 from bot.errors import SettingsError
-from bot.policy import Facts, Person
-from bot.policyfile import Policy
 
 TEXT = """
 [defaults]
@@ -35,20 +35,20 @@ ADA = Person("T1", "U0AAAA", "Ada")
 def test_the_order_of_the_rules_never_matters(order: tuple[str, ...]) -> None:
     """The same rules in any order rule the same."""
     large = replace(SMALL, num_gpus=9, gpu_memory_gb=Decimal(700), override=True)
-    ruling = policy.rule(policyfile.load(TEXT + "".join(order)), large)
+    ruling = policy.rule(policy_file.load(TEXT + "".join(order)), large)
     assert (ruling.quorum, ruling.deny, ruling.expires_ms) == (3, "Open a capacity ticket.", 2 * 3_600_000)
     assert ruling.approvers == (frozenset({"U0AAAA", "S0GROUP"}), frozenset({"U0AAAA", "U0CCCC"}))
 
 
 def test_a_rule_that_does_not_match_changes_nothing() -> None:
     """A small request meets the defaults alone."""
-    ruling = policy.rule(policyfile.load(TEXT + "".join(RULES)), SMALL)
+    ruling = policy.rule(policy_file.load(TEXT + "".join(RULES)), SMALL)
     assert (ruling.quorum, ruling.deny, ruling.because) == (1, None, ())
 
 
 def test_a_voter_must_be_in_every_set_of_approvers() -> None:
     """A rule's approvers narrow the defaults; they never widen them."""
-    ruling = policy.rule(policyfile.load(TEXT + RULES[3]), replace(SMALL, override=True))
+    ruling = policy.rule(policy_file.load(TEXT + RULES[3]), replace(SMALL, override=True))
     carla = Person("T1", "U0CCCC", "Carla")
     in_group = replace(carla, groups=frozenset({"S0GROUP"}))
     assert policy.standing(ruling, ADA).may_vote
@@ -64,7 +64,7 @@ def test_an_empty_list_of_approvers_lets_nobody_in() -> None:
 
 def test_anyone_means_full_members_only() -> None:
     """``anyone`` does not reach guests, bots or people of other organisations."""
-    found = policyfile.load('[defaults]\napprovers = ["anyone"]\n')
+    found = policy_file.load('[defaults]\napprovers = ["anyone"]\n')
     ruling = policy.rule(found, SMALL)
     assert policy.standing(ruling, ADA).may_vote
     assert not policy.standing(ruling, replace(ADA, barred="guest")).may_vote
@@ -72,7 +72,7 @@ def test_anyone_means_full_members_only() -> None:
 
 def test_an_admin_is_no_approver_by_that_alone() -> None:
     """Admins may cancel, retry and give up."""
-    actor = policy.standing(policy.rule(policyfile.load(TEXT), SMALL), Person("T1", "U0BBBB", "Ines"))
+    actor = policy.standing(policy.rule(policy_file.load(TEXT), SMALL), Person("T1", "U0BBBB", "Ines"))
     assert actor.is_admin
     assert not actor.may_vote
 
@@ -82,7 +82,7 @@ def test_an_admin_is_no_approver_by_that_alone() -> None:
 )
 def test_a_workflow_proves_nothing_about_its_requester(workflow: str, deny: bool, quorum: int) -> None:
     """A workflow's request is refused unless the policy says otherwise."""
-    found = policyfile.load(TEXT + f'workflow = "{workflow}"\n')
+    found = policy_file.load(TEXT + f'workflow = "{workflow}"\n')
     ruling = policy.rule(found, replace(SMALL, workflow=True))
     assert (ruling.deny is not None, ruling.quorum) == (deny, quorum)
 
@@ -93,7 +93,7 @@ def test_every_problem_of_the_file_is_named_at_once_without_values() -> None:
         '[defaults]\napprovers = ["nobody-secret"]\nquorum = 0\nexpires_after = "soon"\n[[rule]]\nwhat = 1\n'
     )
     with pytest.raises(SettingsError) as caught:
-        policyfile.load(text)
+        policy_file.load(text)
     named = " ".join(caught.value.problems)
     assert all(word in named for word in ("approvers", "quorum", "expires_after", "what"))
     assert "nobody-secret" not in named
@@ -101,6 +101,6 @@ def test_every_problem_of_the_file_is_named_at_once_without_values() -> None:
 
 def test_reminders_back_off_and_end() -> None:
     """After 4, 12, 28, 60 and 124 hours, then no more."""
-    ruling = policy.rule(policyfile.load(TEXT), SMALL)
+    ruling = policy.rule(policy_file.load(TEXT), SMALL)
     hours = [policy.remind_at(ruling, 0, sent) for sent in range(policy.MAX_REMINDERS + 1)]
     assert [h and h // 3_600_000 for h in hours] == [4, 12, 28, 60, 124, None]

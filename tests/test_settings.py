@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import needs
-from bot import settings as configuration
 from bot.errors import SettingsError
-from bot.needs import Need
+from bot.runtime import settings as configuration
+from bot.runtime import settings_check
+from bot.runtime.settings_check import Need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ SERVE = Need(slack=True, http=True, watsonx=True, approvers=True)
 
 def problems(environment: dict[str, str], need: Need = SERVE) -> list[str]:
     try:
-        needs.check(configuration.load(environment, "no such file"), need)
+        settings_check.check(configuration.load(environment, "no such file"), need)
     except SettingsError as error:
         return list(error.problems)
     return []

@@ -6,12 +6,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot import anchor as anchors
-from bot import settings as configuration
-from bot.audit import verify as judge
+from bot.audit import anchor as anchors
+from bot.audit.chain import verify as judge
 from bot.cli.output import say, say_json
 from bot.errors import SettingsError
-from bot.wiring import open_store
+from bot.runtime import settings as configuration
+from bot.runtime.wiring import open_store
 
 
 def export(since: str | None) -> None:

@@ -36,17 +36,17 @@ def told() -> Iterator[None]:
 
 def ending(error: Exception) -> tuple[int, str]:
     """Return exit code and sentence for an error."""
-    from bot import errors, report
+    from bot import errors, messages
     from sizing import SizingError
 
     if isinstance(error, errors.Refused):
-        return REFUSED, report.explain(error)
+        return REFUSED, messages.explain(error)
     if isinstance(error, errors.SettingsError | SizingError):
-        return UNREADABLE, report.explain(error)
+        return UNREADABLE, messages.explain(error)
     if isinstance(error, errors.BotError):
-        return OUTSIDE_FAILED, report.explain(error)
+        return OUTSIDE_FAILED, messages.explain(error)
     import logging
 
     reference = secrets.token_hex(4)
     logging.getLogger(__name__).error("unexpected", exc_info=error, extra={"facts": {"reference": reference}})
-    return BUG, report.unexpected(reference)
+    return BUG, messages.unexpected(reference)

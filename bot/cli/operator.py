@@ -6,19 +6,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot import needs
 from bot.errors import PeopleError
-from bot.needs import Need
+from bot.runtime import settings_check
+from bot.runtime.settings_check import Need
+from bot.runtime.wiring import build
 from bot.store import schema
-from bot.wiring import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.dispatch.worker import Worker
-    from bot.flow import Flow
-    from bot.ports import Click, Outcome
-    from bot.settings import Settings
+    from bot.runtime.settings import Settings
+    from bot.workflow.ports import Click, Outcome
+    from bot.workflow.service import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Operator:
 @contextmanager
 def operator(settings: Settings) -> Iterator[Operator]:
     """Wire what the command line needs to decide; no worker runs."""
-    needs.check(settings, Need(slack=True, watsonx=True, approvers=True))
+    settings_check.check(settings, Need(slack=True, watsonx=True, approvers=True))
     product = build(settings, origin="cli")
     try:
         schema.prepare(product.store.database)

@@ -7,17 +7,17 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bot import report
-from bot import settings as configuration
+from bot import messages
+from bot.approvals.request import Request, State
 from bot.cli.operator import operator
 from bot.cli.output import say, say_json, table, time_of
 from bot.errors import SettingsError, UnknownRequest
-from bot.ports import Click
-from bot.request import Request, State
-from bot.wiring import open_store
+from bot.runtime import settings as configuration
+from bot.runtime.wiring import open_store
+from bot.workflow.ports import Click
 
 if TYPE_CHECKING:
-    from bot.ports import Outcome
+    from bot.workflow.ports import Outcome
 
 
 def as_json_object(request: Request) -> dict[str, Any]:
@@ -71,7 +71,9 @@ def show(request_id: str, *, as_json: bool) -> None:
         say_json(as_json_object(request))
         return
     say(f"{request.id}  {request.canonical}")
-    say(f"{report.state_words(request)}; asked by {request.requester_name} at {time_of(request.created_at)}")
+    say(
+        f"{messages.state_words(request)}; asked by {request.requester_name} at {time_of(request.created_at)}"
+    )
     say(f"approvals: {len(request.votes)} of {request.quorum}; body: {request.payload}")
     for event in story:
         who = event["actor"]["name"] or event["actor"]["user_id"] or "peftsize"
@@ -80,8 +82,8 @@ def show(request_id: str, *, as_json: bool) -> None:
 
 def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
     """Decide as a Slack user, looked up live; the card is redrawn."""
-    if reason is not None and (wrong := report.reason_problem(reason)) is not None:
-        raise SettingsError((report.refusal(wrong),))
+    if reason is not None and (wrong := messages.reason_problem(reason)) is not None:
+        raise SettingsError((messages.refusal(wrong),))
     with operator(configuration.load()) as desk:
         click = Click(
             key=f"cli:{secrets.token_hex(16)}",
@@ -103,7 +105,7 @@ def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
 def say_outcome(outcome: Outcome) -> None:
     """Print what came of a decision; exit 1 for a refusal."""
     if outcome.code in {"done", "submitted", "existing"} and outcome.request is not None:
-        say(f"{outcome.request.id}: {report.state_words(outcome.request)}")
+        say(f"{outcome.request.id}: {messages.state_words(outcome.request)}")
         return
-    print(report.refusal(outcome.code, outcome.detail, outcome.request), file=sys.stderr)  # noqa: T201 - the command line prints
+    print(messages.refusal(outcome.code, outcome.detail, outcome.request), file=sys.stderr)  # noqa: T201 - the command line prints
     sys.exit(1)

@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> None:
     """Serve with these arguments until a signal."""
     found = options().parse_args(arguments)
 
-    from bot.serve import serve
+    from bot.runtime.serve import serve
 
     serve(mode=found.mode, host=found.host, port=found.port, dry_run=found.dry_run)
 

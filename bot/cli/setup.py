@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot import settings as configuration
 from bot.cli.output import say, say_json
-from bot.doctor import examine
 from bot.errors import SettingsError
+from bot.runtime import settings as configuration
+from bot.runtime.doctor import examine
+from bot.runtime.wiring import open_database
 from bot.store import schema
-from bot.wiring import open_database
 
 MARKS = {"ok": "ok  ", "warning": "note", "failed": "FAIL"}
 

@@ -7,20 +7,20 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bot import needs
-from bot import settings as configuration
+from bot.approvals.request import State
 from bot.cli.operator import operator
 from bot.cli.output import say, say_json, table
 from bot.cli.requests import say_outcome
-from bot.drift import compare
 from bot.errors import UnknownRequest
-from bot.needs import Need
-from bot.ports import Click
-from bot.request import State
-from bot.wiring import connect_specs, open_store
+from bot.provisioning.drift import compare
+from bot.runtime import settings as configuration
+from bot.runtime import settings_check
+from bot.runtime.settings_check import Need
+from bot.runtime.wiring import connect_specs, open_store
+from bot.workflow.ports import Click
 
 if TYPE_CHECKING:
-    from bot.ports import RemoteSpec
+    from bot.workflow.ports import RemoteSpec
 
 
 def _object(spec: RemoteSpec) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _row(spec: RemoteSpec) -> tuple[str, ...]:
 def listing(*, as_json: bool) -> None:
     """List every spec visible in the space."""
     settings = configuration.load()
-    needs.check(settings, Need(watsonx=True))
+    settings_check.check(settings, Need(watsonx=True))
     with connect_specs(settings) as specs:
         found = specs.list(settings.watsonx_space_id or "")
     if as_json:
@@ -64,7 +64,7 @@ def listing(*, as_json: bool) -> None:
 def show(spec_id: str, *, as_json: bool) -> None:
     """Show one spec."""
     settings = configuration.load()
-    needs.check(settings, Need(watsonx=True))
+    settings_check.check(settings, Need(watsonx=True))
     with connect_specs(settings) as specs:
         spec = specs.get(spec_id, settings.watsonx_space_id or "")
     if spec is None:
@@ -101,7 +101,7 @@ def delete(spec_id: str, user_id: str) -> None:
 def drift(*, as_json: bool) -> None:
     """Compare live specs and records; exit 1 if they differ."""
     settings = configuration.load()
-    needs.check(settings, Need(watsonx=True))
+    settings_check.check(settings, Need(watsonx=True))
     with connect_specs(settings) as specs, open_store(settings) as store:
         found = compare(store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values())
     if as_json:

@@ -7,13 +7,13 @@ import secrets
 from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import SlackTrouble, StoreError
-from bot.traces import span
+from bot.runtime.tracing import span
 
 if TYPE_CHECKING:
-    from bot.flow import Flow
-    from bot.fulfil import Fulfil
+    from bot.provisioning.executor import Fulfil
     from bot.store import Store
     from bot.store.queues import Letter
+    from bot.workflow.service import Flow
 
 log = logging.getLogger(__name__)
 

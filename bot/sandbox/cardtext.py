@@ -7,13 +7,13 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.mrkdwn import plain_words
-from bot.sandbox.slack_workspace import Message
+from bot.sandbox.slack.workspace import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.sandbox.slack_people import Directory
-    from bot.sandbox.slack_workspace import View
+    from bot.sandbox.slack.people import Directory
+    from bot.sandbox.slack.workspace import View
 
 _ZERO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 

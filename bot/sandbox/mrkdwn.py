@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.sandbox.slack_people import Directory
+    from bot.sandbox.slack.people import Directory
 
 _REFERENCE = re.compile(r"<([^<>]+)>")
 _CODE = re.compile(r"```(.*?)```|`([^`\n]+)`", re.DOTALL)

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot.sandbox.slack_people import BOT_USER, HOME_TEAM, Channel, Directory, Person, UserGroup, bot_person
+from bot.sandbox.slack.people import BOT_USER, HOME_TEAM, Channel, Directory, Person, UserGroup, bot_person
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,10 @@ import signal
 import threading
 from pathlib import Path
 
-from bot import logs
 from bot.errors import SettingsError
+from bot.runtime import logs
 from bot.sandbox import story
-from bot.sandbox.page import Page
+from bot.sandbox.page.server import Page
 from bot.sandbox.world import HOST, World, refuse_real_settings
 
 

@@ -10,19 +10,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot import anchor
-from bot.audit import verify
-from bot.request import State
-from bot.sandbox.slack_inputs import NotThere
+from bot.approvals.request import State
+from bot.audit import anchor
+from bot.audit.chain import verify
+from bot.sandbox.slack.inputs import NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.request import Request
-    from bot.sandbox.slack_delivery import Delivery
-    from bot.sandbox.slack_people import Person
-    from bot.sandbox.slack_workspace import Message
-    from bot.sandbox.watsonx import Recorded
+    from bot.approvals.request import Request
+    from bot.sandbox.slack.delivery import Delivery
+    from bot.sandbox.slack.people import Person
+    from bot.sandbox.slack.workspace import Message
+    from bot.sandbox.watsonx.fake_watsonx import Recorded
     from bot.sandbox.world import World
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bot.sandbox.slack_delivery import Delivery
-    from bot.sandbox.slack_web import Call
-    from bot.sandbox.watsonx import Recorded
+    from bot.sandbox.slack.delivery import Delivery
+    from bot.sandbox.slack.web import Call
+    from bot.sandbox.watsonx.fake_watsonx import Recorded
     from bot.sandbox.world import World
 
 MOST = 80

@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING, Any, Self
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from bot import needs, wiring
 from bot.errors import SettingsError
-from bot.needs import Need
+from bot.runtime import settings_check, wiring
+from bot.runtime.serve import gate
+from bot.runtime.settings import Settings
+from bot.runtime.settings_check import Need
 from bot.sandbox.clock import Clock
 from bot.sandbox.people_file import PeopleFileError, load_directory
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.slack_people import default_directory
-from bot.sandbox.watsonx import FakeCluster
-from bot.serve import gate
-from bot.settings import Settings
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.slack.people import default_directory
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from bot.store import schema
-from bot.store.exclusive import hold
+from bot.store.process_lock import hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.sandbox.slack_people import Directory
-    from bot.wiring import Product
+    from bot.runtime.wiring import Product
+    from bot.sandbox.slack.people import Directory
 
 HOST = "127.0.0.1"
 TIMEOUT_S, SETTLE_S = 3.0, 2.0
@@ -100,7 +100,7 @@ class World:
         self._stack.enter_context(self.slack)
         self._stack.enter_context(self.cluster)
         settings = self._settings(database)
-        needs.check(settings, Need(slack=True, http=True, watsonx=True, approvers=True))
+        settings_check.check(settings, Need(slack=True, http=True, watsonx=True, approvers=True))
         self.product = wiring.build(settings, origin="sandbox", clock=self.clock.now_ms)
         self._stack.callback(self.product.close)
         schema.migrate(self.product.store.database)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bot.slack.delivery import PATH
+from bot.slack.inbound.payload import PATH
 
 SCOPES: dict[str, str] = {
     "auth.test": "",

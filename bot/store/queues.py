@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.store.letters import PUT, REFRESH, REMOVE_DONE, Letter
+from bot.store.outbox import PUT, REFRESH, REMOVE_DONE, Letter
 from bot.store.prepared import Prepared
 from bot.store.tables import inbox, outbox, requests
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.request import Kind, Request, State, Vote
+from bot.approvals.request import Kind, Request, State, Vote
 from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-    from bot.approvals import Transition
+    from bot.approvals.state_machine import Transition
 
 _JOINED = select(
     requests,
@@ -123,7 +123,7 @@ class Requests:
 
         Args:
             request: As read.
-            transition: What ``bot.approvals`` decided.
+            transition: What ``bot.approvals.state_machine`` decided.
             now: UTC epoch milliseconds.
             **changes: Further columns of ``requests``, such as ``due_at`` or ``error``.
 

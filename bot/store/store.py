@@ -12,22 +12,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.errors import StoreError
 from bot.store.attempts import Attempts
-from bot.store.combine import Combiner
+from bot.store.audit_log import Trail
 from bot.store.database import trouble
+from bot.store.group_commit import Combiner
 from bot.store.queues import Queues
 from bot.store.requests import Requests
 from bot.store.tables import attempts, audit, notes, requests
-from bot.store.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
-    from bot.anchor import AnchorFile
-    from bot.audit import Head
-    from bot.store.combine import Job
+    from bot.audit.anchor import AnchorFile
+    from bot.audit.chain import Head
     from bot.store.database import Database
+    from bot.store.group_commit import Job
 
 log = logging.getLogger(__name__)
 

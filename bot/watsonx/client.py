@@ -17,8 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from bot.errors import Rejected, Unavailable, Uncertain
-from bot.ports import Created, Deleted, RemoteSpec, SpecList
-from bot.watsonx.answers import Answer, OnCall, ask, clean_text
+from bot.watsonx.responses import Answer, OnCall, ask, clean_text
 from bot.watsonx.specs import (
     is_spec_id,
     spec_id_in,
@@ -26,8 +25,9 @@ from bot.watsonx.specs import (
     specs_in,
     warnings_in,
 )
+from bot.watsonx.transport import Call, TooLate, WatsonxHttp, deadline, utc_ms
 from bot.watsonx.verdict import failure, static_token_refused, unreadable
-from bot.watsonx.wire import Call, TooLate, WatsonxHttp, deadline, utc_ms
+from bot.workflow.ports import Created, Deleted, RemoteSpec, SpecList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ _ATTEMPT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 class SpecsClient:
-    """Hardware specifications over REST: the port ``bot.ports.Specs``.
+    """Hardware specifications over REST: the port ``bot.workflow.ports.Specs``.
 
     Args:
         base_url: The cluster's route or platform host, as ``check_base_url`` returns it.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.ports import RemoteSpec
-from bot.watsonx.answers import Answer, clean_text
+from bot.watsonx.responses import Answer, clean_text
+from bot.workflow.ports import RemoteSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

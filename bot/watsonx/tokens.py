@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bot.watsonx.issuers import IAM_URL, IamTokens, SoftwareHubTokens, is_token
-from bot.watsonx.wire import WatsonxHttp, utc_ms
+from bot.watsonx.token_services import IAM_URL, IamTokens, SoftwareHubTokens, is_token
+from bot.watsonx.transport import WatsonxHttp, utc_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic import SecretStr
 
-    from bot.watsonx.answers import OnCall
+    from bot.watsonx.responses import OnCall
 
 
 class TokenSource(Protocol):

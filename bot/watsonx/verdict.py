@@ -11,7 +11,7 @@ from bot.errors import Rejected, SpecsError, Unavailable, Uncertain
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from bot.watsonx.answers import Answer
+    from bot.watsonx.responses import Answer
 
 _UNPROVEN = frozenset({300, 301, 302, 303, 304, 305, 306, 408})
 """Answers that do not prove that a write had no effect; 307 and 308 do (RFC 9110, 15.4)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from bot.sandbox.page import Page as Server
+from bot.sandbox.page.server import Page as Server
 from bot.sandbox.world import World
 from tests.browser.screen import Screen
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from bot.sandbox.slack_people import BOT_USER
-from bot.sandbox.slack_workspace import Message
+from bot.sandbox.slack.people import BOT_USER
+from bot.sandbox.slack.workspace import Message
 
 if TYPE_CHECKING:
     from tests.browser.screen import Screen

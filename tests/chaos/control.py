@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bot.sandbox.watsonx import FakeCluster
-from bot.sandbox.watsonx_api import PATH
+from bot.sandbox.watsonx.api import PATH
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from tests.chaos.replica import Replica
 from tests.chaos.strike import INSTANTS, Striker
 from tests.chaos.weather import LATE_S, Weather
@@ -27,7 +27,7 @@ from tests.chaos.weather import LATE_S, Weather
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.sandbox.watsonx_http import Call
+    from bot.sandbox.watsonx.http import Call
 
 NODES = {"cpu": {"units": "2"}, "mem": {"size": "8Gi"}, "gpu": {"num_gpu": 1}}
 TIMEOUT_S = 1.0

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
-from bot.sandbox.slack_inputs import NotThere
-from bot.sandbox.slack_web import SlackRefusal
+from bot.sandbox.slack.inputs import NotThere
+from bot.sandbox.slack.web import SlackRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sandbox.slack_delivery import Delivery
+    from bot.sandbox.slack.delivery import Delivery
     from tests.chaos.world import World
 
 CHANNELS = ("#ml-serving", "#approvals")

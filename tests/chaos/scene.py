@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.slack_inputs import NotThere
+from bot.sandbox.slack.inputs import NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.sandbox.slack_faults import Faults as SlackFaults
-    from bot.sandbox.watsonx_faults import Faults as ClusterFaults
+    from bot.sandbox.slack.faults import Faults as SlackFaults
+    from bot.sandbox.watsonx.faults import Faults as ClusterFaults
 
 LATE_S = 1.8
 """A late commit; with a client deadline of 1 s and 2 s to settle it is still within the promise."""

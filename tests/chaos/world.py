@@ -8,9 +8,9 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.watsonx import FakeCluster
-from bot.sandbox.watsonx_api import PATH
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.watsonx.api import PATH
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from tests.chaos.balancer import Balancer
 from tests.chaos.replica import Replica
 from tests.chaos.rows import Rows
@@ -20,7 +20,7 @@ from tests.chaos.weather import Weather
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.sandbox.watsonx_http import Call
+    from bot.sandbox.watsonx.http import Call
 
 TIMEOUT_S, SETTLE_S = 1, 2
 LATEST_COMMIT_S = TIMEOUT_S + SETTLE_S + 1.0

@@ -6,8 +6,8 @@ import pytest
 
 from bot.sandbox.cardtext import columns, render
 from bot.sandbox.mrkdwn import plain_words
-from bot.sandbox.slack_people import BOT_USER, default_directory
-from bot.sandbox.slack_workspace import Message, View
+from bot.sandbox.slack.people import BOT_USER, default_directory
+from bot.sandbox.slack.workspace import Message, View
 from tests.sandbox.tinyapp import actions, button, reason_modal, section
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from bot.sandbox.page_acts import Acts
-from bot.sandbox.page_state import PageState
+from bot.sandbox.page.actions import Acts
+from bot.sandbox.page.state import PageState
 from bot.sandbox.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.request import Request
+    from bot.approvals.request import Request
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.request import State
-from bot.sandbox.page import LARGEST_POST, Page
+from bot.approvals.request import State
+from bot.sandbox.page.server import LARGEST_POST, Page
 from bot.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_static_files_name_no_other_host_and_parse_no_html(client: Client) -> No
     _, _, index = client.ask("GET", "/")
     assert "<script>" not in index
     assert " style=" not in index
-    from bot.sandbox.page import _STATIC
+    from bot.sandbox.page.server import _STATIC
 
     for path in _STATIC.iterdir():
         text = path.read_text()
@@ -282,7 +282,7 @@ def test_the_diagram_has_every_state(client: Client) -> None:
     assert {*diagrams["create"]["states"], *diagrams["delete"]["states"]} == {state.value for state in State}
     assert "deleting" not in diagrams["create"]["states"]
     assert {"from": "creating", "action": "lose", "to": "unknown"} in diagrams["create"]["edges"]
-    from bot.sandbox.page import _STATIC
+    from bot.sandbox.page.server import _STATIC
 
     drawn = (_STATIC / "diagram.js").read_text()
     assert [state for state in State if f" {state.value}: [" not in drawn] == []

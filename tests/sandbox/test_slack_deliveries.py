@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.slack_inputs import REQUIRED, NotThere
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.slack.inputs import REQUIRED, NotThere
 from tests.sandbox.tinyapp import bolt_app, served
 
 

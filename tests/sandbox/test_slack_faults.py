@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.sandbox.slack import FakeSlack
+from bot.sandbox.slack.fake_slack import FakeSlack
 from tests.sandbox.tinyapp import Clock, client_of, reason_modal, refused
 
 

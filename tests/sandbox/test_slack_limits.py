@@ -9,7 +9,7 @@ from slack_sdk.models import blocks as sdk
 from slack_sdk.models.views import View
 from slackblocks import _limits as judge
 
-from bot.sandbox.slack_limits import (
+from bot.sandbox.slack.limits import (
     BLOCKS_A_MESSAGE,
     BLOCKS_A_VIEW,
     LONGEST_METADATA,

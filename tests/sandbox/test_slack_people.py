@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.sandbox.people_file import PeopleFileError, load_directory
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.slack_people import BOT_USER, default_directory, user_json
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.slack.people import BOT_USER, default_directory, user_json
 
 OURS = """
 [team]

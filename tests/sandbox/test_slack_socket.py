@@ -17,8 +17,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.websocket import PING, TEXT, accept_key, frame, read_frame
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.slack.websocket import PING, TEXT, accept_key, frame, read_frame
 from tests.sandbox.tinyapp import bolt_app, client_of
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from slack_sdk.webhook import WebhookClient
 
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.slack_web import SCOPES
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.slack.web import SCOPES
 from tests.sandbox.tinyapp import Clock, actions, button, client_of, error, reason_modal, refused, section
 
 

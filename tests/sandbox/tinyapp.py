@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.sandbox.slack import FakeSlack
+    from bot.sandbox.slack.fake_slack import FakeSlack
 
 
 def section(words: str = "hello", block_id: str = "b1") -> dict:

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import event
 from typer.testing import CliRunner
 
-from bot import needs, serve, wiring
-from bot import settings as configuration
 from bot.cli.main import app as commands
-from bot.needs import Need
+from bot.runtime import serve, settings_check, wiring
+from bot.runtime import settings as configuration
+from bot.runtime.settings_check import Need
 from bot.sandbox.clock import Clock
-from bot.sandbox.slack import FakeSlack
-from bot.sandbox.watsonx import FakeCluster
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
 
-    from bot.sandbox.slack_people import Directory
-    from bot.wiring import Product
+    from bot.runtime.wiring import Product
+    from bot.sandbox.slack.people import Directory
 
 SOON_MS = 3_000
 """Waits up to this long pass at once."""
@@ -114,7 +114,7 @@ class Running:
     def start(self) -> None:
         """Start the product as ``peftsize serve`` does."""
         settings = configuration.load(self.environment, str(self.folder / "none.env"))
-        needs.check(settings, Need(slack=True, watsonx=True, approvers=True))
+        settings_check.check(settings, Need(slack=True, watsonx=True, approvers=True))
         origin = "slack-socket" if self.socket else "slack-http"
         self.product = wiring.build(settings, dry_run=self.dry_run, origin=origin, clock=self.clock.now_ms)
         self._running.callback(self.product.close)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox import slack_payloads as payloads
-from bot.sandbox.slack_inputs import find_element, pressed
-from bot.sandbox.watsonx_faults import ALWAYS
+from bot.sandbox.slack import payloads
+from bot.sandbox.slack.inputs import find_element, pressed
+from bot.sandbox.watsonx.faults import ALWAYS
 from tests.scenarios.running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.request import Request, State
-    from bot.sandbox.slack_delivery import Delivery
-    from bot.sandbox.slack_workspace import Message, View
+    from bot.approvals.request import Request, State
+    from bot.sandbox.slack.delivery import Delivery
+    from bot.sandbox.slack.workspace import Message, View
 
 ROSA, ADA, BEN, INES = "U0ROSA001", "U0ADA0001", "U0BEN0001", "U0INES001"
 CHANNEL = "#ml-serving"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.request import State
-from bot.sandbox.watsonx import FakeCluster
+from bot.approvals.request import State
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from tests.scenarios.team import NAME, POLICY, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.request import Request
+    from bot.approvals.request import Request
 
 OTHER_SPACE = "5f0c1d2e-0000-4000-8000-00000000b00b"
 

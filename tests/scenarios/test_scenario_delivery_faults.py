@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import anchor
-from bot.audit import verify
+from bot.approvals.request import State
+from bot.audit import anchor
+from bot.audit.chain import verify
 from bot.errors import SettingsError
-from bot.request import State
 from tests.scenarios.team import ADA, BEN, CHANNEL, INES, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bot.request import State
+from bot.approvals.request import State
 
 if TYPE_CHECKING:
     from tests.scenarios.team import Team

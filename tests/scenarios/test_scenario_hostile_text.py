@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.sandbox.slack_people import default_directory
+from bot.sandbox.slack.people import default_directory
 from tests.scenarios.team import CHANNEL, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.sandbox.slack_delivery import Delivery
+    from bot.sandbox.slack.delivery import Delivery
 
 HOSTILE = {
     "broadcast": "<!channel> <!here> <!everyone> @channel @here",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.request import State
-from bot.sandbox.slack_people import Person, default_directory
+from bot.approvals.request import State
+from bot.sandbox.slack.people import Person, default_directory
 from tests.scenarios.team import ADA, BEN, CHANNEL, INES, POLICY, Team
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.request import State
+from bot.approvals.request import State
 from tests.scenarios.team import CHANNEL, NAME, POLICY, TEXT, Team
 
 if TYPE_CHECKING:

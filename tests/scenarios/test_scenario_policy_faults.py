@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.request import State
+from bot.approvals.request import State
 from tests.scenarios.team import CHANNEL, INES, NAME, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:

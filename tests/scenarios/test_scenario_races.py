@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import Person
-from bot.ports import Ask, Click, Outcome
-from bot.request import State
+from bot.approvals.policy import Person
+from bot.approvals.request import State
+from bot.workflow.ports import Ask, Click, Outcome
 from tests.scenarios.team import ADA, BEN, POLICY, ROSA, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.request import Request
+    from bot.approvals.request import Request
 
 ROUNDS, ROUNDS_OVER_HTTP = 200, 20
 HOME = "T0HOME001"

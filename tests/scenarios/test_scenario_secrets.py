@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import logs
+from bot.runtime import logs
 from tests.scenarios.team import CHANNEL, NAME, POLICY, Team
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.request import Kind, State
+from bot.approvals.request import Kind, State
 from tests.scenarios.team import BEN, INES, NAME, POLICY, TWO, Team
 
 if TYPE_CHECKING:

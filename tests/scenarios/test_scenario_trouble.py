@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.request import Kind, State
+from bot.approvals.request import Kind, State
 from tests.scenarios.team import ADA, INES, NAME, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.request import Request
+    from bot.approvals.request import Request
 
 OTHER = {"cpu": {"units": "1"}, "mem": {"size": "1Gi"}, "gpu": {"num_gpu": 1}}
 

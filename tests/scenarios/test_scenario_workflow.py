@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.request import State
+from bot.approvals.request import State
 from tests.scenarios.team import BEN, NAME, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.request import Request
+    from bot.approvals.request import Request
 
 
 def run(team: Team, text: str = TEXT, requester: str = ROSA) -> str:

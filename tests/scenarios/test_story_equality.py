@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.request import State
+from bot.approvals.request import State
 from tests.scenarios.team import ADA, BEN, INES, NAME, ROSA, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.request import Request
+    from bot.approvals.request import Request
 
 OTHER = {"cpu": {"units": "1"}, "mem": {"size": "1Gi"}, "gpu": {"num_gpu": 1}}
 _IDS = re.compile(r"\b(?:[0-9a-f]{8}-[0-9a-f-]{27}|R[0-9A-HJKMNP-TV-Z]{8}|[0-9a-f]{64})\b")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bot.policyfile import Policy
+    from bot.approvals.policy_file import Policy
 
 
 @pytest.fixture(scope="session")

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
 
+from bot.approvals.draft import Site
+from bot.approvals.policy_file import Policy
 from bot.dispatch.worker import Worker
-from bot.drafts import Site
-from bot.flow import Flow
-from bot.policyfile import Policy
-from bot.sandbox.slack import FakeSlack
-from bot.slack.announcer import Announcer
-from bot.slack.app import build, note_foreign, web_client
-from bot.slack.desk import Desk
-from bot.slack.ingress import Gate
-from bot.slack.people import Identity, SlackPeople, identify
+from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.slack.inbound.app import build, note_foreign, web_client
+from bot.slack.inbound.context import Desk
+from bot.slack.inbound.gate import Gate
+from bot.slack.outbound.delivery import Announcer
+from bot.slack.outbound.people import Identity, SlackPeople, identify
 from bot.store import Database, Store
+from bot.workflow.service import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bot.request import Request
-    from bot.sandbox.slack_workspace import Message
+    from bot.approvals.request import Request
+    from bot.sandbox.slack.workspace import Message
 
 ROSA, ADA, BEN, INES, GUS, FAY = "rosa", "ada", "ben", "ines", "gus", "fay"
 TEAM, RANDOM = "#ml-serving", "#random"

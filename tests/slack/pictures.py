@@ -9,17 +9,17 @@ import slackblocks
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from bot import policy
-from bot.drafts import Draft, Site, draft, facts
-from bot.policyfile import Policy
-from bot.request import Kind, Request, State, Vote
-from bot.sandbox.slack_limits import block_problems, blocks_too_long, elements_of, view_problems
+from bot.approvals import policy
+from bot.approvals.draft import Draft, Site, draft, facts
+from bot.approvals.policy_file import Policy
+from bot.approvals.request import Kind, Request, State, Vote
+from bot.sandbox.slack.limits import block_problems, blocks_too_long, elements_of, view_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.policy import Ruling
-    from bot.slack.blocks import Message
+    from bot.approvals.policy import Ruling
+    from bot.slack.blocks.kit import Message
 
 SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc", {"team-a": "space-a"})
 RULES = Policy.model_validate(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bot.approvals import Action, Transition
-from bot.audit import GENESIS
+from bot.approvals.policy_file import Policy
+from bot.approvals.request import State
+from bot.approvals.state_machine import Action, Transition
+from bot.audit.chain import GENESIS
 from bot.errors import SlackTrouble
-from bot.policyfile import Policy
-from bot.ports import RemoteSpec
-from bot.request import State
-from bot.slack.announcer import RESPONSE_URL_MS
-from bot.slack.calls import Pace
+from bot.slack.outbound.delivery import RESPONSE_URL_MS
+from bot.slack.outbound.web_api import Pace
 from bot.store.queues import Letter
-from bot.telling import announce
+from bot.workflow.notify import announce
+from bot.workflow.ports import RemoteSpec
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.slack.breakdown import bar
+from bot.slack.blocks.breakdown import bar
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.drafts import Site, facts
-from bot.policy import rule
-from bot.policyfile import Policy
-from bot.ports import RemoteSpec
-from bot.request import State
-from bot.slack import answers
-from bot.slack.card import card
-from bot.slack.home import MOST_CARDS, home
-from bot.slack.listings import PAGE, listing, specs_listing
-from bot.slack.modals import explain_view, form_view, json_view, reject_view
+from bot.approvals.draft import Site, facts
+from bot.approvals.policy import rule
+from bot.approvals.policy_file import Policy
+from bot.approvals.request import State
+from bot.slack.blocks import answers
+from bot.slack.blocks.card import card
+from bot.slack.blocks.home_tab import MOST_CARDS, home
+from bot.slack.blocks.lists import PAGE, listing, specs_listing
+from bot.slack.blocks.modals import explain_view, form_view, json_view, reject_view
+from bot.workflow.ports import RemoteSpec
 from tests.slack.pictures import (
     ASKED,
     HOSTILE,
@@ -31,8 +31,8 @@ from tests.slack.pictures import (
 )
 
 if TYPE_CHECKING:
-    from bot.drafts import Draft
-    from bot.request import Request
+    from bot.approvals.draft import Draft
+    from bot.approvals.request import Request
 
 NAME = "n" * 64
 MANY = "4.7b " + ",".join(f"{i}KB" for i in range(1, 99))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import TERMINAL, Action, target
-from bot.drafts import Draft, Site
-from bot.request import Kind, Request, State
-from bot.slack import breakdown
-from bot.slack.card import card
+from bot.approvals.draft import Draft, Site
+from bot.approvals.request import Kind, Request, State
+from bot.approvals.state_machine import TERMINAL, Action, target
+from bot.slack.blocks import breakdown
+from bot.slack.blocks.card import card
 from tests.slack.pictures import (
     ASKED,
     HOSTILE,
@@ -28,7 +28,7 @@ from tests.slack.pictures import (
 )
 
 if TYPE_CHECKING:
-    from bot.slack.blocks import Message
+    from bot.slack.blocks.kit import Message
 
 DRAFTED = sized()
 

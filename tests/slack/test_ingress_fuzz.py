@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.sandbox.slack_delivery import FORM, signature
+from bot.sandbox.slack.delivery import FORM, signature
 
 WHO = {
     "user": {"id": "U0ROSA001", "username": "rosa", "team_id": "T0HOME001"},

@@ -12,9 +12,9 @@ from freezegun import freeze_time
 from slack_bolt import App
 from slack_sdk import WebClient
 
-from bot.sandbox.slack_delivery import FORM, signature
-from bot.slack.ingress import LARGEST_BODY, Gate
-from bot.slack.people import Identity
+from bot.sandbox.slack.delivery import FORM, signature
+from bot.slack.inbound.gate import LARGEST_BODY, Gate
+from bot.slack.outbound.people import Identity
 
 JSON = "application/json"
 SECRET = "0123456789abcdef0123456789abcdef"

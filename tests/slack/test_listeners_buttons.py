@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bot.policyfile import Policy
-from bot.sandbox import slack_payloads
+from bot.approvals.policy_file import Policy
+from bot.sandbox.slack import payloads
 from tests.slack.office import ADA, BEN, GUS, INES, RANDOM, ROSA, RULES, TEAM
 
 
@@ -34,7 +34,7 @@ def test_a_rejection_needs_a_reason_and_shows_it(office):
 
 def _submission(office, view, state):
     """Submit past what Slack's own client would refuse, and return the answer."""
-    payload = slack_payloads.submission(office.slack.api, office.slack.person(ADA), view, state)
+    payload = payloads.submission(office.slack.api, office.slack.person(ADA), view, state)
     return office.slack.deliver(urlencode({"payload": json.dumps(payload)}).encode()).json
 
 

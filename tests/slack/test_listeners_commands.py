@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import event
 
-from bot.policyfile import Policy
-from bot.slack.desk import may_post
+from bot.approvals.policy_file import Policy
+from bot.slack.inbound.context import may_post
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 

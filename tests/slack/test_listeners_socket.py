@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from bot.slack.app import SocketDoor, note_foreign, web_client
-from bot.slack.delivery import delivery_key
-from bot.slack.socket import Line
+from bot.slack.inbound.app import SocketDoor, note_foreign, web_client
+from bot.slack.inbound.payload import delivery_key
+from bot.slack.inbound.socket_mode import Line
 from tests.slack.office import ADA, FAY, ROSA
 
 

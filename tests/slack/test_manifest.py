@@ -10,9 +10,10 @@ import yaml
 from slack_bolt.listener import CustomListener
 
 import bot.slack
-from bot.sandbox.slack_web import SCOPES as SANDBOX_SCOPES
-from bot.slack import buttons, manifest, modals
-from bot.slack.listeners import DECISIONS
+from bot.sandbox.slack.web import SCOPES as SANDBOX_SCOPES
+from bot.slack import manifest
+from bot.slack.blocks import buttons, modals
+from bot.slack.inbound.listeners import DECISIONS
 
 HERE = Path(bot.slack.__file__).parent
 CONTRACT = {
@@ -26,7 +27,7 @@ _CALLS = re.compile(
 
 
 def sources() -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in HERE.glob("*.py"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in HERE.rglob("*.py"))
 
 
 def told(url: str | None = None) -> dict:
@@ -88,7 +89,7 @@ def test_buttons_callbacks_and_command_are_what_the_listeners_register(office):
     drawn = set(re.findall(r'button\(\s*[^,]+,\s*"(\w+)"', sources()))
     assert registered == CONTRACT | FURTHER
     assert drawn <= registered
-    assert buttons.__name__ == "bot.slack.buttons"
+    assert buttons.__name__ == "bot.slack.blocks.buttons"
     features = told()["features"]
     assert [command["command"] for command in features["slash_commands"]] == ["/peftsize"]
     assert [one["callback_id"] for one in features["shortcuts"]] == ["peftsize.from_message"]

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bot.request import State
-from bot.slack import modals
-from bot.slack.home import home
+from bot.approvals.request import State
+from bot.slack.blocks import modals
+from bot.slack.blocks.home_tab import home
 from sizing import SizingError, parse
 from tests.slack.pictures import ASKED, HOSTILE, SITE, judge_view, pressed, row, ruling, sized, words
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import PeopleError
-from bot.sandbox.slack_people import Person
-from bot.slack.app import web_client
-from bot.slack.people import SlackPeople, identify
+from bot.sandbox.slack.people import Person
+from bot.slack.inbound.app import web_client
+from bot.slack.outbound.people import SlackPeople, identify
 
 HOME, AWAY = "T0HOME001", "T0AWAY001"
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import bot
-from bot import errors, policy, report
-from bot.report import looks_secret, mask_secrets
-from bot.request import Kind, State
+from bot import errors, messages
+from bot.approvals import policy
+from bot.approvals.request import Kind, State
+from bot.messages import looks_secret, mask_secrets
 from bot.store import database
 from sizing import SizingError, parse
 from tests.slack.pictures import SPEC_ID, row, sized, vote
@@ -64,7 +65,7 @@ def test_every_code_in_the_code_has_a_sentence() -> None:
     """Whatever code somebody is refused with, there are words for it."""
     found = {code for path in ROOT.rglob("*.py") for code in codes_in(path) if "sandbox" not in path.parts}
     assert {"self_approval", "stale_revision", "foreign_message", "busy", "unknown_spec"} <= found
-    assert found - GOOD - report.REFUSALS.keys() == set()
+    assert found - GOOD - messages.REFUSALS.keys() == set()
 
 
 def test_every_code_of_people_and_store_has_a_sentence() -> None:
@@ -74,16 +75,16 @@ def test_every_code_of_people_and_store_has_a_sentence() -> None:
     assert {"deleted", "foreign_team", "lookup_failed"} <= barred
     assert {"full", "read-only", "away", "busy"} <= stored
     troubles = {code for _, code in (*database._SQLITE_TROUBLE, *database._SQLSTATE_TROUBLE)}
-    assert (barred | stored | troubles) - report.REFUSALS.keys() == set()
+    assert (barred | stored | troubles) - messages.REFUSALS.keys() == set()
 
 
-@pytest.mark.parametrize("code", sorted(report.REFUSALS))
+@pytest.mark.parametrize("code", sorted(messages.REFUSALS))
 @pytest.mark.parametrize("detail", ["", "something <!here> with a dot."])
 def test_a_refusal_says_what_happened_and_what_next(code: str, detail: str) -> None:
     """Each refusal is two or more short sentences without blame, leftovers or a second dot."""
-    said = report.refusal(code, detail)
+    said = messages.refusal(code, detail)
     assert len(re.findall(r"[.:?](?:\s|$)", said)) >= 2
-    assert len(report.REFUSALS[code]) <= 190
+    assert len(messages.REFUSALS[code]) <= 190
     assert not re.search(r"[{}]|\.\.|invalid|please|sorry", said, re.IGNORECASE)
 
 
@@ -91,11 +92,11 @@ def test_facts_are_woven_in() -> None:
     """The revision, the state, the policy's sentence and the holder are said where they are known."""
     drafted = sized()
     request = row(drafted, state=State.CREATED, spec_id=SPEC_ID)
-    assert report.refusal("stale_revision", "3").endswith("It is revision 3 now.")
-    assert report.refusal("wrong_state", "created", request).endswith(f"It is created {SPEC_ID}.")
-    assert report.refusal("denied", "Open a ticket.").endswith("The policy says: Open a ticket.")
-    assert report.refusal("name_taken", "R1").endswith("It is held by R1.")
-    assert "nothing was changed" in report.refusal("a_code_of_tomorrow")
+    assert messages.refusal("stale_revision", "3").endswith("It is revision 3 now.")
+    assert messages.refusal("wrong_state", "created", request).endswith(f"It is created {SPEC_ID}.")
+    assert messages.refusal("denied", "Open a ticket.").endswith("The policy says: Open a ticket.")
+    assert messages.refusal("name_taken", "R1").endswith("It is held by R1.")
+    assert "nothing was changed" in messages.refusal("a_code_of_tomorrow")
 
 
 def all_errors(kind: type[Exception] = errors.BotError) -> list[type[Exception]]:
@@ -123,19 +124,19 @@ def test_every_error_of_the_tree_is_explained() -> None:
     assert len(leaves) >= 12
     for kind in leaves:
         base = next(base for base in kind.__mro__ if base in MADE)
-        said = report.explain(MADE[base](kind))
+        said = messages.explain(MADE[base](kind))
         assert "not foreseen" not in said
         assert said[0].isupper()
 
 
 def test_errors_keep_status_and_trace() -> None:
     """What the service said comes with its status and trace id, and says whether trying again is safe."""
-    assert report.explain(errors.Rejected("no such space", status=404, trace="t-1")) == (
+    assert messages.explain(errors.Rejected("no such space", status=404, trace="t-1")) == (
         "The cluster refused: no such space (status 404, trace t-1). Correct the cause before you try again."
     )
-    assert "Try again in 7 s" in report.explain(errors.Unavailable("slow down", retry_after_s=7))
-    assert "may or may not have happened" in report.explain(errors.Uncertain("timed out"))
-    assert report.explain(errors.SettingsError(("A is missing.", "B is wrong."))).splitlines()[1:] == [
+    assert "Try again in 7 s" in messages.explain(errors.Unavailable("slow down", retry_after_s=7))
+    assert "may or may not have happened" in messages.explain(errors.Uncertain("timed out"))
+    assert messages.explain(errors.SettingsError(("A is missing.", "B is wrong."))).splitlines()[1:] == [
         "- A is missing.",
         "- B is wrong.",
     ]
@@ -145,7 +146,7 @@ def test_a_sizing_error_brings_its_own_words() -> None:
     """A text that cannot be sized is explained by the grammar's sentence and its way out."""
     with pytest.raises(SizingError) as caught:
         parse("10b 2x128Mbit qlora4")
-    assert report.explain(caught.value) == f"{caught.value.message}\nTry: /peftsize 10b 2x128MB qlora4"
+    assert messages.explain(caught.value) == f"{caught.value.message}\nTry: /peftsize 10b 2x128MB qlora4"
 
 
 def test_states_are_told_truthfully() -> None:
@@ -153,7 +154,7 @@ def test_states_are_told_truthfully() -> None:
     drafted = sized()
 
     def told(state: State, **changes: object) -> str:
-        return report.state_words(row(drafted, state=state, **changes))
+        return messages.state_words(row(drafted, state=state, **changes))
 
     assert told(State.PENDING, votes=(vote(),)) == "waiting for approval, 1 of 2"
     assert told(State.APPROVED) == told(State.CREATING) == "approved, creating…"
@@ -219,10 +220,10 @@ def test_ordinary_reasons_pass(text: str) -> None:
 
 def test_reasons_are_checked_before_they_are_stored() -> None:
     """An empty, overlong or secret reason has a code; a sentence has none."""
-    assert report.reason_problem(" \n ") == "reason_missing"
-    assert report.reason_problem("x" * 501) == "reason_too_long"
-    assert report.reason_problem(SECRETS["bot token"]) == "secret_in_reason"
-    assert report.reason_problem("Too big, use qlora4.") is None
+    assert messages.reason_problem(" \n ") == "reason_missing"
+    assert messages.reason_problem("x" * 501) == "reason_too_long"
+    assert messages.reason_problem(SECRETS["bot token"]) == "secret_in_reason"
+    assert messages.reason_problem("Too big, use qlora4.") is None
 
 
 @pytest.mark.parametrize("text", ["token" * 600, "a" * 3000, "eyJaaaaaaaa.aaaa" * 190, "-----BEGIN " * 270])
@@ -235,11 +236,11 @@ def test_masking_takes_no_time_on_purpose(text: str) -> None:
 
 def test_lengths_and_amounts_read_well() -> None:
     """Times and amounts are written as people say them."""
-    assert report.duration(86_400_000) == "24 h"
-    assert report.duration(7 * 86_400_000) == "7 days"
-    assert report.duration(1_800_000) == "30 min"
-    assert report.gpus(1) == "1 GPU"
-    assert report.people(2) == "2 people"
-    assert report.moment(1_700_000_000_000) == "2023-11-14 22:13 UTC"
-    assert "reference ab12" in report.unexpected("ab12")
-    assert report.nothing_stored("full").startswith("The disk is full; nothing was stored.")
+    assert messages.duration(86_400_000) == "24 h"
+    assert messages.duration(7 * 86_400_000) == "7 days"
+    assert messages.duration(1_800_000) == "30 min"
+    assert messages.gpus(1) == "1 GPU"
+    assert messages.people(2) == "2 people"
+    assert messages.moment(1_700_000_000_000) == "2023-11-14 22:13 UTC"
+    assert "reference ab12" in messages.unexpected("ab12")
+    assert messages.nothing_stored("full").startswith("The disk is full; nothing was stored.")

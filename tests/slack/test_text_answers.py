@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import RemoteSpec
-from bot.request import State
-from bot.slack import answers
-from bot.slack.card import card
-from bot.slack.listings import listing, specs_listing
+from bot.approvals.request import State
+from bot.slack.blocks import answers
+from bot.slack.blocks.card import card
+from bot.slack.blocks.lists import listing, specs_listing
+from bot.workflow.ports import RemoteSpec
 from sizing import SizingError, parse
 from tests.slack.pictures import (
     ASKED,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import report, secrecy
-from bot.slack import blocks
-from bot.slack import text as layer
+from bot import messages, redaction
+from bot.slack.blocks import kit
+from bot.slack.blocks import text as layer
 from tests.slack.pictures import HOSTILE
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_code_blocks_keep_their_blanks() -> None:
     assert layer.fence("a  b\n   ^") == "```\na  b\n   ^\n```"
 
 
-@pytest.mark.parametrize("room", [layer, blocks, report, secrecy], ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", [layer, kit, messages, redaction], ids=lambda room: room.__name__)
 def test_examples_in_docstrings_hold(room: ModuleType) -> None:
     """What a docstring shows is what happens."""
     found = doctest.testmod(room)

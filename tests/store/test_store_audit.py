@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from bot import anchor
-from bot.anchor import AnchorFile
-from bot.audit import GENESIS, Who, verify
+from bot.audit import anchor
+from bot.audit.anchor import AnchorFile
+from bot.audit.chain import GENESIS, Who, verify
 from bot.store import Database, Store
 from bot.store.triggers import DROP_TRIGGERS
 from tests.store_rows import T0, Clock, event

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import Action
+from bot.approvals.request import State
+from bot.approvals.state_machine import Action
 from bot.errors import SettingsError, StoreError
-from bot.flow import Faster, Flow
-from bot.request import State
 from bot.store import Database, Store
 from bot.store.database import FairLock
-from bot.store.exclusive import hold
+from bot.store.process_lock import hold
+from bot.workflow.service import Faster, Flow
 from tests.store_rows import T0, Clock, stored, transition
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
     path, link = tmp_path / "peftsize.db", tmp_path / "link.db"
     link.symlink_to(path)
     script = (
-        "import sys, time; from pathlib import Path; from bot.store.exclusive import hold\n"
+        "import sys, time; from pathlib import Path; from bot.store.process_lock import hold\n"
         "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True)

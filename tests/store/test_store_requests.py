@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.approvals import Action
+from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import Action
 from bot.errors import StoreError
-from bot.request import Kind, State
 from bot.store.attempts import Attempt
 from bot.store.requests import Copy
 from tests.store_rows import APPROVE, REJECT, T0, request, stored, transition, vote

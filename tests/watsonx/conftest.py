@@ -7,10 +7,10 @@ from contextlib import ExitStack, suppress
 import pytest
 from pydantic import SecretStr
 
-from bot.sandbox.watsonx import FakeCluster
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from bot.watsonx.client import SpecsClient
 from bot.watsonx.tokens import StaticToken, tokens_from
-from bot.watsonx.wire import WatsonxHttp
+from bot.watsonx.transport import WatsonxHttp
 
 BODY = {
     "name": "peft-10b-lora-2x128mb",

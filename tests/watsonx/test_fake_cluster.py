@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from bot.sandbox.watsonx_faults import ALWAYS, Faults
+from bot.sandbox.watsonx.faults import ALWAYS, Faults
 
 PATH = "/v2/hardware_specifications"
 

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from bot.sandbox.watsonx import FakeCluster
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 
 CLIENT = "ibm-watsonx-ai==1.8.1"
 OUT_OF_REACH = (

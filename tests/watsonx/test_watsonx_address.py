@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.watsonx.address import check_base_url, is_loopback
+from bot.watsonx.url import check_base_url, is_loopback
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.watsonx.answers import MAX_WORDS, Answer, clean_text
+from bot.watsonx.responses import MAX_WORDS, Answer, clean_text
 from bot.watsonx.specs import spec_in, specs_in, warnings_in
 
 

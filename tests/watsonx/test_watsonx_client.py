@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.errors import Rejected, Unavailable
-from bot.sandbox.watsonx_api import PREDEFINED
+from bot.sandbox.watsonx.api import PREDEFINED
 from bot.watsonx.tokens import StaticToken
 
 

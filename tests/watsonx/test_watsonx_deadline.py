@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from bot.errors import Rejected, Unavailable, Uncertain
 from bot.watsonx.client import NOT_SENT
 from bot.watsonx.tokens import StaticToken, tokens_from
-from bot.watsonx.wire import WatsonxHttp, utc_ms
+from bot.watsonx.transport import WatsonxHttp, utc_ms
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ from pydantic import SecretStr
 from bot.errors import Unavailable
 from bot.watsonx.client import SpecsClient
 from bot.watsonx.tokens import StaticToken
-from bot.watsonx.wire import utc_ms
+from bot.watsonx.transport import utc_ms
 
 class Slow(StaticToken):
     def token(self):

@@ -6,10 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from bot.errors import Unavailable, Uncertain
-from bot.sandbox.watsonx import FakeCluster
-from bot.sandbox.watsonx_certificate import make_certificate
+from bot.sandbox.watsonx.certificate import make_certificate
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from bot.watsonx.tokens import StaticToken
-from bot.watsonx.wire import WatsonxHttp
+from bot.watsonx.transport import WatsonxHttp
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from freezegun import freeze_time
 from pydantic import SecretStr
 
 from bot.errors import Rejected, Unavailable
-from bot.sandbox.watsonx import FakeCluster
-from bot.watsonx.issuers import IamTokens, SoftwareHubTokens
-from bot.watsonx.lifetime import good_until_ms
+from bot.sandbox.watsonx.fake_watsonx import FakeCluster
+from bot.watsonx.token_lifetime import good_until_ms
+from bot.watsonx.token_services import IamTokens, SoftwareHubTokens
 from bot.watsonx.tokens import StaticToken, tokens_from
-from bot.watsonx.wire import WatsonxHttp
+from bot.watsonx.transport import WatsonxHttp
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+"""From a request's text to what would be sent, and to what the policy looks at. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sizing
+from bot.approvals.policy import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where specs are created.
+
+    Args:
+        target: Base URL of the service; empty in a dry run.
+        space_id: The default deployment space.
+        spaces: Further spaces that ``space=`` may name, id by name.
+        label: Shown on every card, such as ``prod``.
+        dry_run: Whether nothing is ever created.
+    """
+
+    target: str
+    space_id: str
+    spaces: Mapping[str, str] = field(default_factory=dict)
+    label: str | None = None
+    dry_run: bool = False
+
+    def space_names(self, space_id: str) -> frozenset[str]:
+        """Return what a policy may call a space: its id and its name."""
+        return frozenset({space_id, *(name for name, known in self.spaces.items() if known == space_id)})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a text comes to.
+
+    Args:
+        sized: The request as read.
+        breakdown: Its numbers.
+        body: The exact REST body.
+        payload: The body as canonical JSON.
+        digest: SHA-256 of payload and target.
+        name: The spec's name.
+        space_id: The deployment space.
+        use_gpus: GPU count chosen by a person, if any.
+    """
+
+    sized: sizing.SizingRequest
+    breakdown: sizing.Breakdown
+    body: dict[str, Any]
+    payload: str
+    digest: str
+    name: str
+    space_id: str
+    use_gpus: int | None
+
+
+def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
+    """Read and size a text for a site.
+
+    Args:
+        text: As typed.
+        site: Where the spec would be created.
+        use_gpus: GPU count chosen by a person.
+
+    Returns:
+        The draft.
+
+    Raises:
+        SizingError: The text cannot be read.
+    """
+    sized = sizing.parse(text, spaces=(*site.spaces, site.space_id))
+    if sized.space == site.space_id:
+        sized = sized.model_copy(update={"space": None})
+    breakdown = sizing.size(sized)
+    if use_gpus == breakdown.num_gpus:
+        use_gpus = None
+    spec = sizing.spec_for(sized, breakdown, use_gpus)
+    body = spec.body()
+    space_id = site.spaces.get(sized.space, site.space_id) if sized.space else site.space_id
+    return Draft(
+        sized=sized,
+        breakdown=breakdown,
+        body=body,
+        payload=sizing.canonical_json(body),
+        digest=sizing.digest(body, site.target, space_id),
+        name=str(body["name"]),
+        space_id=space_id,
+        use_gpus=use_gpus,
+    )
+
+
+def facts(drafted: Draft, site: Site, *, workflow: bool = False) -> Facts:
+    """Return what the policy may look at."""
+    return Facts(
+        num_gpus=drafted.use_gpus or drafted.breakdown.num_gpus,
+        gpu_memory_gb=Decimal(drafted.breakdown.gpu_memory_gb_exact),
+        method=drafted.sized.method,
+        spaces=site.space_names(drafted.space_id),
+        override=drafted.use_gpus is not None,
+        workflow=workflow,
+    )
+
+
+def nodes_equal(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Return whether a remote spec's nodes are what a body asks for.
+
+    Services answer ``units`` as text or number, and may add keys of their own.
+    """
+    try:
+        return (
+            str(theirs["cpu"]["units"]) == str(ours["cpu"]["units"])
+            and str(theirs["mem"]["size"]) == str(ours["mem"]["size"])
+            and int(theirs["gpu"]["num_gpu"]) == int(ours["gpu"]["num_gpu"])
+        )
+    except (KeyError, TypeError, ValueError):
+        return False

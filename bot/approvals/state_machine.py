@@ -1,0 +1,273 @@
+"""What can happen to a request. Everything that affects the states lives in this file.
+
+``TABLE`` is the whole state machine; ``decide`` says for one person's action what happens, or
+why it does not; ``step`` does the same for the bot's own actions. Both are pure: the caller
+hands in the row, the ruling and the time, and writes what comes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bot.approvals.request import Kind, Request, State, Vote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.approvals.policy import Actor, Ruling
+
+
+class Action(StrEnum):
+    """What moves a request: first what people do, then what the bot does."""
+
+    APPROVE = "approve"
+    WITHDRAW = "withdraw"
+    REJECT = "reject"
+    EDIT = "edit"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    GIVE_UP = "give_up"
+
+    EXPIRE = "expire"
+    REVISE = "revise"
+    START = "start"
+    RELEASE = "release"
+    FINISH = "finish"
+    FAIL = "fail"
+    LOSE = "lose"
+    MISS = "miss"
+
+
+S, A = State, Action
+
+TABLE: Mapping[State, Mapping[Action, State]] = {
+    S.PENDING: {
+        A.APPROVE: S.APPROVED,
+        A.WITHDRAW: S.PENDING,
+        A.REJECT: S.REJECTED,
+        A.EDIT: S.PENDING,
+        A.CANCEL: S.CANCELLED,
+        A.EXPIRE: S.EXPIRED,
+    },
+    S.APPROVED: {
+        A.CANCEL: S.CANCELLED,
+        A.REVISE: S.PENDING,
+        A.START: S.CREATING,
+        A.FINISH: S.CREATED,
+        A.FAIL: S.FAILED,
+    },
+    S.CREATING: {A.FINISH: S.CREATED, A.FAIL: S.FAILED, A.RELEASE: S.APPROVED, A.LOSE: S.UNKNOWN},
+    S.DELETING: {A.FINISH: S.DELETED, A.FAIL: S.FAILED, A.RELEASE: S.APPROVED, A.LOSE: S.UNKNOWN},
+    S.UNKNOWN: {A.FINISH: S.CREATED, A.MISS: S.ATTENTION, A.RELEASE: S.APPROVED},
+    S.ATTENTION: {A.FINISH: S.CREATED, A.RETRY: S.APPROVED, A.GIVE_UP: S.FAILED},
+    S.FAILED: {A.RETRY: S.APPROVED, A.CANCEL: S.CANCELLED, A.GIVE_UP: S.FAILED},
+    S.CREATED: {},
+    S.DELETED: {},
+    S.REJECTED: {},
+    S.CANCELLED: {},
+    S.EXPIRED: {},
+}
+"""Each state's actions and where they lead. A delete goes where ``_DELETE`` says instead."""
+
+_DELETE: Mapping[State, State] = {S.CREATING: S.DELETING, S.CREATED: S.DELETED}
+
+TERMINAL = frozenset(state for state, actions in TABLE.items() if not actions)
+FREE_NAME = frozenset({S.REJECTED, S.CANCELLED, S.EXPIRED, S.DELETED})
+"""States that give the spec name back; ``failed`` does after Give up."""
+
+EVENTS: Mapping[Action, str] = {
+    A.APPROVE: "approved",
+    A.WITHDRAW: "withdrawn",
+    A.REJECT: "rejected",
+    A.EDIT: "edited",
+    A.CANCEL: "cancelled",
+    A.RETRY: "retried",
+    A.GIVE_UP: "given_up",
+    A.EXPIRE: "expired",
+    A.REVISE: "revised",
+    A.START: "started",
+    A.RELEASE: "released",
+    A.FINISH: "finished",
+    A.FAIL: "failed",
+    A.LOSE: "lost",
+    A.MISS: "missed",
+}
+"""The audit event of each action; ``finished`` is written as created, adopted or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What an action does to a row.
+
+    Args:
+        action: The action.
+        to_state: Where the row goes; the same state for a vote short of the quorum.
+        event: The audit event.
+        reason: Why, in a few words; a person's own words for a rejection.
+        vote: A vote to add.
+        unvote: Whether the actor's vote is taken back.
+        void_votes: Whether all votes lose their force (a new revision).
+        frees_name: Whether the spec name may be used again.
+    """
+
+    action: Action
+    to_state: State
+    event: str
+    reason: str | None = None
+    vote: Vote | None = None
+    unvote: bool = False
+    void_votes: bool = False
+    frees_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an action does nothing.
+
+    Args:
+        action: What was tried.
+        code: A key of ``bot.messages.REFUSALS``.
+        detail: A fact the sentence needs, if any.
+    """
+
+    action: Action
+    code: str
+    detail: str = ""
+
+
+def target(state: State, action: Action, kind: Kind = Kind.CREATE) -> State | None:
+    """Return where an action leads from a state, or None if it does not apply there."""
+    to_state = TABLE[state].get(action)
+    if to_state is not None and kind is Kind.DELETE:
+        return _DELETE.get(to_state, to_state)
+    return to_state
+
+
+def valid_votes(votes: tuple[Vote, ...], ruling: Ruling) -> tuple[Vote, ...]:
+    """Return the votes that still count under a ruling, one a person."""
+    seen: dict[str, Vote] = {}
+    for vote in votes:
+        if ruling.admits(vote.via):
+            seen.setdefault(vote.user_id, vote)  # in a Grid one person votes from several workspaces
+    return tuple(seen.values())
+
+
+def decide(
+    request: Request,
+    action: Action,
+    actor: Actor,
+    ruling: Ruling,
+    now: int,
+    *,
+    revision: int | None = None,
+    reason: str | None = None,
+) -> Transition | Refusal:
+    """Decide what one person's action does to a request.
+
+    Args:
+        request: The row as it is in this transaction.
+        action: One of the actions of people.
+        actor: Who, looked up live.
+        ruling: What the policy says of this request, now.
+        now: When the button was pressed, UTC epoch milliseconds.
+        revision: The revision the person saw; None where the row itself was seen.
+        reason: Why, in the person's words (required for a rejection).
+
+    Returns:
+        A transition to write, or a refusal to tell and to audit.
+    """
+    refusal = _who(request, action, actor, ruling)
+    if actor.barred:
+        return Refusal(action, actor.barred)
+    if revision is not None and revision != request.revision:
+        return Refusal(action, "stale_revision", str(request.revision))
+    to_state = target(request.state, action, request.kind)
+    if to_state is None or (request.state is S.FAILED and not request.reserved):
+        return Refusal(action, "wrong_state", request.state.value)
+    if request.state is S.PENDING and now >= request.expires_at:
+        return Refusal(action, "expired")
+    if refusal is not None:
+        return refusal
+    if action is A.APPROVE:
+        return _approve(request, actor, ruling, now)
+    if action is A.WITHDRAW:
+        return Transition(action, to_state, EVENTS[action], unvote=True)
+    if action is A.REJECT and not (reason or "").strip():
+        return Refusal(action, "reason_missing")
+    if action is A.RETRY and (refused := _still_approved(request, ruling)):
+        return refused
+    frees = to_state in FREE_NAME or action is A.GIVE_UP
+    return Transition(action, to_state, EVENTS[action], reason, void_votes=action is A.EDIT, frees_name=frees)
+
+
+def step(
+    request: Request, action: Action, reason: str | None = None, event: str | None = None
+) -> Transition | None:
+    """Return the transition of one of the bot's own actions, or None where it does not apply."""
+    to_state = target(request.state, action, request.kind)
+    if to_state is None:
+        return None
+    return Transition(
+        action,
+        to_state,
+        event or EVENTS[action],
+        reason,
+        void_votes=action is A.REVISE,
+        frees_name=to_state in FREE_NAME,
+    )
+
+
+def ready(request: Request, ruling: Ruling) -> str | None:
+    """Return why an approved request must not be carried out, or None if it may.
+
+    The same rules as at the click, asked once more just before the effect.
+    """
+    if ruling.deny is not None:
+        return f"the policy denies it: {ruling.deny}"
+    votes = valid_votes(request.votes, ruling)
+    if not ruling.self_approval:
+        votes = tuple(vote for vote in votes if vote.user_id not in {request.requester_id, request.author_id})
+    if len(votes) < ruling.quorum:
+        return f"{len(votes)} of {ruling.quorum} approvals count under the policy in force"
+    return None
+
+
+def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transition | Refusal:
+    if ruling.deny is not None:
+        return Refusal(A.APPROVE, "denied", ruling.deny)
+    standing = valid_votes(request.votes, ruling)
+    if any(vote.user_id == actor.user_id for vote in standing):
+        return Refusal(A.APPROVE, "already_voted")
+    vote = Vote(actor.team_id, actor.user_id, actor.name, now, actor.via)
+    reached = len(standing) + 1 >= ruling.quorum
+    event = "approved" if reached else "voted"
+    progress = f"{len(standing) + 1} of {ruling.quorum}"
+    return Transition(A.APPROVE, S.APPROVED if reached else S.PENDING, event, progress, vote=vote)
+
+
+def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refusal | None:
+    """Refuse a person whose place it is not, whatever the state."""
+    at_home = actor.team_id == request.team_id or (actor.enterprise_id or "") == request.enterprise_id
+    is_requester = at_home and actor.user_id == request.requester_id
+    wrote_it = actor.user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
+    match action:
+        case A.APPROVE if wrote_it and not ruling.self_approval:
+            return Refusal(action, "self_approval")
+        case A.APPROVE | A.REJECT if not actor.may_vote:
+            return Refusal(action, "not_an_approver")
+        case A.WITHDRAW if not any(vote.user_id == actor.user_id for vote in request.votes):
+            return Refusal(action, "no_vote")
+        case A.EDIT | A.CANCEL if not (is_requester or actor.is_admin):
+            return Refusal(action, "not_yours")
+        case A.RETRY | A.GIVE_UP if not (actor.is_admin or (actor.may_vote and not is_requester)):
+            own_failure = is_requester and request.state is S.FAILED
+            return None if own_failure else Refusal(action, "not_an_operator")
+        case _:
+            return None
+
+
+def _still_approved(request: Request, ruling: Ruling) -> Refusal | None:
+    reason = ready(request, ruling)
+    return Refusal(A.RETRY, "quorum_gone", reason) if reason else None

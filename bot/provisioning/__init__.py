@@ -1,0 +1,1 @@
+"""What follows an approval: create or delete the specification, and reconcile what is unknown."""

@@ -1,0 +1,95 @@
+"""What differs between the live specs and our records. Told, never repaired."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.approvals.draft import nodes_equal
+from bot.approvals.request import Kind, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.workflow.ports import RemoteSpec, Specs, Transactions
+
+PREFIX = "peft-"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference.
+
+    Args:
+        kind: ``vanished``, ``changed`` or ``stranger`` (our name pattern, not our making).
+        name: The spec's name.
+        spec_id: Its id.
+        request_id: Our request, if it is ours.
+    """
+
+    kind: str
+    name: str
+    spec_id: str
+    request_id: str | None = None
+
+    def sentence(self) -> str:
+        """Return the difference in words, with what to do."""
+        match self.kind:
+            case "vanished":
+                return (
+                    f"{self.name} ({self.spec_id}) was created by {self.request_id} and is gone: deployments that "
+                    "name it will fail; ask for it again if it is needed."
+                )
+            case "changed":
+                return (
+                    f"{self.name} ({self.spec_id}), created by {self.request_id}, is not what was approved any "
+                    "more: find out who changed it, or delete it and ask again."
+                )
+            case _:
+                return (
+                    f"{self.name} ({self.spec_id}) has our name pattern but was not made by this bot: "
+                    "find out who made it."
+                )
+
+
+def compare(store: Transactions, specs: Specs, space_id: str, more_spaces: Iterable[str] = ()) -> list[Drift]:
+    """Compare the live specs of the spaces with our records.
+
+    Args:
+        store: Our records.
+        specs: The service.
+        space_id: The default space.
+        more_spaces: Further spaces.
+
+    Returns:
+        Every difference, by space and name.
+
+    Raises:
+        SpecsError: The service did not answer.
+    """
+    found: list[Drift] = []
+    for space in dict.fromkeys((space_id, *more_spaces)):
+        live = {spec.id: spec for spec in specs.list(space) if not spec.is_global}
+        with store.read() as tx:
+            records = [
+                r for r in tx.requests.listed(states=(State.CREATED,), limit=None) if r.space_id == space
+            ]
+        ours = {r.spec_id: r for r in records if r.kind is Kind.CREATE and r.retired_by is None and r.spec_id}
+        for spec_id, request in ours.items():
+            spec = live.get(spec_id)
+            if spec is None:
+                found.append(Drift("vanished", request.name, spec_id, request.id))
+            elif not _as_approved(request.payload, spec):
+                found.append(Drift("changed", request.name, spec_id, request.id))
+        found += [
+            Drift("stranger", spec.name, spec.id)
+            for spec in live.values()
+            if spec.name.startswith(PREFIX) and spec.id not in ours
+        ]
+    return sorted(found, key=lambda drift: (drift.kind, drift.name, drift.spec_id))
+
+
+def _as_approved(payload: str, spec: RemoteSpec) -> bool:
+    body = json.loads(payload)
+    return bool(spec.name == body["name"]) and nodes_equal(body["nodes"], spec.nodes)

@@ -1,0 +1,116 @@
+"""Looking after a request that waits for people: expiry, reminders, and a spec that already serves it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from bot.approvals import policy
+from bot.approvals.draft import nodes_equal
+from bot.approvals.policy_file import ANYONE
+from bot.approvals.request import Kind, Request
+from bot.approvals.state_machine import Action
+from bot.errors import PeopleError, SpecsError
+from bot.provisioning.transitions import same, step
+from bot.workflow.audit_events import event_of
+from sizing import SizingError
+
+if TYPE_CHECKING:
+    from bot.approvals.policy import Ruling
+    from bot.audit.chain import Who
+    from bot.store import Tx
+    from bot.workflow.ports import Specs
+    from bot.workflow.service import Flow
+
+ASK_AGAIN_MS = 60_000
+"""How soon a reminder is tried again when Slack could not say who is in a group."""
+LOOK_AGAIN_MS = 1_000
+"""How soon an expiry is looked at again that waits for a click to be decided."""
+
+
+def tend(flow: Flow, specs: Specs | None, request: Request, nobody: Who) -> None:
+    """Do what is due for a pending request.
+
+    Args:
+        flow: Decisions and transactions.
+        specs: The API; None in a dry run.
+        request: The row as read.
+        nobody: The bot itself, for the audit.
+    """
+    asked_at = request.revised_at or request.created_at
+    if specs is not None and request.existing is None and request.updated_at == asked_at:
+        _match(flow, specs, request)
+    ruling = flow.ruling_of(request)
+    reminder = policy.remind_at(ruling, asked_at, request.reminded)
+    voters = None
+    if reminder is not None and flow.clock() >= reminder:
+        voters = waiting_for(flow, request, ruling)
+    with flow.store.write() as tx:
+        row = same(tx, request)
+        if tx.now >= row.expires_at:
+            if tx.queues.undecided(row.expires_at):  # a click made in time counts, however late it is decided
+                tx.queues.postpone("requests", row.id, tx.now + LOOK_AGAIN_MS, failed=False)
+                return
+            flow.apply(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
+            return
+        sent = row.reminded
+        if reminder is not None and tx.now >= reminder:
+            if voters is None:
+                tx.queues.postpone("requests", row.id, tx.now + ASK_AGAIN_MS, failed=False)
+                return
+            sent += 1
+            _remind(tx, row, sorted(voters), sent, nobody)
+        following = policy.remind_at(ruling, asked_at, sent)
+        due = min(row.expires_at, following or row.expires_at)
+        tx.requests.note(row.id, due_at=due, claimed_by=None, reminded=sent)
+        tx.queues.wake(row.id, due)
+
+
+def waiting_for(flow: Flow, request: Request, ruling: Ruling) -> frozenset[str] | None:
+    """Return who can still vote on a request, or None if Slack could not say.
+
+    ``anyone`` names nobody: the card itself is the reminder then.
+    """
+    people: frozenset[str] | None = None
+    try:
+        for allowed in ruling.approvers:
+            if ANYONE in allowed:
+                continue
+            users = frozenset(entry for entry in allowed if not entry.startswith("S"))
+            groups = (flow.people.members(entry) for entry in allowed if entry.startswith("S"))
+            members = users.union(*(group or frozenset() for group in groups))
+            people = members if people is None else people & members
+    except PeopleError:
+        return None
+    done = {vote.user_id for vote in request.votes}
+    if not ruling.self_approval:
+        done |= {request.requester_id, request.author_id}
+    return (people or frozenset()) - done
+
+
+def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> None:
+    for user_id in voters:
+        key = f"remind:{row.id}:{user_id}"
+        tx.queues.put(key, "remind", request_id=row.id, body={"user_id": user_id, "sent": sent})
+    reason = f"reminder {sent} to {', '.join(voters) or 'nobody by name'}"
+    tx.trail.append(event_of(row, "reminded", nobody, None, reason=reason, at=tx.now))
+
+
+def _match(flow: Flow, specs: Specs, request: Request) -> None:
+    """Note which live spec already serves a 16-bit request; quantized ones are never served so."""
+    try:
+        drafted = flow.draft(request.text, request.use_gpus)
+        if request.kind is not Kind.CREATE or drafted.sized.method != "lora":
+            return
+        live = specs.list(request.space_id)
+    except (SizingError, SpecsError):
+        return  # a convenience; the request does not wait for it
+    wanted = json.loads(request.payload)["nodes"]
+    fit = [spec for spec in live if nodes_equal(wanted, spec.nodes)]
+    if not fit:
+        return
+    best = min(fit, key=lambda spec: (not spec.is_global, spec.name, spec.id))
+    with flow.store.write() as tx:
+        row = same(tx, request)
+        tx.requests.note(row.id, existing_id=best.id, existing_name=best.name)
+        tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)

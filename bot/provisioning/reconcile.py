@@ -1,0 +1,86 @@
+"""Settling an unknown outcome by look-ups, and never by sending again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.approvals.request import Kind, Request, State
+from bot.approvals.state_machine import Action
+from bot.audit.chain import Rest
+from bot.errors import SpecsError
+from bot.provisioning.transitions import landed, same, split, step, taken, wait
+
+if TYPE_CHECKING:
+    from bot.provisioning.transitions import Pace
+    from bot.store import Tx
+    from bot.store.attempts import Attempt
+    from bot.workflow.ports import RemoteSpec, Specs
+    from bot.workflow.service import Flow
+
+LOOKUPS = 3
+"""Look-ups after an unknown outcome before a person is asked."""
+MINUTELY_MS, HOURLY_MS = 60_000, 3_600_000
+"""In ``attention``: a look-up a minute for an hour, then one an hour."""
+
+
+def lose(flow: Flow, request: Request, pace: Pace) -> None:
+    """Nobody reported how an attempt ended: unknown, to be looked up after the settle time."""
+    with flow.store.write() as tx:
+        row = same(tx, request)
+        attempt = tx.attempts.latest(row.id)
+        due = tx.now
+        if attempt is not None:
+            due = max(due, attempt.deadline_at + pace.settle_ms)
+            tx.attempts.end(attempt.id, "unknown", tx.now)
+        reason = "whoever sent it did not report back"
+        rest = Rest(attempt=attempt.id if attempt else None)
+        flow.apply(tx, row, step(row, Action.LOSE, reason), rest=rest, due_at=due, error=reason)
+
+
+def settle(flow: Flow, specs: Specs, request: Request, pace: Pace) -> None:
+    """Look up what the last attempt came to."""
+    with flow.store.read() as tx:
+        attempt = tx.attempts.latest(request.id)
+    if attempt is None:
+        return
+    try:
+        if request.kind is Kind.DELETE:
+            _settle_delete(flow, specs, request, attempt)
+            return
+        ours, foreign = split(specs.find(request.name, request.space_id), request)
+    except SpecsError as error:
+        wait(flow, request, error)
+        return
+    if ours is not None:
+        landed(flow, attempt, ours.id, "found", Rest(spec_id=ours.id, attempt=attempt.id))
+        return
+    with flow.store.write() as tx:
+        _absent(flow, tx, same(tx, request), attempt, foreign, pace)
+
+
+def _absent(
+    flow: Flow, tx: Tx, row: Request, attempt: Attempt, foreign: RemoteSpec | None, pace: Pace
+) -> None:
+    """Count a look-up that found nothing; after the last one a person is asked."""
+    tx.attempts.count_lookup(attempt.id)
+    lookups = attempt.lookups + 1
+    if row.state is State.UNKNOWN and lookups >= LOOKUPS:
+        reason = taken(foreign) if foreign else f"not there after {lookups} look-ups"
+        flow.apply(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
+        return
+    gap = pace.gap_ms
+    if row.state is State.ATTENTION:
+        gap = MINUTELY_MS if tx.now - (row.ended_at or tx.now) < HOURLY_MS else HOURLY_MS
+    tx.queues.postpone("requests", row.id, tx.now + gap, failed=False)
+
+
+def _settle_delete(flow: Flow, specs: Specs, request: Request, attempt: Attempt) -> None:
+    """A delete is idempotent: what is still there is simply deleted again."""
+    if specs.get(request.spec_id or "", request.space_id) is None:
+        rest = Rest(spec_id=request.spec_id, attempt=attempt.id)
+        landed(flow, attempt, request.spec_id, "deleted", rest)
+        return
+    with flow.store.write() as tx:
+        row = same(tx, request)
+        tx.attempts.end(attempt.id, "unsent", tx.now)
+        flow.apply(tx, row, step(row, Action.RELEASE, "it is still there"), tries=row.tries + 1)

@@ -1,0 +1,145 @@
+"""Small steps that carrying out, settling and tending share: how a due row is moved, or waits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.approvals import state_machine
+from bot.approvals.draft import nodes_equal
+from bot.approvals.request import Kind, Request, State
+from bot.approvals.state_machine import Action, Transition
+from bot.audit.chain import Rest
+from bot.errors import SpecsError, Unavailable
+from bot.workflow.service import Faster
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.store import Tx
+    from bot.store.attempts import Attempt
+    from bot.workflow.ports import RemoteSpec
+    from bot.workflow.service import Flow
+
+LOOKUP_GAP_MS = 30_000
+BACKOFF_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000)
+"""Waits between tries where provably nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The times a create goes by.
+
+    Args:
+        timeout_ms: Total deadline of one REST call (``WATSONX_TIMEOUT_S``).
+        settle_ms: Longest a gateway may still commit after that (``PEFTSIZE_SETTLE_S``).
+    """
+
+    timeout_ms: int
+    settle_ms: int
+
+    @property
+    def gap_ms(self) -> int:
+        """Return the wait between two look-ups."""
+        return min(self.settle_ms, LOOKUP_GAP_MS)
+
+
+def same(tx: Tx, request: Request) -> Request:
+    """Return the row, held to the end of the transaction; raises ``Faster`` if it is not as it was read."""
+    row = tx.requests.get(request.id) if tx.requests.hold(request) else None
+    if row is None:
+        raise Faster
+    return row
+
+
+def step(row: Request, action: Action, reason: str | None = None, event: str | None = None) -> Transition:
+    """Return the transition of one of the bot's actions; raises ``Faster`` where it no longer applies."""
+    found = state_machine.step(row, action, reason, event)
+    if found is None:
+        raise Faster
+    return found
+
+
+def move(flow: Flow, request: Request, action: Action, reason: str, rest: Rest | None = None) -> None:
+    """Move a row as it was read, and show the reason on the card."""
+    with flow.store.write() as tx:
+        row = same(tx, request)
+        flow.apply(tx, row, step(row, action, reason), rest=rest, error=reason)
+
+
+def wait(flow: Flow, request: Request, error: SpecsError) -> None:
+    """Nothing happened: try again later, and say on the card what is awaited."""
+    asked = error.retry_after_s if isinstance(error, Unavailable) else None
+    with flow.store.write() as tx:
+        row = same(tx, request)
+        due = tx.now + wait_ms(row.tries + 1, asked)
+        tx.queues.postpone("requests", row.id, due, error=words(error))
+        if row.error != words(error):
+            tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)
+
+
+def landed(
+    flow: Flow, attempt: Attempt, spec_id: str | None, event: str, rest: Rest, warnings: Sequence[str] = ()
+) -> None:
+    """Record that an attempt had its effect, whatever the row has come to meanwhile."""
+
+    def once(tx: Tx) -> None:
+        row = tx.requests.get(attempt.request_id)
+        if row is None:
+            return
+        finish = state_machine.step(row, Action.FINISH, "; ".join(warnings) or None, event)
+        if finish is None:
+            return
+        outcome = "deleted" if row.kind is Kind.DELETE else "created"
+        facts = {"status": rest.status, "trace": rest.trace, "spec_id": spec_id}
+        tx.attempts.end(attempt.id, outcome, tx.now, **facts)
+        flow.apply(tx, row, finish, rest=rest, spec_id=spec_id, error=finish.reason)
+        if row.kind is Kind.DELETE and spec_id:
+            _retire(tx, row, spec_id)
+
+    flow.anew(once)
+
+
+def split(found: list[RemoteSpec], request: Request) -> tuple[RemoteSpec | None, RemoteSpec | None]:
+    """Return a spec of this name that is what was approved, and one that is not."""
+    nodes = json.loads(request.payload)["nodes"]
+    ours = [spec for spec in found if not spec.is_global and nodes_equal(nodes, spec.nodes)]
+    foreign = [spec for spec in found if spec not in ours]
+    first = min(ours, key=lambda spec: (spec.created_at, spec.id)) if ours else None
+    return first, foreign[0] if foreign else None
+
+
+def taken(foreign: RemoteSpec) -> str:
+    """Say who has the name."""
+    if foreign.is_global:
+        return (
+            f"the name is that of a predefined spec ({foreign.id}); edit the request and choose another name"
+        )
+    return f"the name is taken by another spec ({foreign.id}) with other hardware; choose another name"
+
+
+def words(error: SpecsError) -> str:
+    """Return what the service said, with its status and trace id."""
+    status = f"HTTP {error.status}: " if error.status else ""
+    trace = f" (trace {error.trace})" if error.trace else ""
+    return f"{status}{error.message}{trace}"
+
+
+def rest_of(error: SpecsError, attempt_id: str | None = None) -> Rest:
+    """Return the REST side of an audit event for an error."""
+    return Rest(error.status, error.trace, None, attempt_id)
+
+
+def wait_ms(tries: int, asked_s: float | None) -> int:
+    """Return the wait before the next try: what the service asked for, or the next of the waits."""
+    if asked_s is not None:
+        return max(1_000, int(asked_s * 1000))
+    return BACKOFF_MS[min(tries, len(BACKOFF_MS)) - 1]
+
+
+def _retire(tx: Tx, row: Request, spec_id: str) -> None:
+    """Give the name of a deleted spec back and say so on the card that made it."""
+    for made in tx.requests.listed(states=(State.CREATED,), spec_id=spec_id, limit=None):
+        tx.requests.note(made.id, reserved=False, retired_by=row.id)
+        tx.queues.put(f"card:{made.id}", "card", request_id=made.id, channel_id=made.channel_id)

@@ -1,0 +1,1 @@
+"""The running process: settings, wiring, serving, checks, logs, metrics and traces."""

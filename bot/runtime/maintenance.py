@@ -1,0 +1,119 @@
+"""What is watched now and then, and told to the people who run the bot: drift, the anchor, old rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from bot.approvals import policy
+from bot.errors import PeopleError
+from bot.provisioning import drift
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bot.approvals.policy import Ruling
+    from bot.store import Tx
+    from bot.workflow.ports import Specs
+    from bot.workflow.service import Flow
+
+log = logging.getLogger(__name__)
+
+DELIVERIES_KEPT_MS = 25 * 3_600_000
+"""Slack sends an event again for up to 24 hours."""
+
+
+RESPONSE_URL_MS = 30 * 60_000
+"""Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses)."""
+
+
+class Watch:
+    """Runs the periodic tasks.
+
+    Args:
+        flow: Transactions and the policy's admins.
+        specs: The API; None in a dry run.
+        anchor_channel: Where the head of the audit chain is posted daily, if anywhere.
+        more_spaces: Deployment spaces besides the default one.
+    """
+
+    def __init__(
+        self, flow: Flow, specs: Specs | None, anchor_channel: str | None, more_spaces: Collection[str]
+    ) -> None:
+        self.flow = flow
+        self.specs = specs
+        self.anchor_channel = anchor_channel
+        self.more_spaces = more_spaces
+        self.revoked_by: str | None = None
+        self._groups: dict[str, frozenset[str] | None] | None = None
+
+    def check_policy(self) -> None:
+        """Look whether every quorum can be reached; say so in the log, and on cards from then on."""
+        try:
+            groups = {entry: self.flow.people.members(entry) for entry in self._named_groups()}
+        except PeopleError as error:
+            log.warning("the policy could not be checked", extra={"facts": {"what": error.what}})
+            return
+        self._groups = groups
+        for trouble in policy.unenforceable(self.flow.rules, groups.get):
+            log.warning("the policy cannot be enforced", extra={"facts": {"what": trouble}})
+
+    def warning(self, ruling: Ruling) -> str | None:
+        """Return what people must know about a ruling: that its quorum cannot be reached."""
+        return (
+            None if self._groups is None else policy.shortage(ruling.quorum, ruling.approvers, self._groups)
+        )
+
+    def _named_groups(self) -> list[str]:
+        return sorted(entry for entry in self.flow.rules.entries() if entry.startswith("S"))
+
+    def forget(self) -> None:
+        """Delete the keys of old deliveries."""
+        with self.flow.store.write() as tx:
+            tx.queues.forget(tx.now - DELIVERIES_KEPT_MS)
+
+    def scrub(self) -> None:
+        """Drop the response URLs that Slack no longer takes."""
+        with self.flow.store.write() as tx:
+            tx.queues.scrub(tx.now - RESPONSE_URL_MS)
+
+    def look_for_drift(self) -> None:
+        """Compare live specs and records; tell the admins what is new since the last time."""
+        if self.specs is None:
+            return
+        found = drift.compare(self.flow.store, self.specs, self.flow.site.space_id, self.more_spaces)
+        lines = [item.sentence() for item in found]
+        with self.flow.store.write() as tx:
+            known = set(tx.noted("drift") or [])
+            fresh = [line for line in lines if line not in known]
+            tx.note("drift", lines)
+            for line in fresh:
+                log.warning("drift", extra={"facts": {"what": line}})
+            if fresh:
+                self._tell(tx, "drift", fresh)
+
+    def post_anchor(self) -> None:
+        """Post the head of the audit chain where the database cannot be changed with it."""
+        if self.anchor_channel is None:
+            return
+        with self.flow.store.write() as tx:
+            head = tx.trail.head()
+            body = {"channel_id": self.anchor_channel, "code": "anchor", "lines": [f"{head.seq} {head.hash}"]}
+            tx.queues.put("notice:anchor", "notice", channel_id=self.anchor_channel, body=body)
+
+    def revoked(self, event: str) -> None:
+        """Note and log that the app was uninstalled or its token revoked: nobody in Slack can be told."""
+        log.error(
+            "Slack revoked the installation; install the app again and set the new SLACK_BOT_TOKEN",
+            extra={"facts": {"event": event}},
+        )
+        self.revoked_by = event
+
+    def _tell(self, tx: Tx, code: str, lines: list[str]) -> None:
+        """Ask for a direct message to every admin; a group stands for those who were in it last."""
+        admins: set[str] = set()
+        for entry in self.flow.rules.defaults.admins:
+            admins |= (self._groups or {}).get(entry) or frozenset() if entry.startswith("S") else {entry}
+        for user_id in sorted(admins):
+            body = {"user_id": user_id, "code": code, "lines": lines[:20]}
+            tx.queues.put(f"notice:{code}:{user_id}", "notice", body=body)

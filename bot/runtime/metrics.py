@@ -1,0 +1,102 @@
+"""What can be measured, as Prometheus text: counted as it happens, or read from the rows when asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bot.approvals.request import State
+from bot.runtime import tracing
+
+if TYPE_CHECKING:
+    from bot.store import Store
+    from bot.workflow.ports import Outcome
+
+_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
+_DECISION_BUCKETS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
+OUTCOMES = ("under way", "unknown", "created", "deleted", "failed", "unsent", "abandoned")
+
+
+class Metrics:
+    """The product's metrics in a registry of their own.
+
+    Args:
+        store: Read for what the rows know, when ``/metrics`` is asked.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._requests = Gauge("peftsize_requests", "Requests by state.", ["state"], registry=registry)
+        self._attempts = Gauge("peftsize_attempts", "Attempts by outcome.", ["outcome"], registry=registry)
+        self._oldest_pending = Gauge(
+            "peftsize_oldest_pending_seconds", "Age of the oldest pending request.", registry=registry
+        )
+        self._outbox_age = Gauge(
+            "peftsize_outbox_age_seconds",
+            "Age of the oldest Slack effect still to be had.",
+            registry=registry,
+        )
+        self._chain_age = Gauge(
+            "peftsize_audit_head_age_seconds", "Time since the last audit event.", registry=registry
+        )
+        self.decision = Histogram(
+            "peftsize_decision_seconds",
+            "From asking to the decision.",
+            ["state"],
+            buckets=_DECISION_BUCKETS,
+            registry=registry,
+        )
+        self.refused = Counter(
+            "peftsize_refused_total", "Refused attempts by reason.", ["reason"], registry=registry
+        )
+        self.duplicates = Counter(
+            "peftsize_duplicate_deliveries_total", "Deliveries dropped as seen before.", registry=registry
+        )
+        self.gate = Counter(
+            "peftsize_gate_refused_total",
+            "Deliveries refused before Slack's framework.",
+            ["reason"],
+            registry=registry,
+        )
+        self.calls = Histogram(
+            "peftsize_call_seconds",
+            "Calls to Slack and watsonx by operation and status.",
+            ["service", "operation", "status"],
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.limited = Counter("peftsize_rate_limited_total", "Answers 429.", ["service"], registry=registry)
+
+    def told(self, outcome: Outcome) -> None:
+        """Count what came of a click."""
+        if outcome.code == "duplicate":
+            self.duplicates.inc()
+        elif outcome.code not in {"done", "submitted", "existing"}:
+            self.refused.labels(outcome.code).inc()
+        elif outcome.request is not None and outcome.request.state in {State.APPROVED, State.REJECTED}:
+            row = outcome.request
+            self.decision.labels(row.state.value).observe((row.updated_at - row.created_at) / 1000)
+
+    def called(self, service: str, operation: str, status: int | str | None, seconds: float) -> None:
+        """Count and trace one call outside."""
+        label = str(status) if status is not None else "none"
+        self.calls.labels(service, operation, label).observe(seconds)
+        tracing.called(service, operation, label, seconds)
+        if label in {"429", "ratelimited"}:
+            self.limited.labels(service).inc()
+
+    def text(self) -> bytes:
+        """Return Prometheus text; raises ``StoreError`` where the rows cannot be read."""
+        with self._store.read() as tx:
+            counts, ages = tx.counts(), tx.ages()
+        for state in State:
+            self._requests.labels(state.value).set(counts["requests"].get(state.value, 0))
+        for outcome in OUTCOMES:
+            self._attempts.labels(outcome).set(counts["attempts"].get(outcome, 0))
+        self._oldest_pending.set(ages["pending"])
+        self._outbox_age.set(ages["outbox"])
+        self._chain_age.set(ages["audit"])
+        return generate_latest(self.registry)

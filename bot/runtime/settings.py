@@ -1,0 +1,264 @@
+"""Settings from the environment or a ``.env`` file. Every problem is named at once, no value ever.
+
+``load`` reads; ``problems`` says what a use of them lacks or what contradicts; ``site`` and
+``rules`` turn them into what the flow works with.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.approvals import policy_file
+from bot.approvals.draft import Site
+from bot.approvals.policy_file import Policy
+from bot.errors import SettingsError
+from bot.watsonx.url import check_base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECRETS = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
+    "WATSONX_TOKEN",
+    "WATSONX_APIKEY",
+    "WATSONX_PASSWORD",
+    "PEFTSIZE_DATABASE_URL",
+)
+"""Each may also be given as ``NAME_FILE``."""
+
+
+def _ids(value: object) -> object:
+    """Read a comma-separated list."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _pairs(value: object) -> object:
+    """Read ``name=id,…``."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(name.strip() and space.strip() for name, _, space in pairs):
+        msg = "must be name=id, comma separated"
+        raise ValueError(msg)
+    return {name.strip(): space.strip() for name, _, space in pairs}
+
+
+Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_ids)]
+Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+
+
+class Settings(BaseSettings):
+    """All settings, as the README's table explains them."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True, case_sensitive=False
+    )
+
+    slack_bot_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    watsonx_url: str | None = None
+    watsonx_space_id: str | None = None
+    watsonx_token: SecretStr | None = None
+    watsonx_username: str | None = None
+    watsonx_apikey: SecretStr | None = None
+    watsonx_password: SecretStr | None = None
+    watsonx_iam_url: str = "https://iam.cloud.ibm.com"
+    watsonx_ca_bundle: str | None = None
+    watsonx_timeout_s: float = 20
+    peftsize_database_url: SecretStr = SecretStr("sqlite:///peftsize.db")
+    peftsize_policy_file: str | None = None
+    peftsize_approvers: Ids = ()
+    peftsize_admins: Ids = ()
+    peftsize_teams: Ids = ()
+    peftsize_app_id: str | None = None
+    peftsize_spaces: Pairs = {}
+    peftsize_anchor_file: str | None = None
+    peftsize_anchor_channel: str | None = None
+    peftsize_trust_proxy: bool = False
+    peftsize_approval_channel: str | None = None
+    peftsize_settle_s: float = 30
+    peftsize_label: str | None = None
+    peftsize_log_format: Literal["json", "text"] | None = None
+    peftsize_audit_names: bool = True
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what ``load`` hands in: it reads the environment, once."""
+        return (init_settings,)
+
+    @property
+    def database_url(self) -> str:
+        """The database URL; it may hold a password."""
+        return self.peftsize_database_url.get_secret_value()
+
+    @property
+    def anchor_file(self) -> Path | None:
+        """Where the head of the audit chain is noted: beside the SQLite file unless set."""
+        if self.peftsize_anchor_file:
+            return Path(self.peftsize_anchor_file)
+        path = sqlite_path(self.database_url)
+        return path.with_name(path.name + ".anchor") if path else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret value, for the log's redaction and for nothing else."""
+        found = [getattr(self, name.lower()) for name in SECRETS if name != "PEFTSIZE_DATABASE_URL"]
+        return tuple(secret.get_secret_value() for secret in found if secret is not None)
+
+
+def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
+    """Read the settings.
+
+    Args:
+        environment: Instead of the process's own.
+        env_file: Read first; the environment wins.
+
+    Returns:
+        The settings, each valid by itself.
+
+    Raises:
+        SettingsError: With every problem of form.
+    """
+    values = {key: value for key, value in dotenv_values(env_file).items() if value is not None}
+    values |= dict(os.environ if environment is None else environment)
+    values = {key.upper(): value for key, value in values.items()}
+    found, troubles = _from_files(values)
+    known = {name.lower(): found[name.upper()] for name in Settings.model_fields if found.get(name.upper())}
+    try:
+        settings = Settings.model_validate(known)
+    except ValidationError as error:
+        troubles += [
+            f"{str(problem['loc'][0]).upper()} {_phrase(problem['msg'])}."
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+    else:
+        troubles += list(_form(settings))
+    if troubles:
+        raise SettingsError(tuple(troubles))
+    return settings
+
+
+def site(settings: Settings, *, dry_run: bool = False) -> Site:
+    """Return where specs are created."""
+    return Site(
+        target="" if dry_run else check_base_url(settings.watsonx_url or ""),
+        space_id=settings.watsonx_space_id or ("dry-run" if dry_run else ""),
+        spaces=settings.peftsize_spaces,
+        label=settings.peftsize_label,
+        dry_run=dry_run,
+    )
+
+
+def rules(settings: Settings) -> Policy:
+    """Return the policy in force: the file, with the short forms added.
+
+    Raises:
+        SettingsError: With every problem of the file.
+    """
+    found = Policy()
+    if settings.peftsize_policy_file:
+        try:
+            text = Path(settings.peftsize_policy_file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError((f"PEFTSIZE_POLICY_FILE cannot be read: {type(error).__name__}.",)) from None
+        found = policy_file.load(text)
+    try:
+        short = Policy.model_validate(
+            {"defaults": {"approvers": settings.peftsize_approvers, "admins": settings.peftsize_admins}}
+        )
+    except ValidationError as error:
+        names = sorted({str(problem["loc"][1]) for problem in error.errors(include_input=False)})
+        raise SettingsError(
+            tuple(
+                f"PEFTSIZE_{name.upper()} must be user ids (U…), user-group ids (S…) or anyone."
+                for name in names
+            )
+        ) from None
+    twice = found.defaults.approvers and short.defaults.approvers
+    if twice and found.defaults.approvers != short.defaults.approvers:
+        raise SettingsError(
+            ("PEFTSIZE_APPROVERS and PEFTSIZE_POLICY_FILE's [defaults] both say who may approve; keep one.",)
+        )
+    defaults = found.defaults.model_copy(
+        update={
+            "approvers": found.defaults.approvers or short.defaults.approvers,
+            "admins": found.defaults.admins | short.defaults.admins,
+        }
+    )
+    return found.model_copy(update={"defaults": defaults})
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite URL, or None for another database."""
+    prefix, _, rest = url.partition(":///")
+    return Path(rest) if prefix == "sqlite" and rest else None
+
+
+def _from_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Fill in the secrets that are given as ``NAME_FILE``."""
+    found, troubles = dict(values), []
+    for name in SECRETS:
+        path = values.get(f"{name}_FILE")
+        if not path:
+            continue
+        if values.get(name):
+            troubles.append(f"{name} and {name}_FILE are both set; keep one.")
+            continue
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            troubles.append(f"{name}_FILE cannot be read: {type(error).__name__}.")
+        else:
+            if not found[name]:
+                troubles.append(f"{name}_FILE is empty.")
+    return found, troubles
+
+
+def _form(settings: Settings) -> list[str]:
+    """Name what is wrong in itself, whatever the settings are for."""
+    troubles = []
+    if not settings.database_url.startswith(("sqlite:///", "postgresql://")):
+        troubles.append("PEFTSIZE_DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    for name, value, least, most in (
+        ("WATSONX_TIMEOUT_S", settings.watsonx_timeout_s, 0.1, 300),
+        ("PEFTSIZE_SETTLE_S", settings.peftsize_settle_s, 0, 3600),
+    ):
+        if not least <= value <= most:
+            troubles.append(f"{name} must be from {least} to {most} seconds.")
+    for name, url in (
+        ("SLACK_API_URL", settings.slack_api_url),
+        ("WATSONX_URL", settings.watsonx_url),
+        ("WATSONX_IAM_URL", settings.watsonx_iam_url),
+    ):
+        try:
+            if url:
+                check_base_url(url, setting=name)
+        except ValueError as error:
+            troubles.append(str(error))
+    if settings.watsonx_ca_bundle and not Path(settings.watsonx_ca_bundle).is_file():
+        troubles.append("WATSONX_CA_BUNDLE is not a file.")
+    return troubles
+
+
+def _phrase(message: str) -> str:
+    """Return pydantic's words for a problem as the end of a sentence."""
+    text = message.removeprefix("Value error, ")
+    return text if text.startswith("must") else f"cannot be used: {text[:1].lower()}{text[1:]}"

@@ -1,0 +1,310 @@
+"""The only file that knows concrete classes: settings in, a wired product out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bot.audit.anchor import AnchorFile
+from bot.dispatch.periodic import Periodic
+from bot.dispatch.worker import Worker
+from bot.errors import PeopleError, SettingsError, StoreError
+from bot.provisioning.executor import Fulfil
+from bot.provisioning.transitions import Pace
+from bot.runtime import settings as configuration
+from bot.runtime.maintenance import Watch
+from bot.runtime.metrics import Metrics
+from bot.runtime.settings import sqlite_path
+from bot.store import Database, Store, schema
+from bot.workflow.service import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from slack_bolt import App
+    from slack_sdk import WebClient
+
+    from bot.runtime.settings import Settings
+    from bot.slack.outbound.people import Identity
+    from bot.watsonx.client import SpecsClient
+
+log = logging.getLogger(__name__)
+
+DAY_MS, HOUR_MS, MINUTE_MS = 24 * 3_600_000, 3_600_000, 60_000
+MODAL_TIMEOUT_S, SLACK_TIMEOUT_S = 2, 10
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letters that look like digits. Source: https://www.crockford.com/base32.html"""
+
+
+def clock() -> int:
+    """Return UTC epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """Return a request id that people can read out, such as ``R7K3M9QX``."""
+    return "R" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def new_attempt() -> str:
+    """Return an attempt id."""
+    return f"peftsize-{secrets.token_hex(12)}"
+
+
+@dataclass(slots=True)
+class Me:
+    """Who the bot is in Slack, once Slack has said so."""
+
+    identity: Identity | None = None
+
+
+@dataclass(slots=True)
+class Product:
+    """The wired product.
+
+    Args:
+        settings: What it was made from.
+        store: Transactions.
+        flow: Decisions.
+        fulfil: Carrying out.
+        worker: Due work.
+        dispatcher: Who runs it.
+        app: Bolt.
+        metrics: What can be measured.
+        me: Who we are in Slack.
+        client: The Web API.
+        specs: The REST client; None in a dry run.
+    """
+
+    settings: Settings
+    store: Store
+    flow: Flow
+    fulfil: Fulfil
+    worker: Worker
+    dispatcher: Any
+    app: App
+    metrics: Metrics
+    watch: Watch
+    me: Me
+    client: WebClient
+    specs: SpecsClient | None
+    origin: str = "slack-http"
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def identify(self) -> bool:
+        """Ask Slack who we are, and keep it for a start while Slack is away; return whether it is known."""
+        from bot.slack.outbound.people import Identity, identify
+
+        try:
+            found = identify(self.client, self.settings.peftsize_teams, self.settings.peftsize_app_id)
+        except PeopleError as error:
+            log.warning("Slack did not say who we are", extra={"facts": {"what": error.what}})
+            with self.store.read() as tx:
+                kept = tx.noted("identity")
+            if kept and self.me.identity is None:
+                self.me.identity = Identity(**kept | {"team_ids": frozenset(kept["team_ids"])})
+            return self.me.identity is not None
+        self.me.identity = found
+        self.watch.revoked_by = None
+        with self.store.write() as tx:
+            fields = {name: getattr(found, name) for name in found.__slots__}
+            tx.note("identity", fields | {"team_ids": sorted(found.team_ids)})
+        return True
+
+    def close(self) -> None:
+        """Close connections."""
+        for closer in reversed(self.closers):
+            closer()
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database, and say in a sentence what is wrong with its address."""
+    path = sqlite_path(settings.database_url)
+    if path is not None and not path.parent.is_dir():
+        raise SettingsError(("PEFTSIZE_DATABASE_URL: the folder of the SQLite file does not exist.",))
+    return Database(settings.database_url)
+
+
+def make_store(settings: Settings, database: Database, now: Callable[[], int] = clock) -> Store:
+    """Return the store with its anchor."""
+    anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
+    return Store(database, now, anchor=anchor, names=settings.peftsize_audit_names)
+
+
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    """Open the store for a command; an empty database gets its schema, an older one is left alone.
+
+    Raises:
+        SettingsError: The schema is not this program's.
+    """
+    database = open_database(settings)
+    try:
+        schema.prepare(database)
+        yield make_store(settings, database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def connect_specs(settings: Settings, metrics: Metrics | None = None) -> Iterator[SpecsClient]:
+    """Open the REST client for a command."""
+    client = make_specs(settings, metrics)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def make_specs(settings: Settings, metrics: Metrics | None = None) -> SpecsClient:
+    """Return the REST client; nothing is sent yet."""
+    from bot.watsonx.client import SpecsClient
+    from bot.watsonx.tokens import tokens_from
+    from bot.watsonx.transport import WatsonxHttp
+    from bot.watsonx.url import check_base_url
+
+    def on_call(operation: str, status: int | None, seconds: float) -> None:
+        if metrics is not None:
+            metrics.called("watsonx", operation, status, seconds)
+
+    http = WatsonxHttp(settings.watsonx_ca_bundle)
+    base_url = check_base_url(settings.watsonx_url or "")
+    tokens = tokens_from(
+        http,
+        base_url=base_url,
+        token=settings.watsonx_token,
+        username=settings.watsonx_username,
+        api_key=settings.watsonx_apikey,
+        password=settings.watsonx_password,
+        iam_url=check_base_url(settings.watsonx_iam_url, setting="WATSONX_IAM_URL"),
+        timeout_s=settings.watsonx_timeout_s,
+        now=clock,
+        on_call=on_call,
+    )
+    return SpecsClient(
+        base_url=base_url,
+        space_id=settings.watsonx_space_id or "",
+        tokens=tokens,
+        timeout_s=settings.watsonx_timeout_s,
+        http=http,
+        on_call=on_call,
+    )
+
+
+def build(
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    origin: str = "slack-http",
+    clock: Callable[[], int] = clock,
+) -> Product:
+    """Wire everything; calls nobody.
+
+    Args:
+        settings: Checked for their use.
+        dry_run: Whether nothing is ever created.
+        origin: As in the audit.
+        clock: Returns UTC epoch milliseconds; the sandbox lets time pass with it.
+
+    Returns:
+        The product, not started.
+    """
+    from bot.slack.inbound import app as slack
+    from bot.slack.inbound.context import Desk
+    from bot.slack.outbound.delivery import Announcer
+    from bot.slack.outbound.people import SlackPeople
+
+    database = open_database(settings)
+    store = make_store(settings, database, clock)
+    metrics = Metrics(store)
+    me = Me()
+    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
+    client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
+    modals = slack.web_client(token, settings.slack_api_url, MODAL_TIMEOUT_S)
+    specs = None if dry_run else make_specs(settings, metrics)
+    flow = Flow(
+        store=store,
+        people=SlackPeople(client, lambda: me.identity),
+        site=configuration.site(settings, dry_run=dry_run),
+        rules=configuration.rules(settings),
+        clock=clock,
+        new_id=new_id,
+        told=metrics.told,
+    )
+    pace = Pace(int(settings.watsonx_timeout_s * 1000), int(settings.peftsize_settle_s * 1000))
+    fulfil = Fulfil(flow, specs, pace, new_attempt)
+    watch = Watch(flow, specs, settings.peftsize_anchor_channel, settings.peftsize_spaces.values())
+    announcer = Announcer(
+        client=client,
+        flow=flow,
+        specs=specs,
+        identity=lambda: me.identity,
+        clock=clock,
+        api_url=settings.slack_api_url,
+        warning=watch.warning,
+        on_call=lambda method, status, seconds: metrics.called("slack", method, status, seconds),
+    )
+    worker = Worker(store, flow, fulfil, announcer, owner=f"{os.getpid()}-{secrets.token_hex(6)}")
+    desk = Desk(
+        flow=flow,
+        identity=lambda: me.identity,
+        modals=modals,
+        api_url=settings.slack_api_url,
+        approval_channel=settings.peftsize_approval_channel,
+        on_revoked=watch.revoked,
+    )
+    secret = settings.slack_signing_secret
+    app = slack.build(desk, secret.get_secret_value() if secret else "not used in Socket Mode")
+    dispatcher = _dispatcher(database, worker, _periodic(store, watch))
+    store.waker = dispatcher
+    product = Product(
+        settings, store, flow, fulfil, worker, dispatcher, app, metrics, watch, me, client, specs, origin
+    )
+    product.closers.append(database.close)
+    if specs is not None:
+        product.closers.append(specs.close)
+    return product
+
+
+def _dispatcher(database: Database, worker: Worker, periodic: Periodic) -> Any:
+    if database.is_sqlite:
+        from bot.dispatch.local import LocalDispatcher
+
+        return LocalDispatcher(worker, periodic)
+    from bot.dispatch.postgres import ProcrastinateDispatcher
+
+    return ProcrastinateDispatcher(database, worker, periodic)
+
+
+def _periodic(store: Store, watch: Watch) -> Periodic:
+    return Periodic(
+        store,
+        {
+            "forget": (HOUR_MS, watch.forget),
+            "scrub": (MINUTE_MS, watch.scrub),
+            "drift": (HOUR_MS, watch.look_for_drift),
+            "anchor": (DAY_MS, watch.post_anchor),
+        },
+    )
+
+
+def ready(product: Product) -> list[str]:
+    """Return why the product cannot serve, a sentence each; empty when it can."""
+    problems = []
+    if product.me.identity is None:
+        problems.append("Slack has not said who the bot is (auth.test)")
+    if product.watch.revoked_by is not None:
+        problems.append(f"Slack revoked the installation ({product.watch.revoked_by}): install the app again")
+    if not product.dispatcher.running:
+        problems.append("the worker is not running")
+    try:
+        with product.store.write() as tx:
+            tx.note("ready", 1)
+    except StoreError as error:
+        problems.append(f"the database does not take writes: {error.what}")
+    return problems

@@ -1,0 +1,1 @@
+"""The page of the sandbox: a small Slack client in the browser."""

@@ -1,0 +1,197 @@
+"""What people do on the sandbox page, carried to the stand-in of Slack and to the switches."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.slack.interactions import SLACKBOT
+from bot.sandbox.slack.payloads import escaped
+from bot.sandbox.slack.workspace import Message
+from bot.sandbox.switches import pass_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.sandbox.page.state import PageState
+    from bot.sandbox.slack.delivery import Delivery
+    from bot.sandbox.slack.people import Person
+    from bot.sandbox.slack.workspace import View
+    from bot.sandbox.world import World
+
+LONGEST_TEXT = 12_000
+"""Characters of one message; Slack cuts at 40,000 and refuses, the page sooner."""
+_SLASH = re.compile(r"(/[a-z0-9_-]+)(?:\s+(.*))?", re.DOTALL)
+_BOT = re.compile(r"<@U0PEFT001>|@peftsize\b")
+_MEMBERSHIP = frozenset({"/invite", "/remove", "/kick"})
+
+Told = dict[str, Any]
+
+
+class Acts:
+    """Does what the page's posts ask for.
+
+    Args:
+        world: Where.
+        state: Who can be on the page, and the switches.
+    """
+
+    def __init__(self, world: World, state: PageState) -> None:
+        self._slack = world.slack
+        self._world = world
+        self._state = state
+        self._acts: dict[str, Callable[[Told], Told]] = {
+            "say": self._say,
+            "click": self._click,
+            "submit": self._submit,
+            "close": self._close,
+            "home": self._home,
+            "shortcut": self._shortcut,
+            "switch": self._switch,
+            "pass": self._pass,
+        }
+
+    def do(self, name: str, asked: Told) -> Told:
+        """Carry out one post.
+
+        Args:
+            name: The act.
+            asked: The post's JSON object.
+
+        Returns:
+            ``{"ok": true}``, or ``{"ok": false, "error": sentence}`` where Slack would tell the person.
+
+        Raises:
+            KeyError: No such act, person, channel or message, or a key is missing.
+            LookupError: Nothing that can be pressed under that name.
+            ValueError: A value has the wrong form.
+        """
+        return self._acts[name](asked)
+
+    def _say(self, asked: Told) -> Told:
+        """Type into a conversation: a slash command, a mention of the bot, or just words."""
+        who, place, text = self._who(asked), _text(asked, "channel"), _text(asked, "text")
+        thread = _text(asked, "thread_ts", "")
+        if not text.strip():
+            raise ValueError("text is empty")
+        self._may_see(who, place)
+        slash = _SLASH.fullmatch(text.strip())
+        if slash is None:
+            if _BOT.search(text):
+                words = escaped(_BOT.sub("", text, count=1).strip(), self._slack.directory)
+                return _told(self._slack.mention(who, place, words, thread))
+            self._slack.say(who, place, escaped(text, self._slack.directory), thread)
+            return {"ok": True}
+        command, rest = slash.group(1), (slash.group(2) or "")
+        if thread:
+            return self._slackbot(who, place, f"{command} is not supported in threads. Sorry!")
+        if command in _MEMBERSHIP:
+            return self._membership(who, place, command, rest)
+        if command != "/peftsize":
+            return self._slackbot(who, place, f"{command} is not a valid command.")
+        return _told(self._slack.command(who, place, rest))
+
+    def _membership(self, who: Person, place: str, command: str, rest: str) -> Told:
+        """Let the bot into a conversation, or out of it."""
+        if _BOT.search(rest) is None:
+            return self._slackbot(who, place, f"{command} works here for @peftsize only.")
+        if command == "/invite":
+            return _told(self._slack.member_joined(place))
+        self._slack.member_left(place)
+        return {"ok": True}
+
+    def _click(self, asked: Told) -> Told:
+        who = self._who(asked)
+        shown = self._view(who, asked) if "view" in asked else self._message(who, asked)
+        values = asked.get("values") or {}
+        delivery = self._slack.click(
+            who,
+            shown,
+            _text(asked, "action"),
+            asked.get("value"),
+            block_id=_text(asked, "block_id", ""),
+            values=values if "view" in asked else None,
+        )
+        return _told(delivery)
+
+    def _submit(self, asked: Told) -> Told:
+        who = self._who(asked)
+        delivery = self._slack.submit(who, self._view(who, asked), asked.get("values") or {})
+        return _told(delivery) if not delivery.errors else {"ok": True, "errors": delivery.errors}
+
+    def _close(self, asked: Told) -> Told:
+        who = self._who(asked)
+        return _told(self._slack.close(who, self._view(who, asked)))
+
+    def _home(self, asked: Told) -> Told:
+        return _told(self._slack.open_home(self._who(asked)))
+
+    def _shortcut(self, asked: Told) -> Told:
+        who = self._who(asked)
+        return _told(self._slack.shortcut(who, self._message(who, asked), _text(asked, "callback_id")))
+
+    def _switch(self, asked: Told) -> Told:
+        wanted = {one.name: one for one in self._state.switches}[_text(asked, "name")]
+        wanted.set(asked.get("on") is True)
+        self._slack.workspace.changed()
+        return {"ok": True}
+
+    def _pass(self, asked: Told) -> Told:
+        minutes = asked["minutes"]
+        if not isinstance(minutes, int):
+            raise ValueError("minutes is not a number")  # noqa: TRY004 - a value of the page, not of the code
+        pass_time(self._world, minutes)
+        return {"ok": True}
+
+    def _who(self, asked: Told) -> Person:
+        return self._state.person(_text(asked, "person"))
+
+    def _may_see(self, who: Person, place: str) -> None:
+        """Refuse a conversation that this person is not shown."""
+        visible = {one.id for one in self._slack.directory.visible_to(who)} | {self._slack.dm(who).id}
+        if place not in visible:
+            raise KeyError(place)
+
+    def _message(self, who: Person, asked: Told) -> Message:
+        """Return the message that the person looks at, whoever else sees it."""
+        place, ts = _text(asked, "channel"), _text(asked, "ts")
+        self._may_see(who, place)
+        private = (one for one in self._slack.ephemerals(who, place) if one.ts == ts)
+        found = self._slack.message(place, ts) or next(private, None)
+        if found is None:
+            raise KeyError(ts)
+        return found
+
+    def _view(self, who: Person, asked: Told) -> View:
+        """Return the person's Home tab, or the modal on top."""
+        name = _text(asked, "view")
+        home = self._slack.home(who)
+        for view in [*self._slack.modals(who)[-1:], *([home] if home else [])]:
+            if view.id == name:
+                return view
+        raise KeyError(name)
+
+    def _slackbot(self, who: Person, place: str, words: str) -> Told:
+        """Say what Slack itself would say to the person alone."""
+        workspace = self._slack.workspace
+        workspace.put(Message(workspace.new_ts(), place, SLACKBOT, words, [], ephemeral_to=who.id))
+        return {"ok": True}
+
+
+def _told(delivery: Delivery | None) -> Told:
+    if delivery is None or not delivery.error:
+        return {"ok": True}
+    return {"ok": False, "error": f"The app did not answer as it should: {delivery.error}."}
+
+
+def _text(asked: Told, key: str, default: str | None = None) -> str:
+    """Return a string of the post.
+
+    Raises:
+        KeyError: It is missing.
+        ValueError: It is no string, or too long.
+    """
+    value = asked[key] if default is None else asked.get(key, default)
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise ValueError(f"{key} is no text, or too long")
+    return value

@@ -1,0 +1,1 @@
+"""A working stand-in for Slack that enforces its documented limits."""

@@ -1,0 +1,222 @@
+"""The `chat.*` methods of the stand-in, and what may be posted through a response URL.
+
+Source: https://docs.slack.dev/reference/methods (chat.postMessage, chat.update, chat.postEphemeral,
+chat.delete, chat.getPermalink).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.slack.limits import LONGEST_TEXT, block_problems, blocks_too_long
+from bot.sandbox.slack.lookups import open_im, readable
+from bot.sandbox.slack.web import Api, Args, Method, SlackRefusal, from_json, need
+from bot.sandbox.slack.workspace import Message, ResponseUrl, with_ids
+
+if TYPE_CHECKING:
+    from bot.sandbox.slack.people import Channel
+
+_FALSE = {"false", "0", False}
+
+
+def content(api: Api, args: Args, name: str) -> tuple[str | None, list[dict[str, Any]] | None]:
+    """Returns the text and the blocks of a call, none for what it does not give.
+
+    Raises:
+        SlackRefusal: too long, or not valid blocks.
+    """
+    text, blocks = args.get("text"), from_json(args, "blocks", "invalid_blocks_format")
+    if args.get("attachments"):
+        raise SlackRefusal(
+            "invalid_attachments", response_metadata={"messages": ["the stand-in takes blocks only"]}
+        )
+    if text is not None and not isinstance(text, str):
+        raise SlackRefusal(
+            "invalid_arguments", response_metadata={"messages": ["[ERROR] text must be a string"]}
+        )
+    if text and len(text) > LONGEST_TEXT:
+        raise SlackRefusal("msg_too_long")
+    if blocks is not None:
+        if problems := block_problems(blocks):
+            raise SlackRefusal("invalid_blocks", errors=problems, response_metadata={"messages": problems})
+        if blocks_too_long(blocks):
+            raise SlackRefusal("msg_blocks_too_long")
+        if blocks and not text:
+            api.warnings.append(f"{name}: blocks without a text for notifications and screen readers")
+        blocks = with_ids(blocks)
+    return text, blocks
+
+
+def _writable(api: Api, reference: Any) -> Channel:
+    """Returns the conversation if the bot may write there; a user id means the direct message."""
+    directory = api.workspace.directory
+    if isinstance(reference, str) and reference in directory.people:
+        return open_im(api, reference)
+    channel = readable(api, reference)
+    if api.app.bot_user_id not in channel.members and "chat:write.public" not in api.app.scopes:
+        raise SlackRefusal("not_in_channel")
+    if channel.is_archived:
+        raise SlackRefusal("is_archived")
+    return channel
+
+
+def _warned(text: str | None) -> dict[str, Any]:
+    """Returns what Slack adds to the answer when the fallback text is missing."""
+    if text:
+        return {}
+    warning = "missing_text_in_message"
+    return {"warning": warning, "response_metadata": {"warnings": [warning]}}
+
+
+def post(api: Api, args: Args) -> dict[str, Any]:
+    """Posts a message that everybody in the conversation sees."""
+    (reference,) = need(args, "channel")
+    channel = _writable(api, reference)
+    text, blocks = content(api, args, "chat.postMessage")
+    if not text and not blocks:
+        raise SlackRefusal("no_text")
+    message = Message(
+        ts=api.workspace.new_ts(),
+        channel=channel.id,
+        user=api.app.bot_user_id,
+        text=text or "",
+        blocks=blocks or [],
+        bot_id=api.app.bot_id,
+        thread_ts=str(args.get("thread_ts") or ""),
+        unfurl_links=args.get("unfurl_links", True) not in _FALSE,
+        metadata=from_json(args, "metadata", "invalid_metadata_format") or {},
+    )
+    if message.thread_ts and api.workspace.find(channel.id, message.thread_ts) is None:
+        raise SlackRefusal("thread_not_found")
+    api.workspace.put(message)
+    said = message.json(api.app.app_id, api.app.team_id)
+    return {"channel": channel.id, "ts": message.ts, "message": said, **_warned(text)}
+
+
+def post_ephemeral(api: Api, args: Args) -> dict[str, Any]:
+    """Posts a message that one person sees, and that no method can change afterwards."""
+    reference, user = need(args, "channel", "user")
+    channel = _writable(api, reference)
+    if user not in channel.members:
+        raise SlackRefusal("user_not_in_channel")
+    text, blocks = content(api, args, "chat.postEphemeral")
+    if not text and not blocks:
+        raise SlackRefusal("no_text")
+    message = api.workspace.put(
+        Message(
+            ts=api.workspace.new_ts(),
+            channel=channel.id,
+            user=api.app.bot_user_id,
+            text=text or "",
+            blocks=blocks or [],
+            bot_id=api.app.bot_id,
+            thread_ts=str(args.get("thread_ts") or ""),
+            ephemeral_to=user,
+        )
+    )
+    return {"message_ts": message.ts, **_warned(text)}
+
+
+def _own(api: Api, args: Args, refusal: str) -> Message:
+    """Returns the bot's own message that a call names."""
+    reference, ts = need(args, "channel", "ts")
+    channel = _writable(api, reference)
+    message = api.workspace.find(channel.id, str(ts))
+    if message is None:
+        raise SlackRefusal("message_not_found")
+    if message.bot_id != api.app.bot_id:
+        raise SlackRefusal(refusal)
+    return message
+
+
+def update(api: Api, args: Args) -> dict[str, Any]:
+    """Changes the bot's own message; what is not given stays, an empty list of blocks removes them."""
+    message = _own(api, args, "cant_update_message")
+    text, blocks = content(api, args, "chat.update")
+    if text is None and blocks is None:
+        raise SlackRefusal("no_text")
+    message = api.workspace.put(
+        replace(
+            message,
+            text=message.text if text is None else text,
+            blocks=message.blocks if blocks is None else blocks,
+            metadata=from_json(args, "metadata", "invalid_metadata_format") or message.metadata,
+            edited_ts=api.workspace.new_ts(),
+        )
+    )
+    said = message.json(api.app.app_id, api.app.team_id)
+    return {
+        "channel": message.channel,
+        "ts": message.ts,
+        "text": message.text,
+        "message": said,
+        **_warned(message.text),
+    }
+
+
+def delete(api: Api, args: Args) -> dict[str, Any]:
+    """Takes the bot's own message away."""
+    message = _own(api, args, "cant_delete_message")
+    api.workspace.remove(message)
+    return {"channel": message.channel, "ts": message.ts}
+
+
+def permalink(api: Api, args: Args) -> dict[str, Any]:
+    """Returns the web address of a message."""
+    reference, ts = need(args, "channel", "message_ts")
+    channel = readable(api, reference)
+    if api.workspace.find(channel.id, str(ts)) is None:
+        raise SlackRefusal("message_not_found")
+    domain = api.workspace.directory.team_domain
+    link = f"https://{domain}.slack.com/archives/{channel.id}/p{str(ts).replace('.', '')}"
+    return {"channel": channel.id, "permalink": link}
+
+
+def respond(api: Api, to: ResponseUrl, said: Args) -> Message | None:
+    """Does what a post to a response URL, or the body of a command's acknowledgement, asks for.
+
+    Args:
+        api: the stand-in.
+        to: whom and where it answers.
+        said: `text`, `blocks`, `response_type`, `replace_original`, `delete_original`, `thread_ts`.
+
+    Returns:
+        The message that is now there, or none if one was deleted.
+
+    Raises:
+        SlackRefusal: nothing to say, or not valid blocks.
+    """
+    original = to.message
+    if said.get("delete_original") and original is not None:
+        api.workspace.remove(original)
+        return None
+    text, blocks = content(api, said, "response_url")
+    if not text and not blocks:
+        raise SlackRefusal("no_text")
+    if said.get("replace_original") and original is not None:
+        edited = "" if original.ephemeral_to else api.workspace.new_ts()
+        changed = replace(original, text=text or "", blocks=blocks or [], edited_ts=edited)
+        to.message = changed
+        return api.workspace.put(changed)
+    return api.workspace.put(
+        Message(
+            ts=api.workspace.new_ts(),
+            channel=to.channel,
+            user=api.app.bot_user_id,
+            text=text or "",
+            blocks=blocks or [],
+            bot_id=api.app.bot_id,
+            thread_ts=str(said.get("thread_ts") or ""),
+            ephemeral_to="" if said.get("response_type") == "in_channel" else to.user,
+        )
+    )
+
+
+CHAT: dict[str, Method] = {
+    "chat.postMessage": Method(post, "chat:write"),
+    "chat.postEphemeral": Method(post_ephemeral, "chat:write"),
+    "chat.update": Method(update, "chat:write"),
+    "chat.delete": Method(delete, "chat:write"),
+    "chat.getPermalink": Method(permalink),
+}

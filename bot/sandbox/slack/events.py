@@ -1,0 +1,152 @@
+"""What happens in the stand-in's workspace and is told to the app as an event."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.slack import payloads
+from bot.sandbox.slack.lookups import open_im
+from bot.sandbox.slack.workspace import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.sandbox.slack.delivery import Courier, Delivery
+    from bot.sandbox.slack.people import Channel, Person
+    from bot.sandbox.slack.web import Api
+
+
+class Events:
+    """Messages of people, joins, the Home tab, functions, and the end of the installation."""
+
+    api: Api
+    courier: Courier
+
+    def event(self, inner: Mapping[str, Any]) -> Delivery:
+        """Brings any event, with Slack's envelope round it; retried while it is not acknowledged."""
+        return self.courier.bring_event(payloads.event(self.api, dict(inner)))
+
+    def say(self, user: str | Person, channel: str | Channel, text: str, thread_ts: str = "") -> Message:
+        """Writes a message as a person; the app is not told."""
+        workspace = self.api.workspace
+        person, place = workspace.directory.person(user), workspace.directory.channel(channel)
+        return workspace.put(Message(workspace.new_ts(), place.id, person.id, text, [], thread_ts=thread_ts))
+
+    def mention(
+        self, user: str | Person, channel: str | Channel, text: str, thread_ts: str = ""
+    ) -> Delivery | None:
+        """Writes a message that mentions the bot; nothing where the bot is not a member."""
+        bot = self.api.app.bot_user_id
+        message = self.say(user, channel, f"<@{bot}> {text}", thread_ts)
+        place = self.api.workspace.directory.channel(channel)
+        if bot not in place.members:
+            return None
+        told = {
+            "type": "app_mention",
+            "user": message.user,
+            "text": message.text,
+            "ts": message.ts,
+            "channel": place.id,
+            "team": self.api.workspace.directory.person(user).team_id,
+        }
+        return self.event(told | ({"thread_ts": thread_ts} if thread_ts else {}))
+
+    def open_home(self, user: str | Person) -> Delivery:
+        """Opens the app's Home tab."""
+        workspace = self.api.workspace
+        person = workspace.directory.person(user)
+        place = open_im(self.api, person.id)
+        told: dict[str, Any] = {
+            "type": "app_home_opened",
+            "user": person.id,
+            "channel": place.id,
+            "tab": "home",
+        }
+        view = workspace.homes.get(person.id)
+        if view is not None:
+            told["view"] = view.json(self.api.app.app_id, self.api.app.team_id, self.api.app.bot_id)
+        return self.event(told)
+
+    def member_joined(self, channel: str | Channel, user: str | Person = "") -> Delivery | None:
+        """Lets somebody join a channel, the bot if nobody is named.
+
+        Returns:
+            The delivery, or none where the bot is not there to hear of it.
+        """
+        workspace = self.api.workspace
+        person = workspace.directory.person(user or self.api.app.bot_user_id)
+        place = workspace.directory.channel(channel)
+        place = workspace.directory.change_channel(place, members=place.members | {person.id})
+        workspace.changed()
+        if self.api.app.bot_user_id not in place.members:
+            return None
+        told = {
+            "type": "member_joined_channel",
+            "user": person.id,
+            "channel": place.id,
+            "channel_type": "G" if place.is_private else "C",
+            "team": person.team_id,
+            "inviter": next(iter(sorted(place.members - {person.id})), person.id),
+        }
+        return self.event(told)
+
+    def member_left(self, channel: str | Channel, user: str | Person = "") -> None:
+        """Lets somebody leave a channel, the bot if nobody is named; the app does not listen to that."""
+        workspace = self.api.workspace
+        person = workspace.directory.person(user or self.api.app.bot_user_id)
+        place = workspace.directory.channel(channel)
+        workspace.directory.change_channel(place, members=place.members - {person.id})
+        workspace.changed()
+
+    def run_function(
+        self, user: str | Person, inputs: Mapping[str, Any], callback_id: str = "size_and_request"
+    ) -> Delivery:
+        """Runs a step of a workflow; what became of it is in `workspace.executions` under its id."""
+        person = self.api.workspace.directory.person(user)
+        name = f"Fx{secrets.token_hex(5).upper()}"
+        with self.api.workspace.lock:
+            self.api.workspace.executions[name] = {
+                "status": "running",
+                "user": person.id,
+                "inputs": dict(inputs),
+            }
+        told = {
+            "type": "function_executed",
+            "function": {
+                "id": "Fn0PEFT001",
+                "callback_id": callback_id,
+                "title": callback_id,
+                "description": "",
+                "type": "app",
+                "input_parameters": [],
+                "output_parameters": [],
+                "app_id": self.api.app.app_id,
+                "date_created": 1700000000,
+                "date_updated": 1700000000,
+                "date_deleted": 0,
+            },
+            "inputs": dict(inputs),
+            "function_execution_id": name,
+            "workflow_execution_id": f"Wx{secrets.token_hex(5).upper()}",
+            "bot_access_token": self.api.app.workflow_token,
+        }
+        return self.event(told)
+
+    def app_uninstalled(self) -> Delivery:
+        """Removes the app: the tokens are worth nothing from now on, and Slack says so once."""
+        self.api.faults.revoked = "account_inactive"
+        return self.event({"type": "app_uninstalled"})
+
+    def tokens_revoked(self) -> Delivery:
+        """Revokes the bot's token, and says so."""
+        self.api.faults.revoked = "token_revoked"
+        return self.event(
+            {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.api.app.bot_user_id]}}
+        )
+
+    def url_verification(self) -> Delivery:
+        """Asks the app's address to prove itself, as Slack does when it is entered."""
+        challenge = secrets.token_urlsafe(24)
+        asked = {"token": self.api.app.verification_token, "challenge": challenge, "type": "url_verification"}
+        return self.courier.keep(self.courier.bring("events_api", asked))

@@ -1,0 +1,238 @@
+"""A working stand-in of Slack: one workspace with people in it, on loopback, that keeps Slack's rules.
+
+What people do there are methods of `FakeSlack` (`command`, `click`, `submit`, `mention` and so on); each
+brings the same signed payload to the app as Slack would and says what came of it. What the app does in turn
+arrives over HTTP at `url`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from bot.sandbox.cardtext import render
+from bot.sandbox.slack.delivery import FORM, Courier, Delivery
+from bot.sandbox.slack.events import Events
+from bot.sandbox.slack.interactions import Interactions
+from bot.sandbox.slack.lookups import open_im
+from bot.sandbox.slack.people import default_directory
+from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.slack.socket import Sockets
+from bot.sandbox.slack.web import SCOPES, Api, Call, InstalledApp
+from bot.sandbox.slack.workspace import Message, View, Workspace, now_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from bot.sandbox.slack.faults import Faults, Rates
+    from bot.sandbox.slack.people import Channel, Directory, Person
+
+
+class FakeSlack(Interactions, Events):
+    """One workspace with one app installed.
+
+    Args:
+        directory: who lives there; the built-in people when none is given.
+        scopes: what the bot's token may do.
+        clock: UTC epoch seconds.
+        port: of the server; 0 takes a free one.
+        should_escape: whether commands name people and channels by id, as the app's manifest says.
+    """
+
+    def __init__(
+        self,
+        directory: Directory | None = None,
+        scopes: frozenset[str] = SCOPES,
+        clock: Callable[[], float] = now_s,
+        port: int = 0,
+        *,
+        should_escape: bool = False,
+    ) -> None:
+        self.app = InstalledApp(scopes=scopes)
+        self.should_escape = should_escape
+        self.workspace = Workspace(directory or default_directory(), clock)
+        self.sockets = Sockets(self.app.app_id, self.workspace.changed)
+        self.courier = Courier(self.workspace, self.sockets, self.app.signing_secret)
+        self.api = Api(self.workspace, self.app, "", open_socket=self._open_socket)
+        self._port = port
+        self._server: SlackServer | None = None
+
+    def start(self) -> Self:
+        """Begins to serve; after a stop at the same address again."""
+        self._server = SlackServer(self.api, self.sockets, self._port)
+        self._port = self._server.server_port
+        self.api.origin = f"http://127.0.0.1:{self._port}"
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends the server; the workspace stays as it is."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def attach(self, url: str) -> None:
+        """Sets the address that deliveries are posted to, such as `http://127.0.0.1:3000/slack/events`.
+
+        An app that opens a Socket Mode connection instead gets its deliveries there from then on.
+        """
+        self.courier.url = url
+        self.courier.socket_mode = False
+
+    def _open_socket(self) -> str:
+        """Returns the address of a new Socket Mode connection and switches deliveries over."""
+        query = self.sockets.ticket()
+        if not query:
+            return ""
+        self.courier.socket_mode = True
+        return f"ws://127.0.0.1:{self._port}/link/?{query}"
+
+    @property
+    def url(self) -> str:
+        """Base of the Web API, such as `http://127.0.0.1:50123/api/`."""
+        return f"{self.api.origin}/api/"
+
+    @property
+    def directory(self) -> Directory:
+        """Who lives here; may be changed while the workspace runs."""
+        return self.workspace.directory
+
+    @property
+    def faults(self) -> Faults:
+        """The fault switches."""
+        return self.api.faults
+
+    @property
+    def rates(self) -> Rates:
+        """The rate limits."""
+        return self.api.rates
+
+    @property
+    def calls(self) -> list[Call]:
+        """What the app asked of Slack, oldest first, without secrets."""
+        return list(self.api.calls)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What Slack would not refuse but warn about, such as blocks without a fallback text."""
+        return list(self.api.warnings)
+
+    @property
+    def signing_secret(self) -> str:
+        """The app's signing secret."""
+        return self.app.signing_secret
+
+    @property
+    def bot_token(self) -> str:
+        """The bot's token, `xoxb-…`."""
+        return self.app.bot_token
+
+    @property
+    def app_token(self) -> str:
+        """The app-level token for Socket Mode, `xapp-…`."""
+        return self.app.app_token
+
+    @property
+    def app_id(self) -> str:
+        """The app's id, `A…`."""
+        return self.app.app_id
+
+    @property
+    def team_id(self) -> str:
+        """The workspace's id, `T…`."""
+        return self.app.team_id
+
+    @property
+    def bot_id(self) -> str:
+        """The bot's id, `B…`."""
+        return self.app.bot_id
+
+    @property
+    def bot_user_id(self) -> str:
+        """The bot's user id, `U…`."""
+        return self.app.bot_user_id
+
+    @property
+    def version(self) -> int:
+        """Grows with every change; see `wait`."""
+        return self.workspace.version
+
+    def wait(self, after: int, timeout_s: float = 25.0) -> int:
+        """Waits until the version is above `after`, at most `timeout_s` seconds; returns the version."""
+        return self.workspace.wait(after, timeout_s)
+
+    def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Calls the listener with the version after every change; returns what ends that."""
+        return self.workspace.subscribe(listener)
+
+    @property
+    def recorded(self) -> list[Delivery]:
+        """Everything that was brought to the app, oldest first."""
+        return list(self.courier.recorded)
+
+    def record_to(self, folder: Path) -> None:
+        """From now on also writes every delivery, without secrets, into a JSON file of this folder."""
+        self.courier.record_to(folder)
+
+    def deliver(
+        self, body: bytes, content_type: str = FORM, headers: Mapping[str, str] | None = None
+    ) -> Delivery:
+        """Posts raw bytes to the app, signed; `headers` replace the signed ones, an empty value drops one."""
+        return self.courier.keep(self.courier.post(body, content_type, headers))
+
+    def replay(self, delivery: Delivery) -> Delivery:
+        """Posts a delivery again as it was: same body, same timestamp, same signature."""
+        return self.deliver(delivery.body, headers=delivery.headers)
+
+    def person(self, who: str | Person) -> Person:
+        """Finds a person by id or handle."""
+        return self.directory.person(who)
+
+    def channel(self, which: str | Channel) -> Channel:
+        """Finds a conversation by id, name or `#name`."""
+        return self.directory.channel(which)
+
+    def dm(self, user: str | Person) -> Channel:
+        """Returns the direct message of the bot with this person, opened if need be."""
+        return open_im(self.api, self.person(user).id)
+
+    def messages(self, channel: str | Channel) -> list[Message]:
+        """Returns what everybody in a conversation sees, oldest first."""
+        with self.workspace.lock:
+            return list(self.workspace.messages.get(self.channel(channel).id, []))
+
+    def ephemerals(self, user: str | Person, channel: str | Channel | None = None) -> list[Message]:
+        """Returns what only this person sees, oldest first, in one conversation or in all."""
+        name = self.person(user).id
+        where = None if channel is None else self.channel(channel).id
+        with self.workspace.lock:
+            mine = [m for m in self.workspace.ephemerals if m.ephemeral_to == name]
+            return [m for m in mine if where in (None, m.channel)]
+
+    def dms(self, user: str | Person) -> list[Message]:
+        """Returns the direct messages between the bot and this person, oldest first."""
+        with self.workspace.lock:
+            return list(self.workspace.messages.get(f"D{self.person(user).id[1:]}", []))
+
+    def modals(self, user: str | Person) -> list[View]:
+        """Returns this person's open modals, the visible one last."""
+        with self.workspace.lock:
+            return [self.workspace.views[v] for v in self.workspace.stacks.get(self.person(user).id, [])]
+
+    def home(self, user: str | Person) -> View | None:
+        """Returns this person's Home tab, if the app published one."""
+        return self.workspace.homes.get(self.person(user).id)
+
+    def message(self, channel: str | Channel, ts: str) -> Message | None:
+        """Returns the message with this `ts` as it stands now."""
+        return self.workspace.find(self.channel(channel).id, ts)
+
+    def render_text(self, shown: Message | View, width: int = 78) -> str:
+        """Draws a message or a view as text with box-drawing characters."""
+        return render(shown, self.directory, width)

@@ -1,0 +1,184 @@
+"""What people do with the app in the stand-in: commands, buttons, modals and shortcuts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.slack import payloads
+from bot.sandbox.slack.chat import respond
+from bot.sandbox.slack.delivery import Delivery
+from bot.sandbox.slack.inputs import NotThere, field_errors, find_element, pressed, state_values
+from bot.sandbox.slack.views import checked_view
+from bot.sandbox.slack.web import SlackRefusal
+from bot.sandbox.slack.workspace import Message, ResponseUrl, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.sandbox.slack.delivery import Courier
+    from bot.sandbox.slack.people import Channel, Person
+    from bot.sandbox.slack.web import Api
+
+SLACKBOT = "USLACKBOT"
+
+
+class Interactions:
+    """Commands, clicks, submissions and shortcuts; each returns what came of it."""
+
+    api: Api
+    courier: Courier
+    should_escape: bool
+
+    def command(
+        self, user: str | Person, channel: str | Channel, text: str = "", command: str = "/peftsize"
+    ) -> Delivery:
+        """Types a slash command into a conversation.
+
+        Args:
+            user: who types.
+            channel: where; the person sees it, the bot need not be there.
+            text: what follows the command.
+            command: with its slash.
+        """
+        directory = self.api.workspace.directory
+        person, place = directory.person(user), directory.channel(channel)
+        sent = payloads.escaped(text, directory) if self.should_escape else text
+        form = payloads.command(self.api, person, place, command, sent)
+        delivery = self.courier.bring("slash_commands", form)
+        to = ResponseUrl(person.id, place.id, 0)
+        if delivery.ok and delivery.answer.strip():
+            delivery = self._said(delivery, to, "invalid_command_response")
+        if delivery.error:
+            self._slackbot(to, f'{command} failed with the error "{delivery.error}"')
+        return self.courier.keep(delivery)
+
+    def click(
+        self,
+        user: str | Person,
+        shown: Message | View,
+        action: str,
+        value: Any = None,
+        *,
+        block_id: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> Delivery:
+        """Presses a button, or chooses in a menu.
+
+        Args:
+            user: who presses.
+            shown: the message or view as the person sees it; an old picture of it has the old buttons.
+            action: action id, or the words on the button.
+            value: what is chosen, for anything but a button: an option's value or words, a date, an id.
+            block_id: which block, where several have such an element.
+            values: what is filled in elsewhere in the view, by action id or block id.
+
+        Raises:
+            NotThere: no such element.
+        """
+        person = self.api.workspace.directory.person(user)
+        blocks = shown.blocks if isinstance(shown, Message) else shown.body["blocks"]
+        block, element = find_element(blocks, action, block_id)
+        done = pressed(block, element, value, self.api.workspace.new_ts())
+        if isinstance(shown, Message):
+            if shown.ephemeral_to not in ("", person.id):
+                raise NotThere(f"{person.name} does not see this message")
+            payload = payloads.click(self.api, person, shown, done)
+        else:
+            state = state_values(blocks, values or {})
+            if element["type"] not in {"button", "overflow"}:
+                state[block["block_id"]][element["action_id"]] = {
+                    k: v for k, v in done.items() if k not in {"action_id", "block_id", "action_ts"}
+                }
+            payload = payloads.view_click(self.api, person, shown, done, state)
+        return self.courier.keep(self.courier.bring("interactive", payload))
+
+    def submit(self, user: str | Person, view: View, values: Mapping[str, Any] | None = None) -> Delivery:
+        """Fills in a modal and submits it.
+
+        What Slack's client refuses itself (an empty required field, a text too long) is never sent: the
+        delivery then has the error `required` and its sentences in `errors`.
+
+        Args:
+            user: whose modal it is.
+            view: the modal.
+            values: by action id or block id; fields that are left out keep what they show at first.
+
+        Raises:
+            NotThere: a value is for nothing in the modal, or the modal is not open.
+        """
+        person = self.api.workspace.directory.person(user)
+        self._must_be_open(person, view)
+        state = state_values(view.body["blocks"], values or {})
+        payload = payloads.submission(self.api, person, view, state)
+        if errors := field_errors(view.body["blocks"], state):
+            self.api.workspace.change_view(view, errors=errors)
+            return Delivery("interactive", payload, error="required", errors=errors)
+        delivery = self.courier.bring("interactive", payload)
+        if delivery.ok:
+            try:
+                delivery = self._after_submission(person, view, delivery)
+            except SlackRefusal as refusal:
+                delivery = replace(delivery, error=refusal.error)
+        if delivery.error:
+            trouble = "We had some trouble connecting. Try again?"
+            self.api.workspace.change_view(view, errors={"": trouble})
+        return self.courier.keep(delivery)
+
+    def close(self, user: str | Person, view: View, *, all_of_them: bool = False) -> Delivery | None:
+        """Closes a modal, or the whole stack; the app hears of it if it asked to (`notify_on_close`)."""
+        workspace = self.api.workspace
+        person = workspace.directory.person(user)
+        self._must_be_open(person, view)
+        workspace.close_views(person.id, top_only=not all_of_them)
+        if not view.body.get("notify_on_close"):
+            return None
+        payload = payloads.closing(self.api, person, view, cleared=all_of_them)
+        return self.courier.keep(self.courier.bring("interactive", payload))
+
+    def shortcut(self, user: str | Person, message: Message | None, callback_id: str) -> Delivery:
+        """Uses a shortcut on a message, or a global one without a message."""
+        person = self.api.workspace.directory.person(user)
+        payload = payloads.shortcut(self.api, person, callback_id, message)
+        return self.courier.keep(self.courier.bring("interactive", payload))
+
+    def _must_be_open(self, person: Person, view: View) -> None:
+        """Refuses to act on a modal that is not this person's top one."""
+        if self.api.workspace.stacks.get(person.id, [""])[-1] != view.id:
+            raise NotThere(f"{person.name} has no such modal open")
+
+    def _after_submission(self, person: Person, view: View, delivery: Delivery) -> Delivery:
+        """Does what the answer to a submission asks for: close, errors, update, push or clear."""
+        workspace, answer = self.api.workspace, delivery.json
+        match answer.get("response_action"):
+            case None:
+                workspace.close_views(person.id, top_only=True)
+            case "clear":
+                workspace.close_views(person.id)
+            case "update":
+                workspace.change_view(view, checked_view(answer.get("view"), "modal"))
+            case "push":
+                workspace.open_view(person.id, checked_view(answer.get("view"), "modal"), push=True)
+            case "errors":
+                errors = answer.get("errors")
+                inputs = {block["block_id"] for block in view.body["blocks"] if block["type"] == "input"}
+                if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
+                    raise SlackRefusal("invalid_errors")
+                workspace.change_view(view, errors=errors)
+                return replace(delivery, errors=errors)
+            case _:
+                raise SlackRefusal("unknown_response_action")
+        return delivery
+
+    def _said(self, delivery: Delivery, to: ResponseUrl, refusal: str) -> Delivery:
+        """Shows the message that an acknowledgement carries."""
+        try:
+            message = respond(self.api, to, delivery.json)
+        except SlackRefusal:
+            return replace(delivery, error=refusal)
+        return replace(delivery, said=(message,) if message else ())
+
+    def _slackbot(self, to: ResponseUrl, words: str) -> None:
+        """Shows what Slack itself tells the person who typed."""
+        workspace = self.api.workspace
+        workspace.put(Message(workspace.new_ts(), to.channel, SLACKBOT, words, [], ephemeral_to=to.user))

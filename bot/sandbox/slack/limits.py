@@ -1,0 +1,212 @@
+"""Slack's limits for blocks, messages and views: what the stand-in refuses, and with which words.
+
+Source: https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/reference/views.
+Block types that the stand-in does not know are refused, so that no test passes on a block nobody checked.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.slack.elements import ID, IN_ACTIONS, IN_CONTEXT, IN_INPUT, IN_SECTION
+from bot.sandbox.slack.schema import (
+    Check,
+    Problems,
+    Shape,
+    flag,
+    many,
+    one_of,
+    plain,
+    problem,
+    string,
+    text,
+    typed,
+    url,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BLOCKS_A_MESSAGE = 50
+BLOCKS_A_VIEW = 100
+LONGEST_TEXT = 4_000
+"""Characters of the `text` of a message; longer ones are refused or cut, by method."""
+LONGEST_BLOCKS_TEXT = 8_000
+"""Characters of all texts of a message's blocks; undocumented, the safe side of what is seen in the field."""
+LONGEST_BLOCKS_JSON = 13_200
+"""Characters of a message's blocks as JSON. Source: https://github.com/slackapi/bolt-js/issues/2509."""
+LONGEST_METADATA = 3_000
+
+
+def _section(value: Any, where: str) -> Problems:
+    """A section needs a text or fields."""
+    if "text" not in value and "fields" not in value:
+        yield problem("must provide either text or fields", where)
+
+
+_STYLE = Shape({}, dict.fromkeys(("bold", "italic", "strike", "code", "underline"), flag))
+_RUN = typed(
+    {
+        "text": Shape({"text": string(3000, shortest=1)}, {"style": _STYLE}),
+        "link": Shape({"url": url()}, {"text": string(3000), "unsafe": flag, "style": _STYLE}),
+        "emoji": Shape({"name": ID}, {"unicode": ID, "style": _STYLE}),
+        "user": Shape({"user_id": ID}, {"style": _STYLE}),
+        "usergroup": Shape({"usergroup_id": ID}, {"style": _STYLE}),
+        "channel": Shape({"channel_id": ID}, {"style": _STYLE}),
+        "broadcast": Shape({"range": one_of("here", "channel", "everyone")}, {}),
+        "date": Shape(
+            {"timestamp": whole(0, 10**11), "format": string(300, shortest=1)},
+            {"url": url(), "fallback": string(300)},
+        ),
+    },
+    "rich text element",
+)
+_RUNS = many(_RUN, 1000, least=0)
+_RICH = typed(
+    {
+        "rich_text_section": Shape({"elements": _RUNS}, {}),
+        "rich_text_quote": Shape({"elements": _RUNS}, {"border": whole(0, 1)}),
+        "rich_text_preformatted": Shape({"elements": _RUNS}, {"border": whole(0, 1), "language": ID}),
+        "rich_text_list": Shape(
+            {
+                "style": one_of("bullet", "ordered"),
+                "elements": many(typed({"rich_text_section": Shape({"elements": _RUNS}, {})}, "item"), 1000),
+            },
+            {"indent": whole(0, 8), "offset": whole(0, 10**6), "border": whole(0, 1)},
+        ),
+    },
+    "rich text",
+)
+_RICH_BLOCK = Shape({"elements": many(_RICH, 1000)}, {"block_id": ID})
+_CELL = typed({"raw_text": Shape({"text": string(3000, shortest=1)}, {}), "rich_text": _RICH_BLOCK}, "cell")
+
+_BLOCK_ID: Mapping[str, Check] = {"block_id": ID}
+_SHAPES: dict[str, Shape] = {
+    "section": Shape(
+        {},
+        {
+            **_BLOCK_ID,
+            "text": text(3000),
+            "fields": many(text(2000), 10),
+            "accessory": IN_SECTION,
+            "expand": flag,
+        },
+        _section,
+    ),
+    "header": Shape({"text": plain(150)}, _BLOCK_ID),
+    "divider": Shape({}, _BLOCK_ID),
+    "context": Shape({"elements": many(IN_CONTEXT, 10)}, _BLOCK_ID),
+    "actions": Shape({"elements": many(IN_ACTIONS, 25)}, _BLOCK_ID),
+    "image": Shape(
+        {"alt_text": string(2000, shortest=1), "image_url": url()}, {**_BLOCK_ID, "title": plain(2000)}
+    ),
+    "input": Shape(
+        {"label": plain(2000), "element": IN_INPUT},
+        {**_BLOCK_ID, "hint": plain(2000), "optional": flag, "dispatch_action": flag},
+    ),
+    "rich_text": _RICH_BLOCK,
+    "markdown": Shape({"text": string(12_000, shortest=1)}, _BLOCK_ID),
+    "table": Shape(
+        {"rows": many(many(_CELL, 20), 100)},
+        {
+            **_BLOCK_ID,
+            "column_settings": many(
+                Shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": flag}), 20
+            ),
+        },
+    ),
+}
+_ONLY_MESSAGES = {"markdown", "table"}
+IN_MESSAGE = typed(_SHAPES, "block")
+IN_VIEW = typed({kind: shape for kind, shape in _SHAPES.items() if kind not in _ONLY_MESSAGES}, "block")
+
+_VIEW_KEYS: Mapping[str, Check] = {
+    "callback_id": string(255),
+    "external_id": string(255),
+    "private_metadata": string(LONGEST_METADATA),
+    "clear_on_close": flag,
+    "notify_on_close": flag,
+    "submit_disabled": flag,
+}
+_VIEWS: dict[str, Shape] = {
+    "modal": Shape(
+        {"title": plain(24), "blocks": many(IN_VIEW, BLOCKS_A_VIEW)},
+        {**_VIEW_KEYS, "submit": plain(24), "close": plain(24)},
+    ),
+    "home": Shape(
+        {"blocks": many(IN_VIEW, BLOCKS_A_VIEW, least=0)},
+        {**_VIEW_KEYS, "title": plain(24), "submit": plain(24), "close": plain(24)},
+    ),
+}
+
+
+def block_problems(blocks: Any) -> list[str]:
+    """Returns what Slack would refuse in the blocks of a message, as its `response_metadata.messages`."""
+    return [
+        *many(IN_MESSAGE, BLOCKS_A_MESSAGE, least=0)(blocks, "/blocks"),
+        *_repeated(blocks, "/blocks"),
+    ]
+
+
+def view_problems(view: Any) -> list[str]:
+    """Returns what Slack would refuse in a modal or a Home tab, as its `response_metadata.messages`."""
+    found = list(typed(_VIEWS, "view")(view, "/view"))
+    if not isinstance(view, dict):
+        return found
+    blocks = view.get("blocks")
+    found += _repeated(blocks, "/view/blocks")
+    inputs = isinstance(blocks, list) and any(
+        isinstance(b, dict) and b.get("type") == "input" for b in blocks
+    )
+    if view.get("type") == "modal" and inputs and "submit" not in view:
+        found.append(problem("missing required field: submit, when there are input blocks", "/view"))
+    return found
+
+
+def blocks_too_long(blocks: list[Any]) -> bool:
+    """Says whether all blocks of a message together are more than Slack takes (`msg_blocks_too_long`)."""
+    as_json = json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))
+    return sum(map(len, _texts(blocks))) > LONGEST_BLOCKS_TEXT or len(as_json) > LONGEST_BLOCKS_JSON
+
+
+def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the interactive elements of a block, wherever the block keeps them."""
+    found = block.get("elements") if block.get("type") == "actions" else None
+    if not isinstance(found, list):
+        found = [block.get("accessory"), block.get("element")]
+    return [element for element in found if isinstance(element, dict) and element.get("type") != "image"]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yields every string under a `text` key, at any depth."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if key == "text" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _texts(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry)
+
+
+def _repeated(blocks: Any, where: str) -> list[str]:
+    """Names every block_id used twice in the surface and every action_id used twice in one block."""
+    found: list[str] = []
+    seen: set[Any] = set()
+    for index, block in enumerate(blocks if isinstance(blocks, list) else []):
+        if not isinstance(block, dict):
+            continue
+        if isinstance(name := block.get("block_id"), str):
+            if name in seen:
+                found.append(problem(f"`block_id` {name!r} already exists", f"{where}/{index}/block_id"))
+            seen.add(name)
+        actions = [e.get("action_id") for e in elements_of(block) if isinstance(e.get("action_id"), str)]
+        found += [
+            problem(f"`action_id` {name!r} already exists", f"{where}/{index}")
+            for name in dict.fromkeys(actions)
+            if actions.count(name) > 1
+        ]
+    return found

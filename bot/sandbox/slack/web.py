@@ -1,0 +1,210 @@
+"""Slack's Web API without the network: who may call which method, and what the answer is.
+
+The methods themselves are in `slack_chat`, `slack_lookups` and `slack_views`, each with its table.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from bot.sandbox.slack.faults import Faults, Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.sandbox.slack.workspace import Workspace
+
+Args = dict[str, Any]
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "groups:read",
+        "im:write",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What the bot's token may do when no other set is given."""
+
+
+class SlackRefusal(Exception):
+    """A call that Slack answers with `ok: false`.
+
+    Args:
+        error: Slack's name of the error.
+        more: further keys of the answer, such as `needed`.
+    """
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.more = more
+
+
+@dataclass(frozen=True)
+class InstalledApp:
+    """The app as it is installed in the workspace; the secrets are made new for every stand-in."""
+
+    app_id: str = "A0PEFT001"
+    team_id: str = "T0HOME001"
+    bot_id: str = "B0PEFT001"
+    bot_user_id: str = "U0PEFT001"
+    scopes: frozenset[str] = SCOPES
+    bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(20)}", repr=False)
+    app_token: str = field(default_factory=lambda: f"xapp-1-{secrets.token_hex(20)}", repr=False)
+    signing_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    verification_token: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
+    workflow_token: str = field(default_factory=lambda: f"xwfp-{secrets.token_hex(20)}", repr=False)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that reached the stand-in, without its secrets.
+
+    Args:
+        method: Web API method, or `response_url`.
+        args: its arguments, masked.
+        status: HTTP status that was answered; 0 if the connection was broken on purpose.
+        answer: the JSON that was answered.
+        at_s: UTC epoch seconds.
+    """
+
+    method: str
+    args: Args
+    status: int
+    answer: dict[str, Any]
+    at_s: float
+
+
+Moment = Literal["arrived", "done", "answered"]
+"""A call has arrived; has had its effect and nothing was written; its answer was written."""
+
+
+def nobody(_moment: Moment, _method: str, _port: int) -> None:
+    """Watches nothing."""
+
+
+@dataclass
+class Api:
+    """What a method sees: the state, the app that calls, and the address of the stand-in.
+
+    `witness` is called at each moment of each call, with the client's port; the call waits for it.
+    """
+
+    workspace: Workspace
+    app: InstalledApp
+    origin: str
+    faults: Faults = field(default_factory=Faults)
+    rates: Rates = field(default_factory=Rates)
+    warnings: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    open_socket: Callable[[], str] | None = None
+    witness: Callable[[Moment, str, int], None] = nobody
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a method does, the scope it needs (empty: none), and whether it wants the app-level token."""
+
+    call: Callable[[Api, Args], dict[str, Any]]
+    scope: str = ""
+    app_level: bool = False
+
+
+SECRET_KEYS = frozenset({"token", "trigger_id", "response_url", "bot_access_token"})
+
+
+def need(args: Args, *names: str) -> list[Any]:
+    """Returns arguments that must be there.
+
+    Raises:
+        SlackRefusal: one is missing or empty.
+    """
+    if missing := [name for name in names if args.get(name) in (None, "")]:
+        words = [f"[ERROR] missing required field: {name}" for name in missing]
+        raise SlackRefusal("invalid_arguments", response_metadata={"messages": words})
+    return [args[name] for name in names]
+
+
+def from_json(args: Args, name: str, error: str) -> Any:
+    """Returns an argument that is JSON: form-encoded calls write it as a string.
+
+    Raises:
+        SlackRefusal: the string is not JSON.
+    """
+    value = args.get(name)
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise SlackRefusal(error) from None
+
+
+def authorise(api: Api, known: Method, token: str) -> None:
+    """Checks the token and its scope.
+
+    Raises:
+        SlackRefusal: no token, a wrong one, one of the wrong kind, revoked, or without the scope.
+    """
+    if not token:
+        raise SlackRefusal("not_authed")
+    app_level = secrets.compare_digest(token.encode(), api.app.app_token.encode())
+    of_bot = any(
+        secrets.compare_digest(token.encode(), ours.encode())
+        for ours in (api.app.bot_token, api.app.workflow_token)
+    )
+    if not (app_level or of_bot):
+        raise SlackRefusal("invalid_auth")
+    if known.app_level != app_level:
+        raise SlackRefusal("not_allowed_token_type")
+    if of_bot and api.faults.revoked:
+        raise SlackRefusal(api.faults.revoked)
+    require_scope(api, known.scope)
+
+
+def require_scope(api: Api, scope: str) -> None:
+    """Checks that the bot was given a scope.
+
+    Raises:
+        SlackRefusal: it was not; the answer names what was needed and what was provided.
+    """
+    if scope and scope not in api.app.scopes:
+        raise SlackRefusal("missing_scope", needed=scope, provided=",".join(sorted(api.app.scopes)))
+
+
+def answer(api: Api, known: Method | None, args: Args, token: str) -> dict[str, Any]:
+    """Answers one call of the Web API.
+
+    Args:
+        api: the stand-in.
+        known: the method, or none if Slack has no such.
+        args: its arguments, decoded from form or JSON.
+        token: the bearer token, empty if none.
+
+    Returns:
+        The answer's JSON: `{"ok": true, …}` or `{"ok": false, "error": …}`.
+    """
+    if known is None:
+        return {"ok": False, "error": "unknown_method"}
+    try:
+        authorise(api, known, token)
+        return {"ok": True, **known.call(api, args)}
+    except SlackRefusal as refusal:
+        return {"ok": False, "error": refusal.error, **refusal.more}
+
+
+def masked(value: Any) -> Any:
+    """Returns JSON with everything that is secret in Slack's traffic replaced by a word in brackets."""
+    if isinstance(value, dict):
+        return {
+            key: f"<{key}>" if key in SECRET_KEYS and isinstance(entry, str) and entry else masked(entry)
+            for key, entry in value.items()
+        }
+    return [masked(entry) for entry in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""A working stand-in for the hardware-specification API of watsonx.ai."""

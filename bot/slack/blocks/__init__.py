@@ -1,0 +1,1 @@
+"""Cards, modals, lists and answers as Block Kit JSON. Pure."""

@@ -1,0 +1,257 @@
+"""Private answers to one person: why not, what there is already, what to do next. Nothing is stored here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot import messages
+from bot.approvals.request import Kind, State
+from bot.slack.blocks import breakdown
+from bot.slack.blocks.buttons import block_id
+from bot.slack.blocks.card import NO_GPU_FIELD, sentence
+from bot.slack.blocks.kit import Message, actions, button, context, divider, header, section
+from bot.slack.blocks.status import next_step, status
+from bot.slack.blocks.text import channel, code, entry, fence, link, safe
+
+if TYPE_CHECKING:
+    from bot.approvals.draft import Draft
+    from bot.approvals.policy import Ruling
+    from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Block
+    from sizing import SizingError
+
+COMMAND = "/peftsize"
+_HELP = """*Size a LoRA or QLoRA model, have it approved, get the hardware specification.*
+`/peftsize 10b 2x128MB qlora4` asks for it here: base model, adapters, method, in any order
+`/peftsize` opens a form
+`/peftsize preview <request>` shows the numbers to you alone; nothing is stored
+`/peftsize policy <request>` says who may approve it, and why
+`/peftsize list` · `mine` · `show <id>` · `history [text]` · `specs` find what was asked and what exists"""
+_GRAMMAR = """*Model* `10b` `7.5b` `350m` `1t`, or a name: `llama-3.1-8b`
+*Adapters* `2x128MB` `2x128MB+1x1GB` `4xr16` (by LoRA rank, for models with known shapes) or `none`
+*Method* `lora` (16-bit, the default) · `qlora8` · `qlora4`
+*Options* `name=my-spec` `space=team-a` `gpu=48` (GB of one GPU; 80 by default)"""
+EXAMPLES = ("10b 2x128MB qlora4", "llama-3.1-8b 4xr16 lora", "70b none qlora8")
+
+
+def usage() -> Message:
+    """Return the help."""
+    examples = "\n".join(f"{COMMAND} {text}" for text in EXAMPLES)
+    form = button("Open the form", "open_form", "", "Open the form for a new request")
+    blocks = [
+        section(_HELP),
+        section(_GRAMMAR),
+        section(f"```\n{examples}\n```"),
+        actions("peftsize:0:help", [form]),
+    ]
+    return Message(blocks, f"How to ask: {COMMAND} {EXAMPLES[0]}")
+
+
+def sizing_error(error: SizingError, text: str) -> Message:
+    """Say why a text could not be sized: where, why, and one request that runs.
+
+    Args:
+        error: What the grammar found.
+        text: As typed; the error carries it too, with the place.
+    """
+    shown, mark = error.picture().split("\n", 1) if text else ("", "^")
+    lead = " " * (len(COMMAND) + 1)
+    picture = f"{COMMAND} {shown}\n{lead}{mark}"
+    if error.suggestion is not None:
+        fix = button("Run this", "run_text", error.suggestion, f"Run {error.suggestion}", style="primary")
+    else:
+        fix = button(
+            "Open the form", "open_form", error.example or EXAMPLES[0], "Open the form with the example"
+        )
+    blocks = [
+        section(f"{fence(picture, 900)}\n{safe(error.message, 400)}\n{code(error.hint, 600)}"),
+        actions("peftsize:0:fix", [fix]),
+    ]
+    return Message(blocks, f"{safe(error.message, 400)} {safe(error.hint, 600)}")
+
+
+def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
+    """Return the numbers of a text that was only tried; nothing is stored."""
+    text = drafted.sized.canonical
+    blocks = [
+        header(f"Preview {drafted.name}"),
+        section(f"{code(text, 1200)}\nOnly you see this; nothing was stored."),
+        *breakdown.numbers(drafted).blocks,
+    ]
+    blocks.append(section(f"*What would be created*\n{fence(drafted.payload, 900)}"))
+    blocks.append(context(NO_GPU_FIELD))
+    if ruling is not None:
+        blocks.append(section(_who_may(ruling)))
+    ask = button("Ask for it", "run_text", text, "Ask for this specification", style="primary")
+    blocks.append(actions("peftsize:0:preview", [ask]))
+    found = drafted.breakdown
+    size = f"{found.gpu_memory_gb} GB GPU memory, {messages.gpus(found.num_gpus)}"
+    return Message(blocks, f"{safe(text, 400)} needs {size}; nothing was stored.")
+
+
+def policy_answer(drafted: Draft, ruling: Ruling, warning: str | None = None) -> Message:
+    """Say who may approve a request, and why.
+
+    Args:
+        drafted: The request.
+        ruling: What the policy says of it.
+        warning: Why the policy cannot be fulfilled, if it cannot.
+    """
+    gpus = messages.gpus(drafted.use_gpus or drafted.breakdown.num_gpus)
+    lines = [f"{code(drafted.sized.canonical, 1200)}: {gpus}", _who_may(ruling)]
+    if ruling.because:
+        lines.append("Rules that apply: " + "; ".join(safe(clause, 200) for clause in ruling.because[:8]))
+    else:
+        lines.append("No rule of its own applies, only the defaults.")
+    if warning:
+        lines.append(f"*Note:* {safe(warning, 600)}")
+    text = f"Who may approve {safe(drafted.sized.canonical, 400)}."
+    return Message([section(line) for line in lines], text)
+
+
+def submitted(request: Request, link_to: str | None = None) -> Message:
+    """Say that a request was stored, where its card is elsewhere."""
+    where = _card(link_to) or f"Its card comes in {channel(request.channel_id)}."
+    return _plain(
+        f"Asked: {code(request.canonical, 600)}, request `{request.id}`. {where}", sentence(request)
+    )
+
+
+def existing(request: Request, link_to: str | None = None) -> Message:
+    """Say that the same request is alive, or that its spec exists: state, link and id."""
+    created = request.state is State.CREATED and request.spec_id and not request.retired_by
+    lines = [
+        f"The same request is there already: `{request.id}`, *{safe(messages.state_words(request), 400)}*. "
+        f"{_card(link_to)}".rstrip(),
+        "No second card was posted.",
+    ]
+    if created:
+        lines.append(next_step(request.spec_id or ""))
+    return _plain("\n".join(lines), f"The same request is there already. {sentence(request)}")
+
+
+def name_taken(request: Request, link_to: str | None = None) -> Message:
+    """Say which request holds the spec name."""
+    words = (
+        f"The spec name {code(request.name, 80)} is held by request `{request.id}` "
+        f"({code(request.canonical, 600)}), *{safe(messages.state_words(request), 400)}*. {_card(link_to)}\n"
+        "Nothing was stored. Add `name=…` to your request to choose another name."
+    )
+    return _plain(words, f"The spec name {safe(request.name, 80)} is held by request {request.id}.")
+
+
+def denied(words: str) -> Message:
+    """Say that the policy allows nobody to approve this."""
+    said = safe(messages.refusal("denied", words), 900)
+    return _plain(said, said)
+
+
+def refused(
+    code_: str, detail: str = "", request: Request | None = None, link_to: str | None = None
+) -> Message:
+    """Say why an action did nothing, with the present state and the way to the card."""
+    said = safe(messages.refusal(code_, detail, request), 1500)
+    now = ""
+    if request is not None:
+        now = f"\nRequest `{request.id}`: *{safe(messages.state_words(request), 400)}*. {_card(link_to)}"
+    return _plain(f"{said}{now}".rstrip(), said)
+
+
+def show(request: Request, now: int, link_to: str | None = None) -> Message:
+    """Describe one request to one person; it is decided on its card."""
+    what = "Deletion of " if request.kind is Kind.DELETE else ""
+    lines = f"{code(request.canonical, 1200)}\n{what}{code(request.name, 80)} · request `{request.id}`"
+    looks = [button("Show JSON", "show_json", request.id, f"Show JSON of request {request.id}")]
+    blocks = [section(lines), section(status(request, now)), actions(block_id(request, "show"), looks)]
+    if link_to:
+        blocks.insert(2, section(_card(link_to)))
+    return Message(blocks, sentence(request))
+
+
+def invite(channel_id: str, bot_user: str, request: Request | None = None) -> Message:
+    """Say which line to type where the bot cannot post; the request waits.
+
+    Args:
+        channel_id: The channel.
+        bot_user: The bot's name, as in ``/invite @name``.
+        request: The request whose card waits, if it was stored.
+    """
+    line = f"/invite @{bot_user.removeprefix('@')}"
+    kept = "Your request is kept; its card is posted when I am in." if request else "Then ask again."
+    words = f"I am not in {channel(channel_id)}, so I cannot post there. {kept} Type:\n{fence(line, 200)}"
+    blocks: list[Block] = [section(words)]
+    if request is not None:
+        again = button("Post again", "post_again", request.id, f"Post the card of request {request.id} again")
+        blocks.append(actions(block_id(request, "invite"), [again]))
+    return Message(blocks, f"I am not in the channel. Type {safe(line, 150)} there. {kept}")
+
+
+def adopted(request: Request) -> Message:
+    """Answer with the id of the spec that serves a request already."""
+    spec_id, name = request.existing or ("", request.name)
+    words = f"Use the existing spec {code(name, 100)}, id {code(spec_id, 80)}; the request was cancelled.\n"
+    return _plain(
+        words + next_step(spec_id), f"Use the existing spec {safe(name, 100)}, id {safe(spec_id, 80)}."
+    )
+
+
+def dm(request: Request, link_to: str | None = None) -> Message:
+    """Tell the requester how it ended, or that a person is needed, with the next step."""
+    blocks = [
+        section(f"{code(request.canonical, 1200)} · request `{request.id}`"),
+        section(status(request, request.updated_at)),
+    ]
+    if link_to:
+        blocks.append(section(_card(link_to)))
+    return Message(blocks, sentence(request))
+
+
+def reminder(card: Message, request: Request, link_to: str | None = None, user_id: str = "") -> Message:
+    """Put in front of a card's copy in direct messages why it is there, and the way to the card.
+
+    Args:
+        card: As it is in its channel.
+        request: The row.
+        link_to: The address of the card.
+        user_id: Whose copy it is; it waits for them no more once they have voted.
+    """
+    waits = request.state is State.PENDING and all(vote.user_id != user_id for vote in request.votes)
+    why = ("*This request waits for you.* ", "A request waits for you. ") if waits else ("", "")
+    intro = section(f"{why[0]}{_card(link_to) or channel(request.channel_id)}")
+    return Message([intro, divider(), *card.blocks], f"{why[1]}{card.text}")
+
+
+def nothing_stored(what: str) -> Message:
+    """Say that the database took nothing; ``what`` as in ``StoreError``."""
+    said = safe(messages.nothing_stored(what), 400)
+    return _plain(said, said)
+
+
+def unexpected(reference: str) -> Message:
+    """Say that something broke, with the reference that is in the log too."""
+    said = safe(messages.unexpected(reference), 400)
+    return _plain(said, said)
+
+
+def _plain(mrkdwn: str, text: str) -> Message:
+    return Message([section(mrkdwn)], text)
+
+
+def _card(link_to: str | None) -> str:
+    return link(link_to, "See the card") if link_to else ""
+
+
+def _who_may(ruling: Ruling) -> str:
+    """Say who may approve; in a private answer a mention calls nobody."""
+    if ruling.deny is not None:
+        return f"*Nobody may approve it.* {safe(ruling.deny, 400)}"
+    sets = [
+        ", ".join([entry(named) for named in sorted(allowed)[:20]]) or "nobody"
+        for allowed in ruling.approvers
+    ]
+    who = " *and also* ".join(sets[:4]) or "nobody"
+    own = (
+        "The requester's own approval counts." if ruling.self_approval else "The requester cannot approve it."
+    )
+    expires = messages.duration(ruling.expires_ms)
+    return f"*{messages.people(ruling.quorum)}* of: {who}\n{own} It expires after {expires}."

@@ -1,0 +1,151 @@
+"""A row drawn as its card: everything that the picture needs besides the row is gathered here.
+
+Names are kept for an hour, since they are only for display; rights never are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.approvals.policy_file import ANYONE
+from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import valid_votes
+from bot.errors import PeopleError
+from bot.provisioning.pending import waiting_for
+from bot.slack.blocks import card
+from sizing import SizingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from bot.approvals.draft import Draft
+    from bot.approvals.policy import Ruling
+    from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Message
+    from bot.workflow.service import Flow
+
+KEEP_MS = 3_600_000
+_MOST_NAMES = 24
+_MOST_WAITED_FOR = 5
+
+
+class Names:
+    """Display names of the policy's people and groups.
+
+    Args:
+        ask: Returns the name of a user or a group; raises ``PeopleError``.
+        clock: Returns UTC epoch milliseconds.
+    """
+
+    def __init__(self, ask: Callable[[str], str], clock: Callable[[], int]) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._known: dict[str, tuple[str, int]] = {}
+
+    def __call__(self, entries: Collection[str]) -> dict[str, str]:
+        """Return the names of users and groups; those that Slack does not tell are left out."""
+        found: dict[str, str] = {}
+        for entry in sorted(entries)[:_MOST_NAMES]:
+            name, at = self._known.get(entry, ("", -KEEP_MS))
+            if self._clock() - at >= KEEP_MS:
+                try:
+                    name = self._ask(entry)
+                except PeopleError:
+                    break  # Slack is in trouble: the ids will do, and the card does not wait
+                self._known[entry] = (name, self._clock())
+            if name:
+                found[entry] = name
+        return found
+
+
+class Picture:
+    """Draws rows.
+
+    Args:
+        flow: For the draft, the ruling and the row.
+        names: Display names of policy entries.
+        warning: Says what else people must know about a ruling.
+    """
+
+    def __init__(
+        self, flow: Flow, names: Names, warning: Callable[[Ruling], str | None] = lambda _: None
+    ) -> None:
+        self.flow = flow
+        self._names = names
+        self._warning = warning
+
+    def draft(self, request: Request) -> Draft | None:
+        """Return what the row's text comes to now; None for a delete or a text no longer readable."""
+        if request.kind is Kind.DELETE:
+            return None
+        try:
+            return self.flow.draft(request.text, request.use_gpus)
+        except SizingError:
+            return None
+
+    def ruling(self, request: Request) -> Ruling | None:
+        """Return what the policy says of the row now, where its text can be read."""
+        try:
+            return self.flow.ruling_of(request)
+        except SizingError:
+            return None
+
+    def message(self, request: Request, suffix: str = "") -> Message:
+        """Draw a row.
+
+        Args:
+            request: As just read.
+            suffix: Tells the cards of one surface apart.
+        """
+        waits = request.state is State.PENDING
+        ruling = self.ruling(request) if waits else None
+        voters = self._voters(request, ruling) if ruling is not None else None
+        named = frozenset().union(*ruling.approvers) - {ANYONE} if ruling is not None else frozenset()
+        names = self._names(named | (voters or frozenset()))
+        return card.card(
+            request,
+            self.draft(request),
+            site=self.flow.site,
+            now=self.flow.clock(),
+            ruling=ruling,
+            waiting_for=_listed(voters, names) if request.votes else None,
+            warning=_unreachable(request, ruling, voters) or (self._warning(ruling) if ruling else None),
+            attempt_lookups=self._lookups(request),
+            names=names,
+            suffix=suffix,
+        )
+
+    def _lookups(self, request: Request) -> int | None:
+        if request.state not in {State.UNKNOWN, State.ATTENTION}:
+            return None
+        with self.flow.store.read() as tx:
+            attempt = tx.attempts.latest(request.id)
+        return attempt.lookups if attempt else None
+
+    def _voters(self, request: Request, ruling: Ruling) -> frozenset[str] | None:
+        """Return who can still vote; None where the policy says ``anyone``, or Slack cannot say."""
+        if all(ANYONE in allowed for allowed in ruling.approvers):
+            return None
+        return waiting_for(self.flow, request, ruling)
+
+
+def _listed(voters: frozenset[str] | None, names: dict[str, str]) -> str | None:
+    """Name those who can still vote, as far as a line goes."""
+    if not voters:
+        return None
+    shown = [names.get(user_id, user_id) for user_id in sorted(voters)[:_MOST_WAITED_FOR]]
+    left = len(voters) - len(shown)
+    return ", ".join(shown) + (f" or {left} more" if left else "")
+
+
+def _unreachable(request: Request, ruling: Ruling | None, voters: frozenset[str] | None) -> str | None:
+    """Say that the quorum cannot be reached, where that is known."""
+    if ruling is None or voters is None:
+        return None
+    can = len(valid_votes(request.votes, ruling)) + len(voters)
+    if can >= ruling.quorum:
+        return None
+    return (
+        f"Only {can} can approve this and {ruling.quorum} must. It will expire unless the policy or its "
+        "groups are changed."
+    )

@@ -1,0 +1,112 @@
+"""Lists of requests and of specs, a page at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot import messages
+from bot.approvals.request import Kind
+from bot.slack.blocks.kit import Message, actions, button, section
+from bot.slack.blocks.text import code, date, link, mention, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Block
+    from bot.workflow.ports import RemoteSpec
+
+PAGE = 10
+"""Rows on a page."""
+_LONGEST_QUERY = 300
+
+
+def line(request: Request, link_to: str | None = None) -> str:
+    """Describe a request in two lines."""
+    what = "delete " if request.kind is Kind.DELETE else ""
+    seen = f" · {link(link_to, 'card')}" if link_to else ""
+    by = mention(request.requester_id, request.requester_name)
+    return (
+        f"{what}{code(request.canonical, 120)}  *{safe(messages.state_words(request), 120)}*\n"
+        f"`{request.id}` · {by} · {date(request.created_at)}{seen}"
+    )
+
+
+def listing(
+    title: str,
+    requests: Sequence[Request],
+    page: int,
+    pages: int,
+    *,
+    where: str,
+    link: Callable[[Request], str | None] = lambda _: None,
+) -> Message:
+    """List requests.
+
+    Args:
+        title: What they are, such as ``Open requests``.
+        requests: Those of this page, at most ``PAGE``.
+        page: From 1.
+        pages: How many there are.
+        where: What to list when a page is turned, such as ``mine`` or ``history 70b``: the button's
+            value is ``<page> <where>``.
+        link: The address of a request's card.
+    """
+    rows = [section(line(request, link(request))) for request in requests[:PAGE]]
+    return _paged(title, rows, page, pages, where, len(requests))
+
+
+def specs_listing(
+    specs: Sequence[RemoteSpec], page: int, pages: int, *, ours: Mapping[str, str] | None = None
+) -> Message:
+    """List the live specs of the space.
+
+    Args:
+        specs: Those of this page, at most ``PAGE``.
+        page: From 1.
+        pages: How many there are.
+        ours: The request that made a spec, by spec id.
+    """
+    made = ours or {}
+    rows = [section(_spec(spec, made.get(spec.id))) for spec in specs[:PAGE]]
+    return _paged("Hardware specifications", rows, page, pages, "specs", len(specs))
+
+
+def _paged(title: str, rows: list[Block], page: int, pages: int, where: str, count: int) -> Message:
+    """Put a title with the way back above the rows, and the way on below."""
+    kept = where[:_LONGEST_QUERY]
+    of = f", page {page} of {pages}" if pages > 1 else ""
+    back = (
+        button("Previous page", "page", f"{page - 1} {kept}", f"Previous page of {title}")
+        if page > 1
+        else None
+    )
+    top = section(
+        f"*{safe(title, 200)}*{of}" if rows else f"*{safe(title, 200)}:* none.", back, "peftsize:0:back"
+    )
+    blocks = [top, *rows]
+    if page < pages:
+        on = button("Next page", "page", f"{page + 1} {kept}", f"Next page of {title}")
+        blocks.append(actions("peftsize:0:on", [on]))
+    return Message(blocks, f"{safe(title, 200)}: {count or 'none'}{of}.")
+
+
+def _spec(spec: RemoteSpec, request_id: str | None) -> str:
+    """Describe a spec; the service's answer is foreign text like any other."""
+    nodes = spec.nodes
+    size = ", ".join(
+        f"{words} {safe(str(value), 20)}"
+        for words, value in (
+            ("GPUs", _of(nodes, "gpu", "num_gpu")),
+            ("CPUs", _of(nodes, "cpu", "units")),
+            ("memory", _of(nodes, "mem", "size")),
+        )
+        if value is not None
+    )
+    whose = "predefined" if spec.is_global else f"request `{request_id}`" if request_id else "made elsewhere"
+    return f"{code(spec.name, 100)}  {size or 'no nodes named'}\nid {code(spec.id, 80)} · {whose}"
+
+
+def _of(nodes: Mapping[str, object], part: str, key: str) -> object:
+    found = nodes.get(part)
+    return found.get(key) if isinstance(found, dict) else None

@@ -1,0 +1,1 @@
+"""What Slack sends us: verified, decoded and handed to listeners."""

@@ -1,0 +1,186 @@
+"""The Bolt app: built when asked for, verified by nobody's network, open to two ways in.
+
+``process_before_response`` makes "committed before acknowledged" hold by construction.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from slack_bolt import App, BoltResponse
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request import BoltRequest
+from slack_sdk import WebClient
+from slack_sdk.socket_mode.response import SocketModeResponse
+
+from bot.audit.chain import Event, Where, Who
+from bot.slack.inbound.context import person, reference
+from bot.slack.inbound.listeners import register
+from bot.slack.inbound.payload import FOREIGN, admit, trigger_hash, what
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_bolt.context import BoltContext
+    from slack_sdk.socket_mode.client import BaseSocketModeClient
+    from slack_sdk.socket_mode.request import SocketModeRequest
+
+    from bot.slack.inbound.context import Desk
+    from bot.slack.outbound.people import Identity
+    from bot.workflow.ports import Transactions
+
+log = logging.getLogger(__name__)
+
+
+def web_client(token: str, api_url: str, timeout_s: int) -> WebClient:
+    """Return a client that neither sleeps nor tries again, and makes its TLS context once.
+
+    Args:
+        token: Of the bot.
+        api_url: Base of the Web API.
+        timeout_s: Seconds for each step of a call.
+    """
+    return WebClient(
+        token=token,
+        base_url=api_url if api_url.endswith("/") else f"{api_url}/",
+        timeout=timeout_s,
+        ssl=ssl.create_default_context() if api_url.startswith("https") else None,
+        retry_handlers=[],
+        logger=_quiet("bot.slack.web"),
+    )
+
+
+def build(desk: Desk, signing_secret: str) -> App:
+    """Return the Bolt app with every listener; calls nobody.
+
+    Args:
+        desk: What the listeners work with.
+        signing_secret: For deliveries that come to ``dispatch`` as HTTP; the gate checks its own.
+    """
+
+    def authorize(context: BoltContext) -> AuthorizeResult:
+        """Say who we are without asking Slack; the token stays with those who call Slack."""
+        identity = desk.identity()
+        return AuthorizeResult(
+            enterprise_id=context.enterprise_id,
+            team_id=context.team_id,
+            bot_id=identity.bot_id if identity else None,
+            bot_user_id=identity.bot_user_id if identity else None,
+        )
+
+    app = App(
+        name="peftsize",
+        logger=_quiet("bot.slack.bolt"),
+        client=WebClient(base_url=desk.modals.base_url, retry_handlers=[]),
+        signing_secret=signing_secret,
+        authorize=authorize,
+        token_verification_enabled=False,
+        process_before_response=True,
+        attaching_function_token_enabled=False,
+    )
+    app.error(_failed)
+    register(app, desk)
+    return app
+
+
+class SocketDoor:
+    """Takes Socket Mode payloads: the same admission as over HTTP, but for the signature.
+
+    Args:
+        app: The Bolt app.
+        identity: Who we are.
+        on_refused: Told the reason of every refusal.
+        on_foreign: Told what a payload of a foreign team or app tried, and the payload.
+        origin: As in the audit.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        identity: Callable[[], Identity | None],
+        on_refused: Callable[[str], None],
+        on_foreign: Callable[[str, dict[str, Any]], None],
+        origin: str = "slack-socket",
+    ) -> None:
+        self._app = app
+        self._identity = identity
+        self._on_refused = on_refused
+        self._on_foreign = on_foreign
+        self._origin = origin
+
+    def handle(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
+        """Answer one envelope; what is not answered, Slack tells the person or sends again."""
+        try:
+            said = self.deliver(request.payload)
+        except Exception:  # noqa: BLE001 - the outermost edge: the connection must go on
+            reference(log)
+            return
+        if said is None or said.status != 200:  # noqa: PLR2004 - HTTP's own number
+            return
+        payload: dict[str, Any] | None = None
+        if said.body:
+            kind = said.headers.get("content-type", [""])[0]
+            payload = json.loads(said.body) if kind.startswith("application/json") else {"text": said.body}
+        client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id, payload=payload))
+
+    def deliver(self, payload: dict[str, Any]) -> BoltResponse | None:
+        """Admit and dispatch a payload; None if it was refused."""
+        reason = admit(payload, self._identity())
+        if reason in FOREIGN:
+            self._on_foreign(what(payload), payload)
+        if reason is not None:
+            self._on_refused(reason)
+            return None
+        return self._app.dispatch(
+            BoltRequest(body=payload, mode="socket_mode", context={"origin": self._origin})
+        )
+
+
+def note_foreign(
+    store: Transactions, tried: str, payload: dict[str, Any], origin: str = "slack-http"
+) -> None:
+    """Write into the audit that a foreign team or app tried something.
+
+    Args:
+        store: Where.
+        tried: As ``bot.slack.inbound.payload.what`` names it.
+        payload: Its shape is known.
+        origin: As in the audit.
+
+    Raises:
+        StoreError: It was not written.
+    """
+    user = _who(payload)
+    channel = payload.get("channel_id") or (payload.get("channel") or {}).get("id")
+    reason = f"foreign: app {payload.get('api_app_id')}, team {user.team_id}"
+    with store.write() as tx:
+        where = Where(channel, None, trigger_hash(payload))
+        event = f"{tried}.refused"[:64]
+        tx.trail.append(Event(tx.now, event, actor=user, origin=origin, reason=reason, slack=where))
+
+
+def _who(payload: dict[str, Any]) -> Who:
+    """Return the actor as the payload claims it."""
+    if "event" in payload:
+        user = payload["event"].get("user")
+        return Who(
+            payload.get("enterprise_id"), payload.get("team_id"), user if isinstance(user, str) else None
+        )
+    claimed = person(payload)
+    return Who(claimed.enterprise_id, claimed.team_id or None, claimed.user_id, claimed.name)
+
+
+def _failed(error: Exception) -> BoltResponse:
+    """Answer what a listener let through; none should."""
+    return BoltResponse(status=500, body=f"not handled, reference {reference(log, error)}")
+
+
+def _quiet(name: str) -> logging.Logger:
+    """Return a logger for a library whose warnings print what people sent."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.ERROR)
+    return logger

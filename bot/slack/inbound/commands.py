@@ -1,0 +1,202 @@
+"""What can be typed after ``/peftsize``, into a button's text, or after a mention: words in, an answer out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot import messages
+from bot.approvals.request import State
+from bot.approvals.state_machine import TERMINAL
+from bot.slack.blocks import answers
+from bot.slack.blocks.lists import PAGE, listing
+from bot.workflow.ports import Ask
+from sizing import SizingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bot.approvals.policy import Person
+    from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Message
+    from bot.slack.inbound.context import Desk
+    from bot.workflow.ports import Outcome
+
+MOST_PAGES = 10
+"""Pages of a list; who wants more narrows it with ``history TEXT``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody typed, and where.
+
+    Args:
+        text: Without the command's name.
+        person: Who, as the delivery says.
+        channel_id: Where; empty where there is no channel, such as App Home.
+        key: Names the delivery.
+        origin: As in the audit.
+        trigger_hash: Of the trigger.
+        response_url: For a private answer, on a host that may be posted to.
+    """
+
+    text: str
+    person: Person
+    channel_id: str
+    key: str
+    origin: str
+    trigger_hash: str | None = None
+    response_url: str | None = None
+
+
+def answer(desk: Desk, typed: Typed) -> Message | None:
+    """Do what was typed.
+
+    Returns:
+        A private answer, or None where what happens next is answer enough.
+
+    Raises:
+        StoreError: Nothing was stored.
+    """
+    word, _, rest = typed.text.strip().partition(" ")
+    known = _WORDS.get(word.lower())
+    text = typed.text if known is None else rest.strip()
+    try:
+        return submit(desk, typed) if known is None else known(desk, typed, text)
+    except SizingError as error:
+        return answers.sizing_error(error, text)
+
+
+def ask_of(desk: Desk, typed: Typed, execution_id: str | None = None) -> Ask:
+    """Return what was typed as a request for the flow.
+
+    Without any channel the card goes to the person, and approvers find it in App Home.
+    """
+    return Ask(
+        key=typed.key,
+        text=typed.text.strip(),
+        person=typed.person,
+        channel_id=desk.approval_channel or typed.channel_id or typed.person.user_id,
+        origin=typed.origin,
+        trigger_hash=typed.trigger_hash,
+        response_url=typed.response_url,
+        execution_id=execution_id,
+    )
+
+
+def submit(desk: Desk, typed: Typed) -> Message | None:
+    """Ask for a specification.
+
+    Raises:
+        SizingError: The text cannot be read.
+        StoreError: Nothing was stored.
+    """
+    outcome = desk.flow.submit(ask_of(desk, typed))
+    request = outcome.request
+    match outcome.code:
+        case "submitted" if request is not None and request.channel_id != typed.channel_id:
+            return answers.submitted(request)
+        case "existing" if request is not None:
+            return answers.existing(request, desk.link(request))
+        case "name_taken" if request is not None:
+            return answers.name_taken(request, desk.link(request))
+        case "denied":
+            return answers.denied(outcome.detail)
+        case _:
+            return None
+
+
+def problem(outcome: Outcome) -> str | None:
+    """Say in plain words why an ask made no new request, for a field of a form or a workflow step."""
+    if outcome.code == "submitted" or (outcome.code == "duplicate" and outcome.request is None):
+        return None
+    words = messages.refusal(outcome.code, outcome.detail)
+    row = outcome.request
+    return f"{words} Request {row.id}: {messages.state_words(row)}." if row is not None else words
+
+
+def turn(desk: Desk, typed: Typed, page: int) -> Message | None:
+    """Return another page of a list; ``typed.text`` says which, as the list's own button does."""
+    word, _, rest = typed.text.strip().partition(" ")
+    if word == "specs":
+        _ask_specs(desk, typed, page)
+        return None
+    return _pages(desk, typed, word, rest.strip(), page)
+
+
+def _help(_desk: Desk, _typed: Typed, _text: str) -> Message:
+    return answers.usage()
+
+
+def _preview(desk: Desk, _typed: Typed, text: str) -> Message:
+    drafted = desk.flow.draft(text)
+    return answers.preview(drafted, desk.flow.ruling(drafted))
+
+
+def _policy(desk: Desk, _typed: Typed, text: str) -> Message:
+    drafted = desk.flow.draft(text)
+    return answers.policy_answer(drafted, desk.flow.ruling(drafted))
+
+
+def _show(desk: Desk, _typed: Typed, text: str) -> Message:
+    request = desk.request(text.strip("` ").upper()[:16])
+    if request is None:
+        return answers.refused("unknown_request", text)
+    return answers.show(request, desk.flow.clock(), desk.link(request))
+
+
+def _list(desk: Desk, typed: Typed, _text: str) -> Message:
+    return _pages(desk, typed, "list", "", 1)
+
+
+def _mine(desk: Desk, typed: Typed, _text: str) -> Message:
+    return _pages(desk, typed, "mine", "", 1)
+
+
+def _history(desk: Desk, typed: Typed, text: str) -> Message:
+    return _pages(desk, typed, "history", text, 1)
+
+
+def _specs(desk: Desk, typed: Typed, _text: str) -> Message | None:
+    _ask_specs(desk, typed, 1)
+    return None
+
+
+def _ask_specs(desk: Desk, typed: Typed, page: int) -> None:
+    """Have the live list looked up by the worker: watsonx may take longer than an answer may."""
+    body = {
+        "code": "specs_listing",
+        "user_id": typed.person.user_id,
+        "channel_id": typed.channel_id or None,
+        "page": page,
+    }
+    with desk.flow.store.write() as tx:
+        tx.queues.put(f"private:{typed.key}", "private", body=body)
+
+
+def _pages(desk: Desk, typed: Typed, which: str, text: str, page: int) -> Message:
+    """Return one page of a list, read now."""
+    states: Sequence[State] = () if which != "list" else [s for s in State if s not in TERMINAL]
+    requester = (typed.person.team_id, typed.person.user_id) if which == "mine" else None
+    with desk.flow.store.read() as tx:
+        found = tx.requests.listed(
+            states=states, requester=requester, text=text or None, limit=PAGE * MOST_PAGES
+        )
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(max(page, 1), pages)
+    shown: Sequence[Request] = found[(page - 1) * PAGE : page * PAGE]
+    where = f"{which} {text}".strip()
+    title = {"list": "Open requests", "mine": "My requests"}.get(which, "History")
+    return listing(f"{title}: {text}" if text else title, shown, page, pages, where=where, link=desk.link)
+
+
+_WORDS: dict[str, Callable[[Desk, Typed, str], Message | None]] = {
+    "help": _help,
+    "preview": _preview,
+    "policy": _policy,
+    "show": _show,
+    "list": _list,
+    "mine": _mine,
+    "history": _history,
+    "specs": _specs,
+}

@@ -1,0 +1,163 @@
+"""What every listener has at hand, and what is read out of a delivery alike by all of them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bot.approvals.policy import Person
+from bot.slack.inbound.payload import delivery_key, trigger_hash
+from bot.workflow.ports import Click
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+
+    from slack_bolt.kwargs_injection.args import Args
+    from slack_sdk import WebClient
+
+    from bot.approvals.request import Request
+    from bot.slack.outbound.people import Identity
+    from bot.workflow.service import Flow
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
+_TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
+_BLOCK_ID = re.compile(r"peftsize:([0-9]{1,9})(?::.*)?", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the listeners work with.
+
+    Args:
+        flow: Submit and receive.
+        identity: Who we are; None while Slack has not said.
+        modals: For ``views.open`` alone, with a deadline of 2 s.
+        api_url: Base of the Web API; a ``response_url`` may be on its host.
+        approval_channel: Where cards are posted instead of the channel of the command, if anywhere.
+        on_revoked: Told which event ended the installation.
+    """
+
+    flow: Flow
+    identity: Callable[[], Identity | None]
+    modals: WebClient
+    api_url: str
+    approval_channel: str | None
+    on_revoked: Callable[[str], None]
+
+    def link(self, request: Request | None) -> str | None:
+        """Return the address of a request's card, if it has one."""
+        identity = self.identity()
+        if identity is None or request is None or request.message_ts is None:
+            return None
+        return identity.link(request.channel_id, request.message_ts)
+
+    def answer_url(self, body: Mapping[str, Any]) -> str | None:
+        """Return the delivery's response URL if it is on a host that we may post to."""
+        url = str(body.get("response_url") or "")
+        return url if may_post(url, self.api_url) else None
+
+    def request(self, request_id: str) -> Request | None:
+        """Read a request, to show it."""
+        with self.flow.store.read() as tx:
+            return tx.requests.get(request_id)
+
+
+def may_post(url: str, api_url: str) -> bool:
+    """Return whether a response URL is Slack's own, or on the host of the Web API that is set."""
+    try:
+        to, api = urlsplit(url), urlsplit(api_url)
+    except ValueError:
+        return False
+    if "@" in to.netloc:
+        return False
+    return (to.scheme, to.netloc) in {("https", "hooks.slack.com"), (api.scheme, api.netloc)}
+
+
+def origin(args: Args) -> str:
+    """Return by which way the delivery came, as the audit names it."""
+    return str(args.context.get("origin") or "slack-http")
+
+
+def person(body: Mapping[str, Any]) -> Person:
+    """Return who a delivery says it is from. Enough to ask; nobody decides by this."""
+    if "command" in body:
+        name = body.get("user_name") or body["user_id"]
+        return Person(body.get("team_id") or "", body["user_id"], name, body.get("enterprise_id") or None)
+    user, team, enterprise = body["user"], body.get("team") or {}, body.get("enterprise") or {}
+    return Person(
+        user.get("team_id") or team.get("id") or "",
+        user["id"],
+        user.get("username") or user.get("name") or user["id"],
+        enterprise.get("id") or team.get("enterprise_id") or None,
+    )
+
+
+def click(
+    args: Args,
+    action: str,
+    at: int,
+    *,
+    request_id: str | None = None,
+    revision: int | None = None,
+    reason: str | None = None,
+    text: str | None = None,
+) -> Click:
+    """Return a person's action as the flow takes it.
+
+    Args:
+        args: Of the listener.
+        action: As in ``bot.workflow.ports.Click``.
+        at: UTC epoch milliseconds.
+        request_id: From a modal; from the button where None.
+        revision: From a modal; from the button's block where None.
+        reason: For a rejection.
+        text: For an edit.
+    """
+    body, who = args.body, person(args.body)
+    pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
+    container: Mapping[str, Any] = body.get("container") or {}
+    ts = str(container.get("message_ts") or "")
+    channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+    return Click(
+        key=delivery_key(body),
+        action=action,
+        request_id=request_of(pressed) if request_id is None else request_id,
+        revision=revision_of(pressed) if revision is None else revision,
+        team_id=who.team_id,
+        user_id=who.user_id,
+        name=who.name,
+        at=at,
+        origin=origin(args),
+        enterprise_id=who.enterprise_id,
+        channel_id=str(channel)[:32] if channel else None,
+        message_ts=ts if _TS.fullmatch(ts) else None,
+        trigger_hash=trigger_hash(body),
+        reason=reason,
+        text=text,
+    )
+
+
+def request_of(pressed: Mapping[str, Any]) -> str:
+    """Return the request id that a button carries; what cannot be one is told by a dash."""
+    value = str(pressed.get("value") or (pressed.get("selected_option") or {}).get("value") or "")
+    return value if _REQUEST_ID.fullmatch(value) else "-"
+
+
+def revision_of(pressed: Mapping[str, Any]) -> int | None:
+    """Return the revision that a button's block names; -1, which no row has, for a foreign block."""
+    block_id = str(pressed.get("block_id") or "")
+    match = _BLOCK_ID.fullmatch(block_id)
+    return int(match[1]) if match else -1
+
+
+def reference(log: logging.Logger, error: BaseException | None = None) -> str:
+    """Log an exception, the one at hand if none is given, under a short reference; return that."""
+    found = secrets.token_hex(4)
+    caught = error or sys.exception()
+    log.error("a delivery failed", exc_info=caught, extra={"facts": {"reference": found}})
+    return found

@@ -1,0 +1,286 @@
+"""One short function for each thing that Slack tells us: store it, acknowledge it, and no more.
+
+What is pure is answered in the acknowledgement itself; what needs a look-up is decided by the
+worker. The one call to Slack made here is ``views.open``, whose trigger lives three seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+from bot import messages
+from bot.approvals.request import State
+from bot.slack.blocks import answers, modals
+from bot.slack.blocks.text import plain
+from bot.slack.inbound import commands, workflow_step
+from bot.slack.inbound.context import click, origin, request_of
+from bot.slack.inbound.responses import Acks, Answer, channel_of, field, guarded, private, under
+from bot.workflow.audit_events import event_of, who_clicked
+from sizing import SizingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_bolt import App
+    from slack_bolt.kwargs_injection.args import Args
+
+    from bot.approvals.request import Request
+    from bot.slack.inbound.context import Desk
+
+DECISIONS = (
+    "approve",
+    "withdraw",
+    "cancel",
+    "retry",
+    "give_up",
+    "delete",
+    "use_gpus",
+    "use_existing",
+    "post_again",
+)
+"""Buttons whose click is stored and decided by the worker."""
+
+_ANYTHING = re.compile(".*", re.DOTALL)
+_MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
+
+
+def register(app: App, desk: Desk) -> None:
+    """Register every listener, the frequent ones first; each one passed over costs a little."""
+    on = Listeners(desk)
+    app.command("/peftsize")(on.command)
+    for action in DECISIONS:
+        app.action(f"peftsize.{action}")(on.decision)
+    app.action("peftsize.reject")(on.reject)
+    app.action("peftsize.edit")(on.edit)
+    app.view(modals.REJECT_REASON)(on.reason_given)
+    app.view(modals.FORM)(on.form_filled)
+    app.action("peftsize.show_json")(on.show_json)
+    app.action("peftsize.explain")(on.explain)
+    app.action("peftsize.run_text")(on.run_text)
+    app.action("peftsize.open_form")(on.open_form)
+    app.action("peftsize.page")(on.page)
+    app.shortcut("peftsize.from_message")(on.from_message)
+    app.event("app_mention")(on.mention)
+    app.event("member_joined_channel")(on.joined)
+    app.event("app_home_opened")(on.home)
+    app.function("size_and_request")(on.step)
+    app.event("app_uninstalled")(on.revoked)
+    app.event("tokens_revoked")(on.revoked)
+    for others in (app.action, app.view, app.view_closed, app.shortcut, app.event, app.command):
+        others(_ANYTHING)(on.unknown)
+
+
+class Listeners(Acks):
+    """The listeners, at one desk."""
+
+    @guarded
+    def command(self, args: Args) -> Answer:
+        """``/peftsize …``: ask, or one of the words; alone it opens the form."""
+        body = args.body
+        text, channel_id = str(body.get("text") or ""), str(body["channel_id"])
+        if not text.strip():
+            return self.open(args, modals.form_view(channel_id=channel_id))
+        typed = replace(self.typed(args, text, channel_id), response_url=self.desk.answer_url(body))
+        return private(args, commands.answer(self.desk, typed))
+
+    @guarded
+    def decision(self, args: Args) -> Answer:
+        """A button that the worker decides on."""
+        action = str(args.body["actions"][0]["action_id"]).removeprefix("peftsize.")
+        self.desk.flow.receive(click(args, action, self.desk.flow.clock()))
+        return self.done(args)
+
+    @guarded
+    def reject(self, args: Args) -> Answer:
+        """Reject: ask for the reason."""
+        request = self._shown(args, "reject")
+        if request is None:
+            return self.done(args)
+        pressed = click(args, "reject", self.desk.flow.clock())
+        return self.open(args, modals.reject_view(request, pressed.channel_id, pressed.message_ts))
+
+    @guarded
+    def edit(self, args: Args) -> Answer:
+        """Edit: the form with the request's text."""
+        request = self._shown(args, "edit")
+        if request is None:
+            return self.done(args)
+        pressed = click(args, "edit", self.desk.flow.clock())
+        channel_id = pressed.channel_id or request.channel_id
+        view = modals.form_view(channel_id=channel_id, request=request, message_ts=pressed.message_ts)
+        return self.open(args, view)
+
+    @guarded
+    def reason_given(self, args: Args) -> Answer:
+        """The reason of a rejection: told under the field if it will not do, else stored."""
+        reason = field(args, modals.REASON_BLOCK).strip()
+        if (wrong := messages.reason_problem(reason)) is not None:
+            return under(args, modals.reason_errors(wrong))
+        return self._decided_in_modal(args, "reject", reason=reason)
+
+    @guarded
+    def form_filled(self, args: Args) -> Answer:
+        """The form: a new request, or a new revision; what is wrong is told under the field."""
+        text, about = field(args, modals.REQUEST_BLOCK), modals.metadata(args.body["view"])
+        try:
+            if about.get("request_id"):
+                wrong = self._wrong_edit(text)
+                if wrong is None:
+                    return self._decided_in_modal(args, "edit", text=text.strip())
+            else:
+                typed = self.typed(args, text, str(about.get("channel_id") or ""))
+                wrong = commands.problem(self.desk.flow.submit(commands.ask_of(self.desk, typed)))
+        except SizingError as error:
+            return under(args, modals.field_errors(error))
+        if wrong is not None:
+            return under(args, {modals.REQUEST_BLOCK: plain(wrong, 600)})
+        return args.ack()
+
+    @guarded
+    def show_json(self, args: Args) -> Answer:
+        """The exact body, in a modal; who looked is in the audit."""
+        return self._look(args, "json", modals.json_view)
+
+    @guarded
+    def explain(self, args: Args) -> Answer:
+        """The second opinion, in a modal."""
+        flow = self.desk.flow
+
+        def view(request: Request) -> dict[str, Any]:
+            try:
+                return modals.explain_view(request, flow.draft(request.text, request.use_gpus))
+            except SizingError:
+                return modals.explain_view(request, None)
+
+        return self._look(args, "explain", view)
+
+    @guarded
+    def run_text(self, args: Args) -> Answer:
+        """A button that carries request text: read as if it had been typed in this channel."""
+        text = str(args.body["actions"][0].get("value") or "")
+        typed = self.typed(args, text, channel_of(args))
+        return self.later(args, typed, commands.answer(self.desk, typed))
+
+    @guarded
+    def open_form(self, args: Args) -> Answer:
+        """The form, with the text that the button carries."""
+        text = str(args.body["actions"][0].get("value") or "")
+        return self.open(args, modals.form_view(text, channel_id=channel_of(args)))
+
+    @guarded
+    def page(self, args: Args) -> Answer:
+        """Another page of a list: the button says ``<page> <where>``."""
+        page, _, where = str(args.body["actions"][0].get("value") or "").partition(" ")
+        typed = self.typed(args, where, channel_of(args))
+        number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 1  # noqa: PLR2004 - pages have at most two digits
+        return self.later(args, typed, commands.turn(self.desk, typed, number))
+
+    @guarded
+    def from_message(self, args: Args) -> Answer:
+        """The message shortcut: the form with the message's text."""
+        text = unescape(str((args.body.get("message") or {}).get("text") or ""))
+        text = _MENTION.sub("", text).strip().removeprefix("/peftsize").strip()
+        return self.open(args, modals.form_view(text, channel_id=channel_of(args)))
+
+    @guarded
+    def mention(self, args: Args) -> Answer:
+        """``@peftsize …``, which works in threads too; what is wrong is told privately there."""
+        event = args.body["event"]
+        if event.get("bot_id") or not event.get("user"):
+            return args.ack()
+        text = unescape(_MENTION.sub("", str(event.get("text") or ""))).strip()
+        typed = self.typed(args, text or "help", str(event["channel"]))
+        return self.later(args, typed, commands.answer(self.desk, typed), event.get("thread_ts"))
+
+    @guarded
+    def joined(self, args: Args) -> Answer:
+        """Somebody joined a channel; if it was the bot, the cards that wait for it are due."""
+        event, identity = args.body["event"], self.desk.identity()
+        if identity is not None and event.get("user") == identity.bot_user_id:
+            with self.desk.flow.store.write() as tx:
+                tx.queues.hasten(str(event["channel"]))
+        return args.ack()
+
+    @guarded
+    def home(self, args: Args) -> Answer:
+        """The Home tab was opened: draw it."""
+        event = args.body["event"]
+        if event.get("tab") == "home":
+            self.draw_home(str(args.body.get("team_id") or ""), str(event["user"]))
+        return args.ack()
+
+    @guarded
+    def step(self, args: Args) -> Answer:
+        """A workflow's step: ask in the name it gives; it ends when the request does."""
+        workflow_step.begin(self.desk, args.body, origin(args))
+        return args.ack()
+
+    @guarded
+    def revoked(self, args: Args) -> Answer:
+        """The app was uninstalled, or its token revoked: tell the operator."""
+        event = args.body["event"]
+        if event["type"] != "tokens_revoked" or (event.get("tokens") or {}).get("bot"):
+            self.desk.on_revoked(str(event["type"]))
+        return args.ack()
+
+    def unknown(self, args: Args) -> Answer:
+        """Acknowledge what means nothing to us."""
+        return args.ack()
+
+    # --- shared
+
+    def _shown(self, args: Args, action: str) -> Request | None:
+        """Return the row that a modal is about; if it has moved on, the click is decided, and told, instead."""
+        pressed = click(args, action, self.desk.flow.clock())
+        request = self.desk.request(pressed.request_id)
+        if request is not None and request.state is State.PENDING and request.revision == pressed.revision:
+            return request
+        self.desk.flow.receive(pressed)
+        return None
+
+    def _decided_in_modal(
+        self, args: Args, action: str, *, reason: str | None = None, text: str | None = None
+    ) -> Answer:
+        """Store what was decided in a modal, by the person who submitted it."""
+        about = modals.metadata(args.body["view"])
+        made = click(
+            args,
+            action,
+            self.desk.flow.clock(),
+            request_id=request_of({"value": about.get("request_id")}),
+            revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
+            reason=reason,
+            text=text,
+        )
+        channel_id, ts = about.get("channel_id"), about.get("message_ts")
+        self.desk.flow.receive(
+            replace(
+                made,
+                channel_id=str(channel_id)[:32] if channel_id else None,
+                message_ts=str(ts)[:32] if ts else None,
+            )
+        )
+        return args.ack()
+
+    def _wrong_edit(self, text: str) -> str | None:
+        """Say what can be said of a new text at once; raises ``SizingError``."""
+        ruling = self.desk.flow.ruling(self.desk.flow.draft(text))
+        return messages.refusal("denied", ruling.deny) if ruling.deny is not None else None
+
+    def _look(self, args: Args, what: str, view: Callable[[Request], dict[str, Any]]) -> Answer:
+        """Note in the audit who looks, then show it."""
+        pressed = click(args, what, self.desk.flow.clock())
+        request = self.desk.request(pressed.request_id)
+        if request is None:
+            return self.later(
+                args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request")
+            )
+        with self.desk.flow.store.write() as tx:
+            if not tx.queues.receive(pressed.key, None):
+                return args.ack()
+            who = who_clicked(pressed)
+            tx.trail.append(event_of(request, f"{what}.viewed", who, pressed, at=pressed.at))
+        return self.open(args, view(request))

@@ -1,0 +1,240 @@
+"""What Slack delivers: whether it has the known shape, whose it is, and what names it.
+
+Pure, and the same for HTTP and Socket Mode. Sources of the shapes:
+https://docs.slack.dev/interactivity/implementing-slash-commands,
+https://docs.slack.dev/reference/interaction-payloads and https://docs.slack.dev/apis/events-api.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.slack.outbound.people import Identity
+
+PATH = "/slack/events"
+"""Where Slack posts everything to."""
+
+SHAPE, UNKNOWN_SELF, FOREIGN_APP, FOREIGN_TEAM = "shape", "not_ready", "foreign_app", "foreign_team"
+"""Why a payload is not taken. The first two say nothing about who sent it."""
+
+FOREIGN = frozenset({FOREIGN_APP, FOREIGN_TEAM})
+
+_ID = re.compile(r"[A-Z][A-Z0-9]{1,30}", re.ASCII)
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_INTERACTIONS = frozenset(
+    {"block_actions", "view_submission", "view_closed", "message_action", "shortcut", "block_suggestion"}
+)
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "app_mention": ("channel",),
+    "member_joined_channel": ("user", "channel"),
+    "app_home_opened": ("user",),
+}
+"""The ids that an event we listen to must have."""
+
+
+def admit(payload: Mapping[str, Any], identity: Identity | None) -> str | None:
+    """Say why a payload must not reach a listener.
+
+    Args:
+        payload: As decoded from the body, or as the socket carried it.
+        identity: Who we are, or None while Slack has not said.
+
+    Returns:
+        None to take it, else ``shape``, ``not_ready``, ``foreign_app`` or ``foreign_team``.
+    """
+    if not (_storable(payload) and _known(payload)):
+        return SHAPE
+    if payload.get("type") == "url_verification":
+        return None
+    if identity is None:
+        return UNKNOWN_SELF
+    if identity.app_id is not None and payload.get("api_app_id") != identity.app_id:
+        return FOREIGN_APP
+    return None if identity.is_ours(*_whose(payload)) else FOREIGN_TEAM
+
+
+def what(payload: Mapping[str, Any]) -> str:
+    """Name what somebody tried, for the audit: ``approve``, ``request``, ``reject`` and so on."""
+    if "command" in payload:
+        return "request"
+    if payload["type"] == "event_callback":
+        return _word(payload["event"]["type"])
+    named = payload["actions"][0]["action_id"] if "actions" in payload else _callback(payload)
+    return _word(named.removeprefix("peftsize.")) or _word(payload["type"])
+
+
+def delivery_key(body: Mapping[str, Any]) -> str:
+    """Name a delivery by its content, so that the same one is known again by either way in.
+
+    An event keeps its id however often it is sent; everything else is never sent again by Slack,
+    so a second one of the same content is a replay.
+
+    Returns:
+        64 hex digits.
+    """
+    named = {"event_id": body["event_id"]} if "event_id" in body else body
+    canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def trigger_hash(body: Mapping[str, Any]) -> str | None:
+    """Return 16 hex digits that stand for the trigger in the audit, or None without one."""
+    trigger = body.get("trigger_id")
+    return hashlib.sha256(str(trigger).encode()).hexdigest()[:16] if trigger else None
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^a-z0-9_.]", "", name.lower())[:40]
+
+
+def _callback(payload: Mapping[str, Any]) -> str:
+    found = payload.get("callback_id") or payload.get("view", {}).get("callback_id") or ""
+    return {"peftsize.reject_reason": "reject", "peftsize.form": "request"}.get(str(found), str(found))
+
+
+def _whose(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the workspace a payload comes from, and its Enterprise Grid."""
+    if "command" in payload or payload["type"] == "event_callback":
+        return payload.get("team_id"), payload.get("enterprise_id")
+    team = payload.get("team") or {}
+    enterprise = payload.get("enterprise") or {}
+    return team.get("id"), enterprise.get("id") or team.get("enterprise_id")
+
+
+def _storable(payload: Mapping[str, Any]) -> bool:
+    """Return whether a database can hold its text: no NUL, no half of a surrogate pair."""
+    try:
+        text = json.dumps(payload, ensure_ascii=False)
+        text.encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return "\\u0000" not in text or _NUL.search(text) is None
+
+
+def _known(payload: Mapping[str, Any]) -> bool:
+    if "command" in payload:
+        return _is_command(payload)
+    match payload.get("type"):
+        case "url_verification":
+            return isinstance(payload.get("challenge"), str)
+        case "event_callback":
+            return _is_event(payload)
+        case str(kind) if kind in _INTERACTIONS:
+            return _is_interaction(kind, payload)
+        case _:
+            return False
+
+
+def _is_command(payload: Mapping[str, Any]) -> bool:
+    return (
+        all(isinstance(value, str) for value in payload.values() if value is not None)
+        and all(_is_id(payload.get(key)) for key in ("user_id", "channel_id"))
+        and all(_is_id_or_none(payload.get(key)) for key in ("team_id", "api_app_id"))
+        and _is_id_or_none(payload.get("enterprise_id") or None)
+        and str(payload["command"]).startswith("/")
+        and payload.get("type") is None
+    )
+
+
+def _is_event(payload: Mapping[str, Any]) -> bool:
+    event, authorizations = payload.get("event"), payload.get("authorizations")
+    return (
+        isinstance(event, dict)
+        and isinstance(event.get("type"), str)
+        and isinstance(payload.get("event_id"), str)
+        and _is_id_or_none(payload.get("api_app_id"))
+        and _is_id_or_none(payload.get("team_id"))
+        and _is_id_or_none(payload.get("enterprise_id"))
+        and (
+            authorizations is None
+            or (isinstance(authorizations, list) and all(isinstance(one, dict) for one in authorizations))
+        )
+        and _is_id_or_none(_id_of(event.get("user")))
+        and _is_id_or_none(_id_of(event.get("channel")))
+        and all(_is_id(event.get(key)) for key in _NEEDS.get(event["type"], ()))
+        and (event["type"] != "function_executed" or _is_function(event))
+        and isinstance(event.get("tokens", {}), dict | None)
+    )
+
+
+def _is_function(event: Mapping[str, Any]) -> bool:
+    function = event.get("function")
+    return (
+        isinstance(function, dict)
+        and isinstance(function.get("callback_id"), str)
+        and isinstance(event.get("function_execution_id"), str)
+        and isinstance(event.get("inputs"), dict)
+    )
+
+
+def _is_interaction(kind: str, payload: Mapping[str, Any]) -> bool:
+    user, team, enterprise = payload.get("user"), payload.get("team"), payload.get("enterprise")
+    if not (
+        isinstance(user, dict)
+        and _is_id(user.get("id"))
+        and _is_id_or_none(user.get("team_id"))
+        and _is_id_or_none(payload.get("api_app_id"))
+        and (team is None or (isinstance(team, dict) and _is_id(team.get("id"))))
+        and (enterprise is None or (isinstance(enterprise, dict) and _is_id(enterprise.get("id"))))
+        and not (team is None and enterprise is None)
+        and all(isinstance(payload.get(key, {}), dict | None) for key in ("channel", "container", "message"))
+        and _is_id_or_none((payload.get("channel") or {}).get("id"))
+        and isinstance(payload.get("trigger_id", ""), str)
+        and (payload.get("view") is None or _is_view(payload["view"]))
+    ):
+        return False
+    if kind == "block_actions":
+        actions = payload.get("actions")
+        return isinstance(actions, list) and bool(actions) and all(_is_action(one) for one in actions)
+    if kind in {"view_submission", "view_closed"}:
+        return payload.get("view") is not None
+    if kind == "block_suggestion":
+        return isinstance(payload.get("action_id"), str)
+    return isinstance(payload.get("callback_id"), str)
+
+
+def _is_action(action: object) -> bool:
+    return (
+        isinstance(action, dict)
+        and isinstance(action.get("action_id"), str)
+        and isinstance(action.get("type"), str)
+        and isinstance(action.get("block_id", ""), str)
+        and isinstance(action.get("value", ""), str)
+    )
+
+
+def _is_view(view: object) -> bool:
+    if not (
+        isinstance(view, dict)
+        and isinstance(view.get("callback_id", ""), str)
+        and isinstance(view.get("type"), str)
+    ):
+        return False
+    state = view.get("state") or {}
+    values = (state.get("values") or {}) if isinstance(state, dict) else None
+    return (
+        isinstance(view.get("private_metadata", ""), str)
+        and isinstance(values, dict)
+        and all(
+            isinstance(block, dict) and all(isinstance(field, dict) for field in block.values())
+            for block in values.values()
+        )
+    )
+
+
+def _id_of(value: object) -> object:
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _is_id_or_none(value: object) -> bool:
+    return value is None or _is_id(value)

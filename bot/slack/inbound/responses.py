@@ -1,0 +1,144 @@
+"""How a listener answers: in the acknowledgement, through the worker, with a modal, or with a refusal."""
+
+from __future__ import annotations
+
+import logging
+from functools import wraps
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+from slack_bolt import BoltResponse
+
+from bot.errors import StoreError
+from bot.slack.blocks import answers, modals
+from bot.slack.inbound.commands import Typed
+from bot.slack.inbound.context import origin, person, reference
+from bot.slack.inbound.payload import delivery_key, trigger_hash
+from bot.slack.inbound.workflow_step import person_of_event
+from bot.slack.outbound.private import said
+from bot.slack.outbound.web_api import FAILURES, word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_bolt.kwargs_injection.args import Args
+
+    from bot.slack.blocks.kit import Message
+    from bot.slack.inbound.context import Desk
+
+log = logging.getLogger(__name__)
+
+Answer = BoltResponse | None
+HOME_WAIT_MS = 2_000
+"""How long after a click the Home tab is drawn anew: the worker has decided by then."""
+
+
+class Acks:
+    """What the listeners answer with.
+
+    Args:
+        desk: What they work with.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def typed(self, args: Args, text: str, channel_id: str) -> Typed:
+        """Return a text with who sent it and where."""
+        body = args.body
+        who = person_of_event(body) if "event" in body else person(body)
+        return Typed(text, who, channel_id, delivery_key(body), origin(args), trigger_hash(body))
+
+    def open(self, args: Args, view: dict[str, Any]) -> Answer:
+        """Open a modal, the one call to Slack that is made before the acknowledgement."""
+        try:
+            self.desk.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
+        except FAILURES as error:
+            log.warning("a modal was not opened", extra={"facts": {"what": word_of(error)}})
+            message = said("Slack did not open the form in time, so nothing was done. Try again.")
+            if "command" in args.body:
+                return private(args, message)
+            return self.later(args, self.typed(args, "", channel_of(args)), message)
+        return args.ack()
+
+    def later(self, args: Args, typed: Typed, message: Message | None, thread: str | None = None) -> Answer:
+        """Have a private answer posted by the worker, once, where an acknowledgement cannot carry it."""
+        with self.desk.flow.store.write() as tx:
+            if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:
+                body = {
+                    "blocks": message.blocks,
+                    "text": message.text,
+                    "user_id": typed.person.user_id,
+                    "channel_id": typed.channel_id or None,
+                    "thread_ts": thread,
+                }
+                tx.queues.put(f"private:{typed.key}", "private", body=body)
+        return args.ack()
+
+    def done(self, args: Args) -> Answer:
+        """Acknowledge a click; if it was made in App Home, have that drawn anew."""
+        body = args.body
+        if (body.get("view") or {}).get("type") == "home":
+            who = person(body)
+            self.draw_home(who.team_id, who.user_id, HOME_WAIT_MS)
+        return args.ack()
+
+    def draw_home(self, team_id: str, user_id: str, wait_ms: int = 0) -> None:
+        """Have somebody's Home tab drawn by the worker."""
+        with self.desk.flow.store.write() as tx:
+            about = {"team_id": team_id, "user_id": user_id}
+            tx.queues.put(f"home:{user_id}", "home", body=about, due_at=tx.now + wait_ms)
+
+
+def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], Answer]:
+    """Keep every exception of a listener inside: the person gets words, the log the rest."""
+
+    @wraps(listener)
+    def run(self: Acks, args: Args) -> Answer:
+        try:
+            return listener(self, args)
+        except StoreError as error:
+            log.warning("a delivery was not stored", extra={"facts": {"what": error.what}})
+            return _failed(args, answers.nothing_stored(error.what))
+        except Exception:  # noqa: BLE001 - the outermost edge of a listener
+            return _failed(args, answers.unexpected(reference(log)))
+
+    return run
+
+
+def private(args: Args, message: Message | None) -> Answer:
+    """Acknowledge a command, with a private answer or without."""
+    if message is None:
+        return args.ack()
+    told: dict[str, Any] = {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
+    return args.ack(told | {"unfurl_links": False, "unfurl_media": False})
+
+
+def under(args: Args, errors: dict[str, str]) -> Answer:
+    """Keep a modal open, with a sentence under each field that will not do."""
+    return args.ack(response_action="errors", errors=errors)
+
+
+def channel_of(args: Args) -> str:
+    """Return the channel of an interaction; empty in App Home."""
+    body = args.body
+    container = body.get("container") or {}
+    return str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")[:32]
+
+
+def field(args: Args, block: str) -> str:
+    """Return what was typed into a modal's field."""
+    values = (args.body["view"].get("state") or {}).get("values") or {}
+    return str(((values.get(block) or {}).get(modals.FIELD) or {}).get("value") or "")
+
+
+def _failed(args: Args, message: Message) -> Answer:
+    """Say that nothing was stored, in the way this kind of delivery allows."""
+    body = args.body
+    if "command" in body:
+        return private(args, message)
+    if body.get("type") == "view_submission":
+        rejects = body["view"]["callback_id"] == modals.REJECT_REASON
+        block = modals.REASON_BLOCK if rejects else modals.REQUEST_BLOCK
+        return under(args, {block: unescape(message.text)})
+    return BoltResponse(status=503, body="")  # Slack tells the person, and sends an event again

@@ -1,0 +1,76 @@
+"""Workflow Builder's step: a request asked for in a name that proves nothing, and how the step ends.
+
+Only the execution's id is kept, never the event's token; so the step ends after a restart too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot import messages
+from bot.approvals.policy import Person
+from bot.approvals.request import Request, State
+from bot.slack.inbound import commands
+from bot.slack.inbound.commands import Typed
+from bot.slack.inbound.payload import delivery_key
+from sizing import SizingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.slack.inbound.context import Desk
+
+
+def begin(desk: Desk, body: Mapping[str, Any], origin: str) -> None:
+    """Ask for what a workflow wants; what is wrong ends the step at once.
+
+    Raises:
+        StoreError: Nothing was stored.
+    """
+    event, inputs = body["event"], body["event"].get("inputs") or {}
+    execution_id = str(event.get("function_execution_id") or "")[:64]
+    if not execution_id:
+        return
+    requester = str(inputs.get("requester") or "")[:32]
+    who = Person(str(body.get("team_id") or ""), requester, requester, body.get("enterprise_id") or None)
+    typed = Typed(str(inputs.get("request_text") or ""), who, "", delivery_key(body), origin)
+    try:
+        outcome = desk.flow.submit(commands.ask_of(desk, typed, execution_id))
+    except SizingError as error:
+        end(desk, execution_id, {"error": f"{error.message} {error.hint}"})
+        return
+    row = outcome.request
+    if row is not None and row.execution_id == execution_id:
+        return  # asked now, or the same event again
+    if outcome.code == "existing" and row is not None and row.state is State.CREATED:
+        end(desk, execution_id, ended(row))
+        return
+    if (wrong := commands.problem(outcome)) is not None:
+        end(desk, execution_id, {"error": wrong})
+
+
+def end(desk: Desk, execution_id: str, outcome: dict[str, Any]) -> None:
+    """Have the step completed by the worker, which tries until Slack takes it."""
+    body = {"execution_id": execution_id, "outcome": outcome}
+    with desk.flow.store.write() as tx:
+        tx.queues.put(f"step:{execution_id}", "step", body=body)
+
+
+def ended(request: Request) -> dict[str, Any]:
+    """Return how a step ends: with outputs if the spec is there, else with the reason.
+
+    Whatever follows in the workflow must not go on without a spec, so every other end is an error.
+    """
+    words = messages.state_words(request)
+    if request.state is State.CREATED:
+        return {"outputs": {"spec_id": request.spec_id or "", "state": request.state.value, "reason": words}}
+    why = f": {request.error}" if request.error and request.error not in words else ""
+    return {"error": messages.mask_secrets(f"Request {request.id} ended: {words}{why}")}
+
+
+def person_of_event(body: Mapping[str, Any]) -> Person:
+    """Return whom an event is from, as it says itself."""
+    event = body["event"]
+    user_id = str(event.get("user") or "")
+    team_id = event.get("user_team") or event.get("team") or body.get("team_id") or ""
+    return Person(str(team_id), user_id, user_id, body.get("enterprise_id") or None)

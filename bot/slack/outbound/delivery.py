@@ -1,0 +1,305 @@
+"""Slack effects, one letter at a time: drawn from the row as it is now, never read back.
+
+At least once: a post whose answer was lost may be there twice; clicks on a message that is not
+among the stored copies are refused, so the row stays the only truth.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bot.approvals.request import Request, State
+from bot.approvals.state_machine import TERMINAL
+from bot.errors import SlackTrouble
+from bot.slack.blocks import answers
+from bot.slack.blocks.card_view import Names, Picture
+from bot.slack.blocks.kit import Message
+from bot.slack.inbound.context import may_post
+from bot.slack.inbound.workflow_step import ended
+from bot.slack.outbound.home_tab import home_view
+from bot.slack.outbound.people import SlackPeople
+from bot.slack.outbound.private import listed_specs, notice
+from bot.slack.outbound.web_api import CallFailed, Calls
+from bot.store.requests import Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_sdk import WebClient
+
+    from bot.approvals.policy import Ruling
+    from bot.slack.outbound.people import Identity
+    from bot.store.queues import Letter
+    from bot.workflow.ports import Specs
+    from bot.workflow.service import Flow
+
+HOLD_MS = 20_000
+"""As long as a worker holds a letter."""
+RESPONSE_URL_MS = 30 * 60_000
+"""How long Slack takes posts to a response URL, and how long we keep one."""
+PARKED_S = 3_600.0
+"""How soon a card that may not be posted is tried again if nobody invites the bot before."""
+
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
+_NO_EPHEMERAL = _NOT_THERE | {"user_not_in_channel", "messages_tab_disabled"}
+_NOBODY = frozenset(
+    {"user_not_found", "user_disabled", "cannot_dm_bot", "user_not_visible", "messages_tab_disabled"}
+)
+_STEP_OVER = frozenset(
+    {"function_execution_not_found", "function_execution_already_completed", "function_execution_not_running"}
+)
+
+
+class Announcer:
+    """Has the Slack effects of letters.
+
+    Args:
+        client: With the bot's token, a deadline, and no retry handlers.
+        flow: Rows, drafts and rulings.
+        specs: The live specs, for their list; None in a dry run.
+        identity: Who we are; None while Slack has not said.
+        clock: Returns UTC epoch milliseconds.
+        api_url: Base of the Web API; a ``response_url`` may be on its host.
+        warning: Says what people must know about a ruling, such as a quorum nobody can reach.
+        on_call: Told of every call: method, HTTP status or Slack's word for the trouble, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: WebClient,
+        flow: Flow,
+        specs: Specs | None,
+        identity: Callable[[], Identity | None],
+        clock: Callable[[], int],
+        api_url: str,
+        warning: Callable[[Ruling], str | None] = lambda _: None,
+        on_call: Callable[[str, int | str, float], None] = lambda *_: None,
+    ) -> None:
+        people = SlackPeople(client, identity)
+        self._calls = Calls(client, clock, on_call)
+        self._names = Names(people.name, clock)
+        self._picture = Picture(flow, self._names, warning)
+        self._identity = identity
+        self._clock = clock
+        self._api_url = api_url
+        self._specs = specs
+        self._flow = flow
+        self._store = flow.store
+        self._kinds: dict[str, Callable[[Letter], None]] = {
+            "card": self._card,
+            "private": self._private,
+            "dm": self._dm,
+            "remind": self._remind,
+            "home": self._home,
+            "step": self._step,
+            "notice": self._notice,
+        }
+
+    def deliver(self, letter: Letter) -> None:
+        """Have one effect; the caller removes the letter afterwards.
+
+        Raises:
+            SlackTrouble: It was not had; ``retry_after_s`` says when to try again, if that is known.
+        """
+        have = self._kinds.get(letter.kind)
+        if have is None:
+            raise SlackTrouble(f"{letter.kind}: no such kind of letter", permanent=True)
+        if "response_url" in letter.body and self._clock() - letter.created_at >= RESPONSE_URL_MS:
+            self._scrub(letter, wait_ms=HOLD_MS)
+        have(letter)
+
+    # --- the card and its copies
+
+    def _card(self, letter: Letter) -> None:
+        request, copies = self._row(letter)
+        if request is None:
+            return
+        message = self._picture.message(request)
+        link = self._link(request)
+        for copy in copies:
+            direct = copy.user_id is not None and copy.channel_id != request.channel_id
+            shown = answers.reminder(message, request, link, copy.user_id or "") if direct else message
+            self._redraw(request, copy, shown)
+        request, copies = self._row(letter)
+        if request is not None and request.message_ts is None:
+            self._first(letter, request, message)
+
+    def _redraw(self, request: Request, copy: Copy, message: Message) -> None:
+        if copy.user_id is not None:
+            message = answers.reminder(message, request, self._link(request), copy.user_id)
+        try:
+            self._calls("chat.update", channel=copy.channel_id, ts=copy.message_ts, **_content(message))
+        except CallFailed as failed:
+            if failed.word not in _GONE | _NOT_THERE:
+                raise
+            with self._store.write() as tx:
+                tx.requests.drop_copy(copy)
+                if copy.user_id is None and copy.message_ts == request.message_ts:
+                    tx.requests.note(request.id, message_ts=None)
+
+    def _first(self, letter: Letter, request: Request, message: Message) -> None:
+        """Post the card in its channel; where the bot may not, say how to let it in, and wait."""
+        try:
+            said = self._post(request.channel_id, message)
+        except CallFailed as failed:
+            if failed.word not in _NOT_THERE:
+                raise
+            if request.state in TERMINAL:
+                return
+            self._invite(letter, request)
+            raise SlackTrouble(failed.what, retry_after_s=PARKED_S) from None
+        with self._store.write() as tx:
+            where = Copy(str(said["channel"]), str(said["ts"]))  # a person's id becomes their direct channel
+            tx.requests.note(request.id, message_ts=where.message_ts, channel_id=where.channel_id)
+            tx.requests.add_copy(request.id, where)
+
+    def _invite(self, letter: Letter, request: Request) -> None:
+        """Tell the requester, once, which invitation the card waits for; the response URL ends here."""
+        body = letter.body
+        if body.get("invited"):
+            return
+        url = str(body.get("response_url") or "")
+        if self._clock() - letter.created_at >= RESPONSE_URL_MS or not may_post(url, self._api_url):
+            url = ""
+        message = answers.invite(request.channel_id, self._bot_name(), request)
+        if not (url and self._calls.respond(url, **_content(message))):
+            self._to_person(request.requester_id, message)
+        self._scrub(letter, wait_ms=int(PARKED_S * 1000), invited=True)
+
+    def _scrub(self, letter: Letter, wait_ms: int, **kept: Any) -> None:
+        """Take the response URL out of the stored letter, which stays where it is."""
+        body = {key: value for key, value in letter.body.items() if key != "response_url"} | kept
+        with self._store.write() as tx:
+            now = tx.queues.letter(letter.key)
+            if now is not None and now.generation == letter.generation:
+                tx.queues.postpone(
+                    "outbox", letter.key, tx.now + wait_ms, failed=False, body=json.dumps(body)
+                )
+
+    def _remind(self, letter: Letter) -> None:
+        request, _ = self._row(letter)
+        if request is None or request.state is not State.PENDING or self._clock() >= request.expires_at:
+            return
+        user_id = str(letter.body["user_id"])
+        card = self._picture.message(request)
+        said = self._to_person(user_id, answers.reminder(card, request, self._link(request), user_id))
+        if said is not None:
+            with self._store.write() as tx:
+                tx.requests.add_copy(request.id, Copy(str(said["channel"]), str(said["ts"]), user_id))
+
+    # --- words for one person
+
+    def _private(self, letter: Letter) -> None:
+        body = letter.body
+        request, _ = self._row(letter)
+        user_id, channel_id = str(body["user_id"]), body.get("channel_id")
+        message = self._answer(body, request)
+        if channel_id:
+            try:
+                self._calls(
+                    "chat.postEphemeral",
+                    channel=channel_id,
+                    user=user_id,
+                    **({"thread_ts": body["thread_ts"]} if body.get("thread_ts") else {}),
+                    **_content(message),
+                )
+            except CallFailed as failed:
+                if failed.word not in _NO_EPHEMERAL:
+                    raise
+            else:
+                return
+        self._to_person(user_id, message)
+
+    def _answer(self, body: dict[str, Any], request: Request | None) -> Message:
+        """Return what a private letter says."""
+        if "blocks" in body:
+            return Message(body["blocks"], str(body["text"]))
+        if body["code"] == "specs_listing":
+            return listed_specs(self._flow, self._specs, int(body.get("page") or 1))
+        if body["code"] == "adopted" and request is not None:
+            return answers.adopted(request)
+        link = self._link(request)
+        return answers.refused(str(body["code"]), str(body.get("detail") or ""), request, link)
+
+    def _dm(self, letter: Letter) -> None:
+        request, _ = self._row(letter)
+        if request is not None:
+            self._to_person(str(letter.body["user_id"]), answers.dm(request, self._link(request)))
+
+    def _notice(self, letter: Letter) -> None:
+        body = letter.body
+        message = notice(str(body["code"]), body.get("lines") or ())
+        if body.get("channel_id"):
+            self._post(str(body["channel_id"]), message)
+        if body.get("user_id"):
+            self._to_person(str(body["user_id"]), message)
+
+    # --- the Home tab and workflow steps
+
+    def _home(self, letter: Letter) -> None:
+        team_id, user_id = str(letter.body.get("team_id") or ""), str(letter.body["user_id"])
+        view = home_view(self._picture, team_id, user_id, self._link)
+        try:
+            self._calls("views.publish", user_id=user_id, view=view)
+        except CallFailed as failed:
+            if failed.word not in _NOBODY:
+                raise
+
+    def _step(self, letter: Letter) -> None:
+        request, _ = self._row(letter)
+        body = letter.body
+        execution_id = body.get("execution_id") or (request.execution_id if request else None)
+        if execution_id is None:
+            return
+        outcome = body.get("outcome") or (ended(request) if request is not None else {"error": "unknown"})
+        method = "functions.completeError" if "error" in outcome else "functions.completeSuccess"
+        try:
+            self._calls(method, function_execution_id=execution_id, **outcome)
+        except CallFailed as failed:
+            if failed.word not in _STEP_OVER:
+                raise
+
+    # --- shared
+
+    def _row(self, letter: Letter) -> tuple[Request | None, tuple[Copy, ...]]:
+        if letter.request_id is None:
+            return None, ()
+        with self._store.read() as tx:
+            return tx.requests.get(letter.request_id), tx.requests.copies(letter.request_id)
+
+    def _bot_name(self) -> str:
+        """Return what people type after ``/invite``: the name that the bot's user has now."""
+        identity = self._identity()
+        names = self._names({identity.bot_user_id}) if identity else {}
+        return next(iter(names.values()), "peftsize")
+
+    def _link(self, request: Request | None) -> str | None:
+        identity = self._identity()
+        if identity is None or request is None or request.message_ts is None:
+            return None
+        return identity.link(request.channel_id, request.message_ts)
+
+    def _post(self, channel_id: str, message: Message) -> dict[str, Any]:
+        return self._calls(
+            "chat.postMessage",
+            channel=channel_id,
+            unfurl_links=False,
+            unfurl_media=False,
+            **_content(message),
+        )
+
+    def _to_person(self, user_id: str, message: Message) -> dict[str, Any] | None:
+        """Write to somebody directly; None where that person can get no messages."""
+        try:
+            return self._post(self._calls.direct(user_id), message)
+        except CallFailed as failed:
+            if failed.word not in _NOBODY:
+                raise
+            return None
+
+
+def _content(message: Message) -> dict[str, Any]:
+    return {"blocks": message.blocks, "text": message.text}

@@ -1,0 +1,227 @@
+"""Who somebody is, asked of Slack at the moment of deciding; and who we are ourselves.
+
+Nothing is kept: a right that was taken away a second ago is gone. A failed question is a
+``PeopleError``, never a guess.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.approvals.policy import Person
+from bot.errors import PeopleError
+from bot.slack.outbound.web_api import FAILURES, word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from slack_sdk import WebClient
+
+_NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
+_NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
+_WILL_NOT_SAY = frozenset({"missing_scope", "unknown_method", "bot_not_found", "not_allowed_token_type"})
+_SLACKBOT = "USLACKBOT"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the bot is in Slack, and whose deliveries it takes.
+
+    Args:
+        team_ids: Workspaces (or Enterprise Grids, ``E…``) whose deliveries are taken.
+        app_id: The only app whose deliveries are taken; None where Slack did not say.
+        bot_id: The bot.
+        bot_user_id: The bot's user.
+        url: Of the workspace, with a slash at the end.
+        enterprise_id: The Enterprise Grid of the workspace, if any.
+    """
+
+    team_ids: frozenset[str]
+    app_id: str | None
+    bot_id: str
+    bot_user_id: str
+    url: str = "https://slack.com/"
+    enterprise_id: str | None = None
+
+    def is_ours(self, team_id: str | None, enterprise_id: str | None = None) -> bool:
+        """Return whether a workspace, or the Grid it belongs to, is ours."""
+        ours = self.team_ids | ({self.enterprise_id} if self.enterprise_id else frozenset())
+        return team_id in ours or enterprise_id in ours
+
+    def link(self, channel_id: str, message_ts: str) -> str:
+        """Return the address of a message, made without asking Slack.
+
+        Source: https://docs.slack.dev/reference/methods/chat.getPermalink, whose answers look so.
+        """
+        return f"{self.url}archives/{channel_id}/p{message_ts.replace('.', '')}"
+
+
+def identify(
+    client: WebClient, teams: Collection[str] = (), app_id: str | None = None, *, timeout_s: int | None = None
+) -> Identity:
+    """Ask Slack who we are.
+
+    Args:
+        client: With the bot's token.
+        teams: Whose deliveries are taken, instead of the token's own workspace and Grid.
+        app_id: The app, instead of the one the bot belongs to.
+        timeout_s: Seconds for each of the two questions; the client's own where None.
+
+    Returns:
+        The identity.
+
+    Raises:
+        PeopleError: Slack could not say.
+    """
+    if timeout_s is not None:
+        client.timeout = timeout_s
+    told = _asked("auth.test", client.auth_test)
+    if not (told.get("team_id") and told.get("user_id")):
+        raise PeopleError("auth.test: names no workspace or no user")
+    bot_id = str(told.get("bot_id") or "")
+    if app_id is None and bot_id:
+        app_id = told.get("app_id") or _app_of(client, bot_id)
+    return Identity(
+        team_ids=frozenset(teams) or frozenset({str(told["team_id"])}),
+        app_id=app_id,
+        bot_id=bot_id,
+        bot_user_id=str(told["user_id"]),
+        url=str(told.get("url") or "https://slack.com/"),
+        enterprise_id=None if teams else told.get("enterprise_id") or None,
+    )
+
+
+def _app_of(client: WebClient, bot_id: str) -> str | None:
+    """Return the app a bot belongs to; None where Slack refuses to say, and the signature must do."""
+    try:
+        bot: Mapping[str, Any] = _asked("bots.info", client.bots_info, bot=bot_id).get("bot") or {}
+    except PeopleError as error:
+        if error.what.removeprefix("bots.info: ") not in _WILL_NOT_SAY:
+            raise
+        log.warning(
+            "Slack does not say which app this is; set PEFTSIZE_APP_ID", extra={"facts": {"what": error.what}}
+        )
+        return None
+    return bot.get("app_id")
+
+
+class SlackPeople:
+    """The port ``People`` over the Web API.
+
+    Args:
+        client: With the bot's token and a short timeout.
+        identity: Who we are; None while Slack has not said.
+    """
+
+    def __init__(self, client: WebClient, identity: Callable[[], Identity | None]) -> None:
+        self._client = client
+        self._identity = identity
+
+    def look_up(self, team_id: str, user_id: str, groups: Collection[str]) -> Person:
+        """Describe a person and which of the groups they are in.
+
+        Args:
+            team_id: The person's workspace as the delivery named it.
+            user_id: The person.
+            groups: User groups to ask about; not asked for somebody who has no say anyway.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+        identity = self._identity()
+        if identity is None:
+            raise PeopleError("auth.test: not answered yet")
+        try:
+            user: Mapping[str, Any] = _asked("users.info", self._client.users_info, user=user_id)["user"]
+        except PeopleError as error:
+            if error.what.removeprefix("users.info: ") not in _NOBODY:
+                raise
+            return Person(team_id, user_id, user_id, barred="unknown_person")
+        enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
+        barred = _barred(user) or _foreign(identity, team_id, user, enterprise)
+        return Person(
+            team_id=team_id,
+            user_id=user_id,
+            name=_name(user) or user_id,
+            enterprise_id=enterprise.get("enterprise_id") or None,
+            barred=barred,
+            groups=frozenset() if barred else self._groups_of(user_id, groups),
+        )
+
+    def members(self, group_id: str) -> frozenset[str] | None:
+        """Return the members of a user group, or None if there is no such group.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+        try:
+            told = _asked("usergroups.users.list", self._client.usergroups_users_list, usergroup=group_id)
+        except PeopleError as error:
+            if error.what.removeprefix("usergroups.users.list: ") not in _NO_GROUP:
+                raise
+            return None
+        return frozenset(told.get("users") or ())
+
+    def name(self, entry: str) -> str:
+        """Return the display name of a person, or the handle of a user group; empty if there is none.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+        if not entry.startswith("S"):
+            try:
+                return _name(_asked("users.info", self._client.users_info, user=entry)["user"])
+            except PeopleError as error:
+                if error.what.removeprefix("users.info: ") not in _NOBODY:
+                    raise
+                return ""
+        told = _asked("usergroups.list", self._client.usergroups_list)
+        found = (group for group in told.get("usergroups") or () if group.get("id") == entry)
+        return next((f"@{group['handle']}" for group in found), "")
+
+    def _groups_of(self, user_id: str, groups: Collection[str]) -> frozenset[str]:
+        """Return those of the groups that somebody is in; a group that is gone has no members."""
+        return frozenset(group for group in groups if user_id in (self.members(group) or ()))
+
+
+def _asked(method: str, call: Callable[..., Any], **arguments: str) -> Mapping[str, Any]:
+    """Ask Slack; every trouble becomes a ``PeopleError`` that names the method and Slack's own word."""
+    try:
+        told: Mapping[str, Any] = call(**arguments).data
+    except FAILURES as error:
+        raise PeopleError(f"{method}: {word_of(error)}") from None
+    return told
+
+
+def _barred(user: Mapping[str, Any]) -> str | None:
+    """Return why somebody can have no say, whatever the workspace, or None."""
+    if user.get("deleted"):
+        return "deleted"
+    if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == _SLACKBOT:
+        return "bot"
+    if user.get("is_stranger"):
+        return "stranger"
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return "guest"
+    return None
+
+
+def _foreign(
+    identity: Identity, team_id: str, user: Mapping[str, Any], enterprise: Mapping[str, Any]
+) -> str | None:
+    """Bar people of other workspaces: both what the delivery says and what Slack says must be home."""
+    grid = enterprise.get("enterprise_id")
+    workspaces = {user.get("team_id"), *(enterprise.get("teams") or ())}
+    at_home = any(identity.is_ours(one) for one in workspaces) or identity.is_ours(None, grid)
+    from_home = identity.is_ours(team_id) or (identity.is_ours(None, grid) and team_id in workspaces)
+    return None if at_home and from_home else "foreign_team"
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    """Return the name that people see."""
+    profile: Mapping[str, Any] = user.get("profile") or {}
+    return str(profile.get("display_name") or profile.get("real_name") or user.get("name") or "")

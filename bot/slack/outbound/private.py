@@ -1,0 +1,73 @@
+"""Plain words for one person or a channel, and the list that only the worker can ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot import messages
+from bot.approvals.request import State
+from bot.errors import SpecsError
+from bot.slack.blocks.kit import LONGEST_SECTION, Message, section
+from bot.slack.blocks.lists import PAGE, specs_listing
+from bot.slack.blocks.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.workflow.ports import Specs
+    from bot.workflow.service import Flow
+
+NOTICES = {
+    "drift": "*Live hardware specifications and our records differ:*",
+    "attention": "*Nobody knows whether this was created.* Look at the space, then decide on the card:",
+    "anchor": "*Head of the audit chain* (row and hash), for `peftsize audit verify`:",
+}
+"""What a notice begins with, by its code."""
+_MOST_LINES = 20
+
+
+def said(words: str, title: str = "") -> Message:
+    """Return plain words as a message.
+
+    Args:
+        words: Anybody's text; its lines stay.
+        title: Our own words before it, mrkdwn.
+    """
+    lines = [safe(line, 400) for line in words.split("\n")[:_MOST_LINES]]
+    shown: list[str] = []
+    for line in [title, *lines] if title else lines:
+        if sum(map(len, shown)) + len(shown) + len(line) > LONGEST_SECTION:
+            break
+        shown.append(line)
+    return Message([section("\n".join(shown))], f"{title.replace('*', '')} {lines[0]}".strip())
+
+
+def notice(code: str, lines: Sequence[str]) -> Message:
+    """Return what the people who run the bot are told."""
+    return said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
+
+
+def listed_specs(flow: Flow, specs: Specs | None, page: int) -> Message:
+    """List the live specs of the default space, asked now.
+
+    Args:
+        flow: For our own records of them.
+        specs: The API; None in a dry run.
+        page: From 1.
+    """
+    if specs is None:
+        return said("This is a dry run: no cluster is asked for its specs.")
+    try:
+        found = sorted(specs.list(flow.site.space_id), key=lambda spec: (spec.name, spec.id))
+    except SpecsError as error:
+        return said(messages.explain(error))
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(max(page, 1), pages)
+    shown = found[(page - 1) * PAGE : page * PAGE]
+    with flow.store.read() as tx:
+        made = {
+            spec.id: row.id
+            for spec in shown
+            for row in tx.requests.listed(spec_id=spec.id, states=(State.CREATED,), limit=1)
+        }
+    return specs_listing(shown, page, pages, ours=made)

@@ -1,0 +1,209 @@
+"""Reading what services answer: JSON envelopes of several kinds, HTML pages, nothing at all.
+
+The status decides; the text is only shown. Nothing here trusts a service to keep its own format.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from bot.watsonx.transport import WatsonxHttp
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+MAX_WORDS = 300
+MAX_RETRY_AFTER_S = 86_400.0
+OnCall = Callable[[str, int | None, float], None]
+"""Told of every exchange: operation, status or None, seconds."""
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_EXPIRED = re.compile(r"\b(?:jwt|token)\b[^.]{0,20}\bexpired\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Args:
+        status: HTTP status.
+        headers: As received.
+        body: At most ``MAX_ANSWER_BYTES``; of an error page whatever arrived.
+    """
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the range is HTTP's own
+
+    @property
+    def expired(self) -> bool:
+        """Whether the token was not accepted; such an answer proves that nothing was done."""
+        return self.status == httpx.codes.UNAUTHORIZED or (
+            self.status == httpx.codes.BAD_REQUEST
+            and _EXPIRED.search(self.body.decode("utf-8", "replace")) is not None
+        )
+
+    def json(self) -> Any:
+        """Return the body's JSON, or None where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the body is an HTML page: a gateway's or a log-in's, not the API's."""
+        start = self.body[:1000].lower()
+        return b"<html" in start or b"<!doctype html" in start
+
+    @property
+    def trace(self) -> str | None:
+        """The service's trace id, from the body or the usual headers."""
+        body = self.json()
+        named = body.get("trace") if isinstance(body, dict) else None
+        headers = (self.headers.get(name) for name in ("x-global-transaction-id", "x-request-id"))
+        for value in (named, *headers):
+            if isinstance(value, str) and (clean := clean_text(value, limit=100)):
+                return clean
+        return None
+
+    @property
+    def code(self) -> str | None:
+        """The service's error code, such as ``already_exists`` or ``BXNIM0415E``."""
+        body = self.json()
+        if not isinstance(body, dict):
+            return None
+        errors = body.get("errors")
+        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+        value = first.get("code") or body.get("errorCode")
+        return (clean_text(value, limit=60) or None) if isinstance(value, str) else None
+
+    def words(self, secrets: Sequence[str] = ()) -> str:
+        """Return the service's own words, fit to be shown.
+
+        Args:
+            secrets: Values that are masked should a service repeat them.
+
+        Returns:
+            At most ``MAX_WORDS`` characters on one line; never empty.
+        """
+        text = self.body.decode("utf-8", "replace")
+        body = self.json()
+        if isinstance(body, dict):
+            text = _said(body)
+        elif self.is_page:
+            title = _TITLE.search(text)
+            text = html.unescape(title.group(1)) if title else ""
+        for secret in secrets:
+            text = text.replace(secret, "***") if secret else text
+        return clean_text(text) or f"HTTP {self.status} without a message"
+
+    def retry_after_s(self, now_ms: int) -> float | None:
+        """Return how long the service asked to be left alone.
+
+        Args:
+            now_ms: UTC epoch milliseconds, against which a date is measured.
+
+        Returns:
+            Seconds, 0 to ``MAX_RETRY_AFTER_S``; None where it did not say.
+        """
+        value = self.headers.get("retry-after", "").strip()
+        try:
+            seconds = float(value) if value.isascii() and value.isdigit() else _until_s(value, now_ms)
+        except ValueError:
+            return None
+        return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def ask(http: WatsonxHttp, request: httpx.Request, op: str, on_call: OnCall | None = None) -> Answer:
+    """Send one request and read its answer, bounded in size; the caller bounds the time.
+
+    Args:
+        http: The process's client.
+        request: What to send.
+        op: The operation's name, for ``on_call``.
+        on_call: Told about the exchange, failed ones included.
+
+    Returns:
+        The answer, whatever its status.
+
+    Raises:
+        httpx.HTTPError: If there was no whole answer.
+        TooLate: If nothing was sent because the call was over.
+    """
+    began_s = time.perf_counter()
+    status: int | None = None
+    try:
+        response = http.send(request, stream=True)
+        try:
+            status = response.status_code
+            return Answer(status, response.headers, _body(response))
+        finally:
+            response.close()
+    finally:
+        if on_call is not None:
+            on_call(op, status, time.perf_counter() - began_s)
+
+
+def clean_text(text: str, *, limit: int = MAX_WORDS) -> str:
+    """Make foreign text fit for one line: no control or invisible characters, cut with an ellipsis.
+
+    Args:
+        text: Anything.
+        limit: Longest result, in characters.
+
+    Returns:
+        The text, possibly empty.
+    """
+    sample = text[: 20 * limit]
+    shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in sample)
+    line = " ".join(shown.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _body(response: httpx.Response) -> bytes:
+    """Read the body; of an error whatever arrives, since there the status is the answer."""
+    limit = MAX_ANSWER_BYTES if response.is_success else MAX_ERROR_BYTES
+    read = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            read += chunk
+            if len(read) > limit:
+                if response.is_success:
+                    raise httpx.DecodingError(
+                        f"the answer is larger than {limit} bytes", request=response.request
+                    )
+                break
+    except httpx.HTTPError:
+        if response.is_success:
+            raise
+    return bytes(read[:limit])
+
+
+def _said(body: Mapping[str, Any]) -> str:
+    """Find the sentences in an error envelope of either kind."""
+    errors = body.get("errors")
+    entries = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
+    found = [entry.get("message") or entry.get("code") for entry in entries]
+    found += [body.get(key) for key in ("message", "errorMessage", "reason", "error", "error_description")]
+    return "; ".join(dict.fromkeys(text for text in found if isinstance(text, str) and text.strip()))
+
+
+def _until_s(date: str, now_ms: int) -> float:
+    """Return the seconds from now to an HTTP date."""
+    return parsedate_to_datetime(date).timestamp() - now_ms / 1000

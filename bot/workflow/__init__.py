@@ -1,0 +1,1 @@
+"""From a request to a decision: ask, rule, decide, write, notify."""

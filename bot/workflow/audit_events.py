@@ -1,0 +1,76 @@
+"""Audit events made from what the flow has in hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.audit.chain import Event, Rest, Where, Who
+
+if TYPE_CHECKING:
+    from bot.approvals.request import Request
+    from bot.workflow.ports import Ask, Click
+
+
+def who_asked(ask: Ask) -> Who:
+    """Return the person of an ask."""
+    person = ask.person
+    return Who(person.enterprise_id, person.team_id, person.user_id, person.name)
+
+
+def who_clicked(click: Click, name: str | None = None) -> Who:
+    """Return the person of a click, by the looked-up name where there is one."""
+    shown = name or click.name
+    if click.operator:
+        shown = f"{shown} (by {click.operator})"
+    return Who(click.enterprise_id, click.team_id, click.user_id, shown)
+
+
+def event_of(
+    request: Request | None,
+    event: str,
+    who: Who,
+    source: Ask | Click | None,
+    *,
+    at: int,
+    reason: str | None = None,
+    rest: Rest | None = None,
+    from_state: str | None = None,
+    to_state: str | None = None,
+) -> Event:
+    """Return an event about a request.
+
+    Args:
+        request: The row, if there is one.
+        event: Past tense, or ``<what>.refused``.
+        who: The actor.
+        source: The delivery it comes from; None for the bot itself.
+        at: UTC epoch milliseconds.
+        reason: Why.
+        rest: What the service said.
+        from_state: State before; the row's own where the state did not change.
+        to_state: State after, likewise.
+    """
+    state = request.state.value if request else None
+    return Event(
+        at=at,
+        event=event,
+        request_id=request.id if request else None,
+        revision=request.revision if request else None,
+        actor=who,
+        origin=source.origin if source else "system",
+        from_state=from_state or state,
+        to_state=to_state or state,
+        reason=reason,
+        digest=request.digest if request else None,
+        slack=_where(request, source),
+        rest=rest or Rest(),
+    )
+
+
+def _where(request: Request | None, source: Ask | Click | None) -> Where:
+    if source is None:
+        return Where(request.channel_id, request.message_ts) if request else Where()
+    pressed_on = getattr(source, "message_ts", None)
+    if pressed_on is None and request is not None and request.message_ts is not None:
+        return Where(request.channel_id, request.message_ts, source.trigger_hash)
+    return Where(source.channel_id, pressed_on, source.trigger_hash)

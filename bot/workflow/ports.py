@@ -1,0 +1,209 @@
+"""What the flow needs from outside, and the values that cross. Adapters implement; nothing here acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from contextlib import AbstractContextManager
+
+    from bot.approvals.policy import Person
+    from bot.approvals.request import Request
+    from bot.store import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody's request, as an entrance hands it in.
+
+    Args:
+        key: Names the delivery, so that the same one is never stored twice.
+        text: As typed.
+        person: Who asks; not looked up, asking needs no right.
+        channel_id: Where the card belongs.
+        origin: As in the audit.
+        trigger_hash: Of the trigger, for the audit.
+        response_url: For a private answer where the bot may not post; kept 30 minutes at most.
+        use_gpus: GPU count chosen by hand.
+        execution_id: The workflow step that waits for the end.
+    """
+
+    key: str
+    text: str
+    person: Person
+    channel_id: str
+    origin: str
+    trigger_hash: str | None = None
+    response_url: str | None = None
+    use_gpus: int | None = None
+    execution_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A person's action on a request, as an entrance hands it in.
+
+    Args:
+        key: Names the delivery.
+        action: An action of the state machine, or ``delete``, ``use_gpus``, ``use_existing``, ``post_again``.
+        request_id: From the button.
+        revision: The revision the person saw; None where the row itself was seen.
+        team_id: The person's workspace.
+        user_id: The person.
+        name: Display name.
+        enterprise_id: Enterprise Grid, if any.
+        at: When it was pressed, UTC epoch milliseconds.
+        origin: As in the audit.
+        channel_id: Where it was pressed; also where a private answer goes.
+        message_ts: The message it was pressed on; None for App Home, a modal or the command line.
+        trigger_hash: Of the trigger, for the audit.
+        reason: For a rejection.
+        text: For an edit.
+        operator: The operating-system user, on the command line.
+    """
+
+    key: str
+    action: str
+    request_id: str
+    revision: int | None
+    team_id: str
+    user_id: str
+    name: str
+    at: int
+    origin: str
+    enterprise_id: str | None = None
+    channel_id: str | None = None
+    message_ts: str | None = None
+    trigger_hash: str | None = None
+    reason: str | None = None
+    text: str | None = None
+    operator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an ask or a click.
+
+    Args:
+        code: ``submitted``, ``existing``, ``name_taken``, ``denied``, ``duplicate``; for a click
+            ``done`` or the code of a refusal.
+        request: The row, where there is one.
+        detail: A fact the sentence needs.
+    """
+
+    code: str
+    request: Request | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSpec:
+    """A hardware specification as the service describes it.
+
+    Args:
+        id: Its id.
+        name: Its name; not unique.
+        description: Its description.
+        nodes: ``{"cpu": {...}, "mem": {...}, "gpu": {...}}``.
+        space_id: Its space; None for a global one.
+        created_at: As the service writes it; may be empty.
+        is_global: Whether it is visible everywhere (predefined).
+    """
+
+    id: str
+    name: str
+    description: str
+    nodes: dict[str, Any]
+    space_id: str | None
+    created_at: str
+    is_global: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A create that succeeded.
+
+    Args:
+        spec_id: The new spec's id.
+        status: HTTP status.
+        trace: The service's trace id, if it gave one.
+        warnings: What the service warned of, to be shown.
+    """
+
+    spec_id: str
+    status: int
+    trace: str | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A delete after which the spec is gone.
+
+    Args:
+        status: HTTP status; 404 where it was gone before.
+        trace: The service's trace id, if it gave one.
+    """
+
+    status: int
+    trace: str | None
+
+
+SpecList = list[RemoteSpec]
+"""A name of its own, since ``Specs.list`` hides the builtin from its neighbours."""
+
+
+class Specs(Protocol):
+    """The hardware-specification API. Raises ``bot.errors.SpecsError`` and nothing else."""
+
+    def find(self, name: str, space_id: str) -> SpecList:
+        """Return the specs of exactly this name."""
+
+    def list(self, space_id: str) -> SpecList:
+        """Return every spec visible in a space."""
+
+    def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
+        """Return one spec, or None if there is none."""
+
+    def create(
+        self, body: dict[str, Any], space_id: str, *, attempt_id: str, not_after_ms: int | None = None
+    ) -> Created:
+        """Create a spec; sends nothing after ``not_after_ms``."""
+
+    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
+        """Delete a spec; one that is gone already counts as deleted."""
+
+
+class People(Protocol):
+    """Who somebody is, asked live."""
+
+    def look_up(self, team_id: str, user_id: str, groups: Collection[str]) -> Person:
+        """Describe a person and which of the groups they are in.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+
+    def members(self, group_id: str) -> frozenset[str] | None:
+        """Return the members of a user group, or None if there is no such group.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+
+
+class Transactions(Protocol):
+    """The store, as the flow sees it."""
+
+    def run(self, once: Callable[[Tx], T]) -> T:
+        """Run a transaction given as a function, perhaps together with others; returns after the commit."""
+
+    def write(self) -> AbstractContextManager[Tx]:
+        """Open a transaction that commits everything, or nothing."""
+
+    def read(self) -> AbstractContextManager[Tx]:
+        """Open a transaction that only reads."""

@@ -1,0 +1,1 @@
+"""From text to a sizing request, or to an error that says what to type instead."""

@@ -1,0 +1,87 @@
+"""From a draft without problems to the request: its values, its adapter groups, and what was assumed."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from sizing import methods, models
+from sizing.parsing.draft import Draft, Rank
+from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
+from sizing.units import MICROBYTES_PER_BYTE, params_text
+
+
+def build(draft: Draft) -> SizingRequest:
+    """Make the request of a draft that has one model, at most one method and no problem."""
+    model, options = draft.models[0], draft.options
+    word = draft.methods[0].text if draft.methods else None
+    values: dict[str, Any] = {}
+    if options:
+        values = {"space": options.get("space"), "name": options.get("name")}
+        values["gpu_gb"] = int(options.get("gpu", DEFAULT_GPU_GB))
+    if model.known is not None:
+        values |= {"model": model.known.name, "params_are": model.known.params_are}
+    return SizingRequest(
+        params=cast("int", model.params),
+        method=methods.DEFAULT if word is None else methods.WORDS[word],
+        method_word=word,
+        adapters=_groups(draft),
+        assumptions=tuple(_assumed(draft, word)),
+        **values,
+    )
+
+
+def _assumed(draft: Draft, word: str | None) -> Iterator[str]:
+    """What was not typed and had to be assumed."""
+    known = draft.models[0].known
+    if known is not None and known.params_are == "nominal":
+        yield f"{known.name} -> {params_text(known.params)} by its name"
+    if word is None:
+        yield f"method omitted -> {methods.DEFAULT}"
+    elif word in methods.WIDTH_ASSUMED:
+        yield f"{word} -> assumed 4-bit"
+    elif word == "fp8":
+        yield "fp8 uses the 8-bit row"
+    if draft.ranks:
+        if any(rank.targets is None for rank in draft.ranks):
+            yield "rank targets omitted -> all (q k v o gate up down)"
+        yield "rank -> size in 16-bit; a saved PEFT file is often fp32 and so twice that"
+    elif not draft.groups and not draft.nones:
+        yield "adapters omitted -> base only"
+
+
+def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
+    """The adapter groups, largest first, those of one size merged, none with a count of 0."""
+    if len(draft.groups) == 1 and not draft.ranks and draft.groups[0].adapters:
+        only = draft.groups[0]
+        return (AdapterGroup(only.adapters, cast("int", only.microbytes)),)
+    counts: dict[int, int] = {}
+    for group in draft.groups:
+        size = cast("int", group.microbytes)
+        counts[size] = counts.get(size, 0) + group.adapters
+    origin = _sizes_of_ranks(draft)
+    for size, ranks in origin.items():
+        counts[size] = counts.get(size, 0) + sum(rank.adapters for rank in ranks)
+    return tuple(
+        AdapterGroup(counts[size], size, *_largest(origin.get(size)))
+        for size in sorted(counts, reverse=True)
+        if counts[size]
+    )
+
+
+def _sizes_of_ranks(draft: Draft) -> dict[int, list[Rank]]:
+    """The groups that were asked for by rank, by the size that the model's shapes give them."""
+    alike: dict[tuple[int, str], list[Rank]] = {}
+    for rank in draft.ranks:
+        alike.setdefault((rank.rank, rank.targets or "all"), []).append(rank)
+    sizes: dict[int, list[Rank]] = {}
+    for (number, targets), ranks in alike.items():
+        shapes = cast("models.Shapes", cast("models.BaseModel", draft.models[0].known).shapes)
+        sizes.setdefault(shapes.adapter_bytes(number, targets) * MICROBYTES_PER_BYTE, []).extend(ranks)
+    return sizes
+
+
+def _largest(ranks: list[Rank] | None) -> tuple[int | None, str | None]:
+    """The rank, and its targets, that a server must be prepared for."""
+    if not ranks:
+        return None, None
+    largest = max(ranks, key=lambda rank: rank.rank)
+    return largest.rank, largest.targets or "all"

@@ -1,0 +1,269 @@
+"""What no production of the grammar reads: what was it, and what should it have been.
+
+`diagnose` tries a table of known mistakes in order; the last row takes any character. One function explains one kind
+of mistake. Quantities (numbers with or without a unit) have a room of their own, `misquantity`.
+"""
+
+import re
+from collections.abc import Callable
+
+from sizing import methods
+from sizing.models import TARGETS
+from sizing.parsing import misquantity, nearest
+from sizing.parsing.draft import Draft, Edit, Model, Problem
+from sizing.parsing.nearest import quote
+from sizing.parsing.options import is_item
+from sizing.parsing.tokens import END, NUMBER, RULES, SCALE, TIMES, Cursor
+
+_BRACKETS = re.compile(r"[][(){}<>]")
+_WORD_MARKS = "._/=:-"
+_FAMILIES = (
+    "llama",
+    "granite",
+    "mistral",
+    "mixtral",
+    "falcon",
+    "gpt",
+    "qwen",
+    "gemma",
+    "phi",
+    "deepseek",
+    "bloom",
+)
+_SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
+_BITS = re.compile(
+    r"(?:q?lora|u?int|fp|b?float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z",
+    re.IGNORECASE | re.ASCII,
+)
+_NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_GGUF = re.compile(r"(?:i?q([0-9])_[a-z0-9_]+|gguf|ggml)\Z", re.IGNORECASE | re.ASCII)
+_LIKE_ADAPTERS = re.compile(r"[0-9][x*]|[x*][0-9]|[0-9][kmg]i?b|^r[0-9]", re.IGNORECASE | re.ASCII)
+_TRAINING = (
+    "full",
+    "fft",
+    "sft",
+    "finetune",
+    "finetuning",
+    "fine-tune",
+    "fine-tuning",
+    "peft",
+    "none-quantized",
+)
+
+
+def diagnose(cursor: Cursor, draft: Draft) -> None:
+    """Note in the draft what is wrong at the cursor, and move behind it."""
+    for pattern, explain in _MISTAKES:
+        start = cursor.at
+        found = cursor.take(pattern)
+        if found is not None:
+            problem = explain(found, cursor, draft)
+            if problem is not None:
+                draft.problems.append(problem)
+                return
+            cursor.at = start
+
+
+def _extra_joiner(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`++`: a joiner behind a joiner."""
+    message = f"One {quote(found[0][0])} is enough between two adapter groups."
+    return Problem("E02", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
+
+
+def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """`<@U012AB3CD>`, `<#C012|general>`, `<https://…|label>`: how Slack writes mentions and links."""
+    if found[1] in "@#!":
+        return _mention(found, _cursor, draft)
+    return _link(found, _cursor, draft)
+
+
+def _mention(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """A person, a group or a channel."""
+    message = "A mention is not a model. Approvers are picked after sizing."
+    return Problem("E16", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
+
+
+def _link(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """An address of the web; the model's name may stand in it."""
+    message = "I can't open links. Give the parameter count, e.g. 8b."
+    return _model_problem(message, found, draft)
+
+
+def _bracket(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem:
+    """Brackets, copied from the help text; all of them go at once."""
+    places = [m.start() for m in _BRACKETS.finditer(cursor.text)]
+    cursor.at = found.start()
+    cursor.blank(places)
+    message = "The brackets in the help text mean “optional”: leave them out."
+    edits = tuple(Edit(place, place + 1, " ") for place in places)
+    return Problem("E02", message, found.start(), found.end(), edits)
+
+
+def _dashes(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
+    """`--qlora4`: a habit from command lines."""
+    word = found[1]
+    start, end = found.span()
+    if word.lower() == "peftsize":
+        message = "The command is there already: write only the request."
+        return Problem("E03", message, start, end, (Edit(start, end, ""),))
+    known = word if "=" in word or is_item(word) else nearest.method_word(word.lower())
+    message = f"No dashes needed: write {quote(known or word, '')}."
+    return Problem("E03", message, start, end, (Edit(start, end, known or ""),))
+
+
+def _stray(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem | None:
+    """A character that belongs to no word, in or round one."""
+    word = found[0]
+    inside = word.strip(_WORD_MARKS)
+    left = word.find(inside) if inside else len(word)
+    right = left + len(inside)
+    places = [i for i, c in enumerate(word) if not left <= i < right or not (c.isalnum() or c in _WORD_MARKS)]
+    if not places:
+        return None
+    first = next((i for i in places if word[i] not in _WORD_MARKS), places[0])
+    run = set(places)
+    last = next(i for i in range(first, len(word) + 1) if i not in run)
+    start = found.start()
+    cursor.at = start
+    cursor.blank([start + place for place in places])
+    message = f"Unexpected {quote(word[first:last])}."
+    edits = tuple(Edit(start + place, start + place + 1, " ") for place in places)
+    return Problem("E02", message, start + first, start + last, edits)
+
+
+def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
+    """Digits of another script."""
+    typed = found[0]
+    start, end = found.span()
+    if not any(c.isnumeric() and not c.isascii() for c in typed):
+        return None
+    fixed = "".join(str(int(c)) if c.isdecimal() else c for c in typed)
+    if not fixed.isascii():
+        message = f"{quote(typed)} is not a number I can read."
+        return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
+    message = f"Write numbers with the digits 0 to 9: {quote(fixed, '')}."
+    return Problem("E06", message, start, end, (Edit(start, end, fixed),))
+
+
+def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`r16:foo`: target modules that are no known set."""
+    start, end = found.span()
+    meant = nearest.one_edit_away(found[2].lower(), TARGETS) or {"q": "qv", "attention": "attn"}.get(
+        found[2].lower()
+    )
+    message = f"I don't know the targets {quote(found[2])}; there are all, attn and qv."
+    if meant is None:
+        return Problem("E03", message, start, end, (Edit(start, end, found[1]),), invents=True)
+    return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]}:{meant}"),))
+
+
+def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
+    """`10b2x128MB`, `10b-2x128MB`, `2x128MB/lora`: two items without a space between them."""
+    start, end = found.span()
+    if not (is_item(found["left"]) and is_item(found["right"])):
+        return None
+    if RULES["model"].fullmatch(found["left"]):
+        draft.models.append(Model(None, None, start, end))
+    message = f"{quote(found[0])} is two things: put a space between them."
+    return Problem("E03", message, start, end, (Edit(start, end, f"{found['left']} {found['right']}"),))
+
+
+def _apart(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`r 16`, `rank=16`: a rank in more than one word."""
+    start, end = found.span()
+    message = f"Write a LoRA rank in one word: r{quote(found[1], '')}."
+    return Problem("E03", message, start, end, (Edit(start, end, f"r{found[1]}"),))
+
+
+def _unreadable_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
+    """`1e3x1MB`: meant as adapters, for it ends in their unit."""
+    start, end = found.span()
+    message = f"{quote(found[0])} is not a size I can read. Adapters are written like 2x128MB."
+    return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
+
+
+def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """A word that is neither method nor model: a slip, a width that has no row, a model that is not known."""
+    typed, word = found[0], found[0].lower()
+    start, end = found.span()
+
+    def fix(text: str) -> tuple[Edit, ...]:
+        return (Edit(start, end, text),)
+
+    gguf, bits = _GGUF.match(word), _BITS.match(word)
+    if gguf is not None:
+        row = methods.for_bits(8 if (gguf[1] or "4") > "4" else 4)
+        message = f"{quote(typed)} is a GGUF format; the sizing table has lora, qlora8 and qlora4."
+        return Problem("E14", message, start, end, fix(row))
+    if bits is not None and int(bits[1]) not in (4, 8, 16):
+        message = f"{bits[1]}-bit is not in the sizing table: it has 16-bit (lora), 8-bit (qlora8) and 4-bit (qlora4)."
+        return Problem("E14", message, start, end, fix(methods.for_bits(int(bits[1]))))
+    if word in _TRAINING:
+        message = f"I don't know {quote(typed)}. This sizes adapter serving: lora (16-bit), qlora8 or qlora4."
+        return Problem("E03", message, start, end, fix("lora"))
+    if word in _NUMERALS:
+        number = _NUMERALS.index(word) + 1
+        return Problem("E03", f"Write numbers in digits: {number}.", start, end, fix(f"{number}x"))
+    family = word.startswith(_FAMILIES) and not word.startswith("gptq")
+    meant = nearest.method_word(word) if word.isascii() and not family else None
+    if bits is not None and meant not in nearest.CANONICAL:
+        meant = methods.for_bits(int(bits[1]))
+    if meant is not None:
+        message = f"I don't know {quote(typed)}. Did you mean {meant}?"
+        return Problem("E03", message, start, end, fix(meant))
+    named = "-" in word and not draft.models
+    if "/" in word or family or named or (re.search("[a-z]", word) and re.search("[0-9]", word)):
+        message = f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b."
+        return _model_problem(message, found, draft)
+    message = f"I don't know {quote(typed)}. Methods: lora, qlora8, qlora4; adapters: 2x128MB or none."
+    return Problem("E03", message, start, end, fix(""))
+
+
+def _model_problem(message: str, found: re.Match[str], draft: Draft) -> Problem:
+    """A model that cannot be looked up; perhaps its name is nearly right, or holds the size."""
+    start, end = found.span()
+    typed = found[0].strip("<>").partition("|")[0]
+    meant = nearest.model_name(typed) if len(typed) <= 80 and typed.isascii() else None  # noqa: PLR2004 no model id is longer
+    sizes = _SIZE_IN_NAME.findall(typed)
+    others = bool(draft.models)
+    draft.models.append(Model(None, None, start, end))
+    if meant is not None:
+        if "links" not in message:
+            message = f"I don't know the model {quote(typed)}. Did you mean {meant}?"
+        return Problem("E16", message, start, end, (Edit(start, end, meant),))
+    if others:
+        draft.models.pop()
+        if _LIKE_ADAPTERS.search(typed):
+            return Problem("E16", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
+        return Problem("E16", message, start, end, (Edit(start, end, ""),))
+    if sizes:
+        return Problem("E16", message, start, end, (Edit(start, end, sizes[-1].lower()),))
+    return Problem("E16", message, start, end, (Edit(start, end, "8b"),), invents=True)
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a row of the table."""
+    return re.compile(pattern, re.IGNORECASE | re.ASCII)
+
+
+_Explain = Callable[[re.Match[str], Cursor, Draft], Problem | None]
+_CHUNK = r"[^\s+,&]+"
+_MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
+    (_compile(r"[+,&]+"), _extra_joiner),
+    (_compile(r"<([@#!]|https?:|mailto:)[^<>]*>"), _slack_markup),
+    (_compile(r"(?:https?://|www\.|(?:hf\.co|huggingface\.co)/)\S*"), _link),
+    (_compile(rf"@[\w.-]+{END}"), _mention),
+    (_compile(_BRACKETS.pattern), _bracket),
+    (re.compile(r"[-–—−‐‑/]+(?=[A-Za-z])([^\s+,&]*)"), _dashes),
+    (_compile(rf"((?:[0-9]+{TIMES})?r[0-9]+(?:{TIMES}[0-9]+)?):([^\s+,&]*)"), _targets),
+    *misquantity.MISTAKES,
+    (re.compile(_CHUNK), _foreign_digits),
+    (re.compile(_CHUNK), _stray),
+    (_compile(rf"(?P<left>{NUMBER}{SCALE})(?P<right>[0-9]+[^\s+,&]*){END}"), _glued),
+    (_compile(rf"(?P<left>[^\s+,&/:]+)[/:](?P<right>[^\s+,&/:]+){END}"), _glued),
+    (_compile(rf"(?P<left>[^\s+,&_-]+)[_-](?P<right>[^\s+,&_-]+){END}"), _glued),
+    (_compile(rf"r(?:ank)?[ :-]?([0-9]{{1,3}}){END}"), _apart),
+    (_compile(rf"[0-9][^\s+,&]*[0-9][kmg]i?b{END}"), _unreadable_size),
+    (re.compile(_CHUNK), _unknown_word),
+    (re.compile(r".", re.DOTALL), _unknown_word),
+)

@@ -1,0 +1,112 @@
+"""From what is wrong to a whole request that runs.
+
+Each problem knows what should stand in its place. Where nothing had to be invented, the corrected text is the
+suggestion, which a button may run; otherwise it is an example. Either is only shown when it can be sized.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from sizing.errors import SizingError
+from sizing.parsing.draft import Draft, Edit, Problem
+from sizing.parsing.limits import LONGEST_TEXT
+from sizing.parsing.nearest import quote
+from sizing.request import SizingRequest
+
+EXAMPLE = "10b 2x128MB lora"
+_LONGEST_MESSAGE = 140
+_UNIT = re.compile(r"(?:(?<=\d)|^)([kmg])(i?)b(?![\w-])", re.IGNORECASE)
+_BESIDE_A_JOINER = re.compile(r"(?:^|\s)[+,&]+(?=\s*$)|^\s*[+,&]+")
+
+
+def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
+    """Make the error of a draft with problems.
+
+    Args:
+        draft: what was read; at least one problem.
+        text: the text as given.
+        runs: whether a text can be sized.
+
+    Returns:
+        The error of the first problem, with a suggestion or an example.
+    """
+    first = min(draft.problems, key=lambda problem: problem.start)
+    suggestion = example = None
+    # A model that was written wrongly is not missing once it is put right.
+    written = [problem for problem in draft.problems if problem.code != "E01"]
+    for problems in (
+        (written, draft.problems) if 0 < len(written) < len(draft.problems) else (draft.problems,)
+    ):
+        fixed = _apply(problems, text)
+        if fixed and runs(fixed):
+            if any(problem.invents for problem in problems):
+                example = fixed
+            else:
+                suggestion = fixed
+            break
+    else:
+        example = next((candidate for candidate in _understood(draft, text) if runs(candidate)), EXAMPLE)
+    return SizingError(
+        first.code,
+        first.message[:_LONGEST_MESSAGE],
+        source=text,
+        span=(first.start, first.end),
+        suggestion=suggestion,
+        example=example,
+    )
+
+
+def too_long(text: str, merged: SizingRequest | None) -> SizingError:
+    """Make the error of a text over the limit: often the same adapter many times, which can be merged.
+
+    Args:
+        text: the text as given.
+        merged: the request that the text asks for, where it could be read.
+    """
+    message = f"That is {len(text)} characters; at most {LONGEST_TEXT}."
+    suggestion = None
+    if merged is not None and len(merged.canonical) <= LONGEST_TEXT:
+        suggestion = merged.canonical
+        if merged.adapters:
+            first = merged.adapters[0]
+            message += f" Merge equal adapters: {quote(f'{first.count}x{first.size}', '')}."
+    return SizingError(
+        "E17",
+        message,
+        source=text,
+        span=(0, len(text)),
+        suggestion=suggestion,
+        example=None if suggestion else EXAMPLE,
+    )
+
+
+def _apply(problems: Sequence[Problem], text: str) -> str:
+    """Write what should stand in the place of every problem."""
+    edits = sorted(
+        edit for p in problems for edit in (p.edits or (Edit(p.start, min(p.end, len(text)), ""),))
+    )
+    parts, done = [], 0
+    for edit in edits:
+        if edit.start < done:
+            continue
+        parts += [text[done : edit.start], edit.text]
+        done = edit.end
+    fixed = "".join([*parts, text[done:]])
+    words = _BESIDE_A_JOINER.sub(" ", fixed).split()
+    return " ".join(word if "=" in word else _UNIT.sub(_spelled, word) for word in words)
+
+
+def _spelled(unit: re.Match[str]) -> str:
+    """Write a size unit as the table does: `mb` as `MB`, `gib` as `GiB`."""
+    return f"{unit[1].upper()}{unit[2].lower()}B"
+
+
+def _understood(draft: Draft, text: str) -> Iterator[str]:
+    """Requests from the parts that could be read, the most complete first."""
+    groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.adapters]
+    method = next((text[w.start : w.end] for w in draft.methods), "lora")
+    for model in [m for m in draft.models if m.params][:1]:
+        typed = text[model.start : model.end]
+        yield " ".join([typed, *groups, method])
+        yield f"{typed} 2x128MB {method}"
+    yield " ".join(["10b", *groups, method])

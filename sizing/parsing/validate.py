@@ -1,0 +1,219 @@
+"""The rules about a whole request: what is there twice, what contradicts itself, what is missing."""
+
+import re
+
+from sizing import methods, models
+from sizing.parsing import limits
+from sizing.parsing.build import build
+from sizing.parsing.draft import Draft, Edit, Mixture, Model, Problem, Word
+from sizing.parsing.nearest import quote
+from sizing.request import SizingRequest
+from sizing.units import params_text
+
+_ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for a way out
+_LIKELY_A_COUNT = 8  # a smaller bare number may as well say how many adapters
+_WIDTHS = frozenset(str(row.bits) for row in methods.METHODS.values())
+_RAW_COUNT = 10**6  # a bare number from here on is a count of single parameters
+
+
+def settle(draft: Draft, text: str) -> SizingRequest | None:
+    """Make the request of a draft, or note in it why there is none.
+
+    Args:
+        draft: everything that was read.
+        text: what it was read from.
+
+    Returns:
+        The request, or None when the draft holds problems.
+    """
+    _one_model(draft, text)
+    if len(draft.methods) > 1:
+        draft.problems.append(_two_methods(*draft.methods[:2]))
+    if draft.nones:
+        _none_or_some(draft, text)
+    if draft.ranks:
+        _known_shapes(draft, text)
+    _not_too_many(draft, text)
+    return None if draft.problems else build(draft)
+
+
+def _one_model(draft: Draft, text: str) -> None:
+    """One model: named or counted, once."""
+    if len(draft.models) == 1 and not draft.mixtures and not draft.numbers:
+        return
+    others = bool(draft.models)
+    for mixture in draft.mixtures[:_ENOUGH]:
+        draft.problems.append(_not_bytes(mixture, text) if others else _unknown_mixture(mixture, text))
+        others = True
+    for number in draft.numbers[:_ENOUGH]:
+        problem = _beside_a_model(number, draft, text) if others else _without_scale(number)
+        others = others or problem.code == "E13"
+        draft.problems.append(problem)
+    if not others:
+        draft.problems.append(_no_model(draft, text))
+    elif len(draft.models) > 1:
+        draft.problems.append(_two_models(draft.models[0], draft.models[1], text))
+
+
+def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
+    """A mixture of experts whose total is not in the table."""
+    start, end = mixture.start, mixture.end
+    experts, billions = int(mixture.experts), int(mixture.billions)
+    typed = quote(text[start:end])
+    if mixture.experts.startswith("0"):
+        return Problem(
+            "E06", f"{typed} is not a size I can read.", start, end, (Edit(start, end, f"{billions}b"),)
+        )
+    total = models.MIXTURE_TOTALS.get((experts, billions))
+    product = quote(f"{experts * billions}b", "")
+    if total is None and experts * billions <= limits.MOST_PARAMS // 10**9:
+        total = product
+    message = (
+        f"{typed} is mixture-of-experts shorthand; {product} over-counts. Give the total from the model card."
+    )
+    return Problem("E10", message, start, end, (Edit(start, end, total or "46.7b"),), invents=True)
+
+
+def _not_bytes(mixture: Mixture, text: str) -> Problem:
+    """`NxMb` beside a model: adapters in a unit of parameters."""
+    start, end = mixture.start, mixture.end
+    typed = quote(text[start:end])
+    fixed = f"{mixture.experts}x{mixture.billions}MB"
+    message = (
+        f"{typed} would be a mixture-of-experts model size. For adapters write bytes: {quote(fixed, '')}."
+    )
+    return Problem("E04", message, start, end, (Edit(start, end, fixed),))
+
+
+def _without_scale(number: Word) -> Problem:
+    """A bare number where the model is missing."""
+    start, end = number.start, number.end
+    if "." not in number.text and int(number.text) >= _RAW_COUNT:
+        message = f"{quote(number.text)} looks like a raw parameter count; write it with a scale."
+        params = int(number.text)
+        if params <= limits.MOST_PARAMS:
+            return Problem("E13", message, start, end, (Edit(start, end, params_text(params)),))
+        return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
+    message = f"{quote(number.text)} has no scale: b (billion), m (million) or t (trillion) parameters."
+    if float(number.text) <= limits.MOST_PARAMS // 10**9:
+        return Problem("E13", message, start, end, (Edit(start, end, f"{number.text}b"),))
+    return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
+
+
+def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
+    """A bare number beside a model: a width apart from its method, a count without x, or a size without unit."""
+    start, end = number.start, number.end
+    before = next((w for w in draft.methods if w.end <= start and not text[w.end : start].strip()), None)
+    if before is not None and number.text in _WIDTHS:
+        row = methods.for_bits(int(number.text))
+        message = f"{quote(number.text)} on its own means nothing here. For {number.text}-bit write {row}."
+        return Problem(
+            "E03", message, start, end, (Edit(before.start, before.end, row), Edit(start, end, ""))
+        )
+    after = min(
+        (g for g in draft.groups if g.start >= end and not g.counted), key=lambda g: g.start, default=None
+    )
+    if after is not None and "." not in number.text:
+        message = f"{quote(number.text)} on its own means nothing here. A count is joined to its size by x."
+        return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x"),))
+    if number.text in _WIDTHS and not draft.methods and draft.groups:
+        row = methods.for_bits(int(number.text))
+        message = f"{quote(number.text)} on its own means nothing here. For {number.text}-bit write {row}."
+        return Problem("E03", message, start, end, (Edit(start, end, row),))
+    message = f"{quote(number.text)} has no unit. Adapters are sized in KB, MB or GB."
+    if float(number.text) < _LIKELY_A_COUNT:
+        return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x128MB"),), invents=True)
+    return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}MB"),))
+
+
+def _no_model(draft: Draft, text: str) -> Problem:
+    """No model: perhaps its size in bytes was typed instead."""
+    bare = next((g for g in draft.groups if g.in_gb and not g.counted), None)
+    if bare is not None:
+        message = (
+            f"{quote(text[bare.start : bare.end])} is a size in bytes, so I read it as one adapter; "
+            "the model size (in parameters) is missing."
+        )
+        return Problem(
+            "E13", message, bare.start, bare.end, (Edit(bare.start, bare.end, "10b"),), invents=True
+        )
+    have = []
+    if draft.groups or draft.ranks or draft.nones:
+        have.append("the adapters")
+    if draft.methods:
+        have.append("the method")
+    message = f"I have {' and '.join(have)}, but no model size." if have else "There is no model size."
+    whole = have or draft.options or draft.problems
+    named = "llama-3.1-8b" if draft.ranks else "10b"
+    edit = Edit(0, 0, f"{named} " if whole else "10b 2x128MB lora")
+    return Problem("E01", message, len(text), len(text) + 1, (edit,), invents=True)
+
+
+def _two_models(first: Model, second: Model, text: str) -> Problem:
+    """Two models; of a named and a counted one the named is kept, for its exact count."""
+    drop = first if second.known is not None and first.known is None else second
+    shown = (quote(text[m.start : m.end]) for m in (first, second))
+    message = f"Two models: {' and '.join(shown)}. Keep one."
+    return Problem("E05", message, second.start, second.end, (Edit(drop.start, drop.end, ""),))
+
+
+def _two_methods(first: Word, second: Word) -> Problem:
+    """Two methods; of a vague and an exact one the exact is kept."""
+    vague = first.text in methods.WIDTH_ASSUMED and second.text not in methods.WIDTH_ASSUMED
+    drop = first if vague else second
+    message = (
+        f"Two methods: “{first.text}” and “{second.text}”. I show all three side by side anyway; pick one."
+    )
+    return Problem("E05", message, second.start, second.end, (Edit(drop.start, drop.end, ""),))
+
+
+def _none_or_some(draft: Draft, text: str) -> None:
+    """`none`, once, and no adapters beside it."""
+    none = draft.nones[0]
+    some = [(g.start, g.end) for g in draft.groups if g.adapters] or [
+        (r.start, r.end) for r in draft.ranks if r.adapters
+    ]
+    if some:
+        typed = quote(text[slice(*some[0])])
+        message = f"“{none.text}” and {typed} contradict each other."
+    elif len(draft.nones) > 1:
+        none = draft.nones[1]
+        message = f"“{draft.nones[0].text}” and “{none.text}” say the same. Keep one."
+    else:
+        return
+    draft.problems.append(Problem("E05", message, none.start, none.end, (Edit(none.start, none.end, ""),)))
+
+
+def _known_shapes(draft: Draft, text: str) -> None:
+    """A LoRA rank has a size only where the model's layer shapes are known."""
+    model = draft.models[0] if draft.models else None
+    if model is None or model.params is None or (model.known is not None and model.known.shapes is not None):
+        return
+    name = model.known.name if model.known else quote(text[model.start : model.end])
+    for rank in draft.ranks[:_ENOUGH]:
+        message = f"I don't have layer shapes for {name}. Give the adapter size instead of its rank."
+        edit = Edit(rank.start, rank.end, f"{rank.adapters}x128MB")
+        draft.problems.append(Problem("E12", message, rank.start, rank.end, (edit,), invents=True))
+
+
+def _not_too_many(draft: Draft, text: str) -> None:
+    """At most 1000 adapters in all groups together."""
+    counts = [group.adapters for group in draft.groups] + [rank.adapters for rank in draft.ranks]
+    if sum(counts) <= limits.MOST_ADAPTERS:
+        return
+    total = 0
+    placed = [(g.start, g.end, g.adapters) for g in draft.groups]
+    for start, end, adapters in sorted(placed + [(r.start, r.end, r.adapters) for r in draft.ranks]):
+        total += adapters
+        if total > limits.MOST_ADAPTERS:
+            message = f"At most {limits.MOST_ADAPTERS} adapters; you have {quote(str(total), '')} here."
+            fewer = limits.MOST_ADAPTERS - (total - adapters)
+            fixed = (
+                re.sub(rf"(?<![0-9.])0*{adapters}(?![0-9.])", str(fewer), text[start:end], count=1)
+                if fewer
+                else ""
+            )
+            draft.problems.append(
+                Problem("E08", message, start, end, (Edit(start, end, fixed),), invents=True)
+            )
+            return
