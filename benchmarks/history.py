@@ -26,7 +26,7 @@ from bot.audit import chain
 from bot.audit.chain import GENESIS, Event, Head, Who
 from bot.store import Database, Store, schema, tables
 from bot.workflow.ports import Ask, Click
-from bot.workflow.service import Flow
+from bot.workflow.service import RequestService
 from tests.databases import shared_server
 
 FINISHED, FEW = 100_000, 20_000
@@ -84,7 +84,7 @@ def _store(url: str) -> Iterator[Store]:
 def _steps(store: Store) -> Steps:
     """Return what is measured on one store: each a whole transaction or several, as the product has them."""
     numbers, waiting = count(1), []
-    flow = Flow(
+    service = RequestService(
         store=store,
         people=_People(),
         site=SITE,
@@ -96,14 +96,14 @@ def _steps(store: Store) -> Steps:
     def persist() -> None:
         number = next(numbers)
         text = f"{number}m 2x128MB qlora4 name=new-{number}"
-        waiting.append(flow.submit(Ask(f"a{number}", text, ROSA, "C1", "slack-http")).request)
+        waiting.append(service.submit(Ask(f"a{number}", text, ROSA, "C1", "slack-http")).request)
 
     def decide() -> None:
         request = waiting.pop()
         key = f"c{request.id}"
         at = store.clock()
-        flow.receive(Click(key, "approve", request.id, 1, "T1", "UADA", "Ada", at, "slack-http"))
-        outcome = flow.handle(key)
+        service.receive(Click(key, "approve", request.id, 1, "T1", "UADA", "Ada", at, "slack-http"))
+        outcome = service.handle(key)
         assert outcome is not None
         assert outcome.code == "done"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.errors import SlackTrouble
-    from bot.store.queues import Letter
+    from bot.store.queues import OutboxMessage
 
 
 def clock() -> int:
@@ -34,12 +34,12 @@ class FakeAnnouncer:
         self.troubles: list[SlackTrouble] = []
         self.slowly_s = 0.0
 
-    def deliver(self, letter: Letter) -> None:
+    def deliver(self, message: OutboxMessage) -> None:
         if self.troubles:
             raise self.troubles.pop(0)
         time.sleep(self.slowly_s)
-        self.at[letter.key] = time.perf_counter()
-        self.had.append((letter.key, letter.generation))
+        self.at[message.key] = time.perf_counter()
+        self.had.append((message.key, message.generation))
 
 
 class FakeFlow:
@@ -81,8 +81,8 @@ class Replica:
         self.database = Database(url)
         self.store = Store(self.database, clock)
         self.announcer = FakeAnnouncer()
-        self.flow, self.fulfil = FakeFlow(self.store), FakeFulfil(self.store)
-        self.worker = Worker(self.store, self.flow, self.fulfil, self.announcer, owner)  # type: ignore[arg-type] # stand-ins
+        self.service, self.executor = FakeFlow(self.store), FakeFulfil(self.store)
+        self.worker = Worker(self.store, self.service, self.executor, self.announcer, owner)  # type: ignore[arg-type] # stand-ins
         periodic = Periodic(self.store, tasks or {})
         self.dispatcher: Any
         if self.database.is_sqlite:
@@ -117,10 +117,10 @@ def main() -> None:
     url, owner, path, takes_s = sys.argv[1:]
     replica = Replica(url, owner)
 
-    def deliver(letter: Letter) -> None:
-        _tell(path, f"begun {owner} {letter.key}")
+    def deliver(message: OutboxMessage) -> None:
+        _tell(path, f"begun {owner} {message.key}")
         time.sleep(float(takes_s))
-        _tell(path, f"had {owner} {letter.key}")
+        _tell(path, f"had {owner} {message.key}")
 
     replica.announcer.deliver = deliver  # type: ignore[method-assign] # this process's own kind of effect
     stopping = threading.Event()

@@ -88,5 +88,5 @@ def stored(store: Store, number: int = 1, **changes: Any) -> Request:
     row = request(number, **changes)
     with store.write() as tx:
         assert tx.requests.insert(row, due_at=None)
-        tx.trail.append(event(number, request_id=row.id))
+        tx.audit_log.append(event(number, request_id=row.id))
     return row

@@ -87,11 +87,11 @@ def test_the_restore_of_the_runbook(tmp_path: Path) -> None:
 
     def happen(event: str) -> None:
         with open_store(settings) as store, store.write() as tx:
-            tx.trail.append(Event(1, event))
+            tx.audit_log.append(Event(1, event))
 
     def reason() -> str | None:
         with open_store(settings) as store, store.read() as tx:
-            return verify(tx.trail.rows(), anchor.read(settings.anchor_file)).reason
+            return verify(tx.audit_log.rows(), anchor.read(settings.anchor_file)).reason
 
     happen("requested")
     with open_store(settings) as store, store.read():  # somebody has it open

@@ -12,7 +12,7 @@ import pytest
 from bot.approvals.request import State
 from bot.provisioning.transitions import same
 from bot.store import Database, Store, schema
-from bot.workflow.service import Faster
+from bot.workflow.service import VersionConflict
 from tests.dispatch_parts import Replica, wait_until
 from tests.store_rows import APPROVE, Clock, stored
 
@@ -68,7 +68,7 @@ def test_a_row_that_has_moved_on_is_left_alone(stores: tuple[Store, Store]) -> N
     row = stored(ours, 1)
     with theirs.write() as tx:
         tx.requests.move(row, APPROVE, tx.now)
-    with pytest.raises(Faster), ours.write() as tx:
+    with pytest.raises(VersionConflict), ours.write() as tx:
         same(tx, row)
 
 

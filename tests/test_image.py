@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 import yaml
 
-from bot.runtime.health import Probes
+from bot.runtime.health import HealthServer
 
 ROOT = Path(__file__).parents[1]
 HADOLINT = (Path(sys.executable).with_name("hadolint"), "--no-color")
@@ -87,7 +87,7 @@ def test_the_health_check_asks_the_bot(path: str, code: int) -> None:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    probes = Probes(None, list, None)  # type: ignore[arg-type] # metrics are not asked here
+    probes = HealthServer(None, list, None)  # type: ignore[arg-type] # metrics are not asked here
     with make_server("127.0.0.1", 0, probes, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()

@@ -18,7 +18,7 @@ def export(since: str | None) -> None:
     """Print every event from a time on, one JSON object a line."""
     since_ms = None if since is None else _time_ms(since)
     with open_store(configuration.load()) as store, store.read() as tx:
-        for row in tx.trail.rows(since_ms=since_ms):
+        for row in tx.audit_log.rows(since_ms=since_ms):
             say_json(row)
 
 
@@ -30,7 +30,7 @@ def verify(anchor_file: str | None, *, as_json: bool) -> None:
         raise SettingsError(("--anchor: there is no such file.",))
     known = anchors.read(path) if path else {}
     with open_store(settings) as store, store.read() as tx:
-        verdict = judge(tx.trail.rows(), known)
+        verdict = judge(tx.audit_log.rows(), known)
     if as_json:
         say_json(
             {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.dispatch.worker import Worker
     from bot.runtime.settings import Settings
     from bot.workflow.ports import Click, Outcome
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class Operator:
     """What the command line decides with.
 
     Args:
-        flow: Decisions.
+        service: Decisions.
         home_team: The workspace whose people ``--as`` names.
         worker: Redraws the card.
     """
 
-    flow: Flow
+    service: RequestService
     home_team: str
     worker: Worker
 
     def decide(self, click: Click) -> Outcome:
         """Look the person up, decide, and redraw the card; raises ``PeopleError`` if Slack cannot say."""
-        person = self.flow.look_up(click.team_id, click.user_id)
-        outcome = self.flow.decide(click, person)
+        person = self.service.look_up(click.team_id, click.user_id)
+        outcome = self.service.decide(click, person)
         if outcome.request is not None:
             self.worker.take("outbox", f"card:{outcome.request.id}")
         return outcome
@@ -54,6 +54,6 @@ def operator(settings: Settings) -> Iterator[Operator]:
         if not product.identify() or product.me.identity is None:
             raise PeopleError("auth.test")
         home = min(product.me.identity.team_ids, default="")
-        yield Operator(product.flow, home, product.worker)
+        yield Operator(product.service, home, product.worker)
     finally:
         product.close()

@@ -64,7 +64,7 @@ def show(request_id: str, *, as_json: bool) -> None:
     """Show one request; with its story in the text form."""
     with open_store(configuration.load()) as store, store.read() as tx:
         request = tx.requests.get(request_id.upper())
-        story = tx.trail.story(request_id.upper())
+        story = tx.audit_log.story(request_id.upper())
     if request is None:
         raise UnknownRequest("unknown_request", detail=request_id)
     if as_json:
@@ -93,7 +93,7 @@ def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
             team_id=desk.home_team,
             user_id=user_id,
             name=user_id,
-            at=desk.flow.clock(),
+            at=desk.service.clock(),
             origin="cli",
             reason=reason,
             operator=getpass.getuser(),

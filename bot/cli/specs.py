@@ -78,7 +78,7 @@ def show(spec_id: str, *, as_json: bool) -> None:
 def delete(spec_id: str, user_id: str) -> None:
     """Ask for a deletion."""
     with operator(configuration.load()) as desk:
-        with desk.flow.store.read() as tx:
+        with desk.service.store.read() as tx:
             made = tx.requests.listed(states=(State.CREATED,), spec_id=spec_id, limit=1)
         if not made:
             raise UnknownRequest("not_ours", detail=spec_id)
@@ -90,7 +90,7 @@ def delete(spec_id: str, user_id: str) -> None:
             team_id=desk.home_team,
             user_id=user_id,
             name=user_id,
-            at=desk.flow.clock(),
+            at=desk.service.clock(),
             origin="cli",
             operator=getpass.getuser(),
         )

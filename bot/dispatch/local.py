@@ -99,7 +99,7 @@ class LocalDispatcher:
             except StoreError as error:
                 log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
                 self._stopping.wait(AFTER_TROUBLE_S)
-            # a crowd of commits rings a lot, and looking past the letters of a crowd takes time
+            # a crowd of commits rings a lot, and looking past the outbox messages of a crowd takes time
             self._stopping.wait(CROWD_S if self.worker.holds else BREATH_S)
             bell.wait(LOOK_S)
 

@@ -10,10 +10,10 @@ from bot.errors import SlackTrouble, StoreError
 from bot.runtime.tracing import span
 
 if TYPE_CHECKING:
-    from bot.provisioning.executor import Fulfil
+    from bot.provisioning.executor import Executor
     from bot.store import Store
-    from bot.store.queues import Letter
-    from bot.workflow.service import Flow
+    from bot.store.queues import OutboxMessage
+    from bot.workflow.service import RequestService
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +22,13 @@ LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
 PAUSES_MS = (1_000, 2_000, 5_000, 15_000, 30_000, 60_000)
 """Waits between tries of a Slack effect, or of work that failed unexpectedly."""
 HOLD_MS, LONGEST_HOLD_MS = 1_000, 60_000
-"""How long the other letters of a channel wait when one was told to: not all are tried in turn."""
+"""How long the other outbox messages of a channel wait when one was told to: not all are tried in turn."""
 
 
-class Announces(Protocol):
+class DeliversMessages(Protocol):
     """Has a Slack effect."""
 
-    def deliver(self, letter: Letter) -> None:
+    def deliver(self, message: OutboxMessage) -> None:
         """Have it, drawn from the current row; raises ``SlackTrouble``."""
 
 
@@ -37,17 +37,24 @@ class Worker:
 
     Args:
         store: Where they are.
-        flow: Decides clicks.
-        fulfil: Carries requests out.
-        announcer: Has Slack effects.
+        service: Decides clicks.
+        executor: Carries requests out.
+        delivery: Has Slack effects.
         owner: Names this worker in ``claimed_by``.
     """
 
-    def __init__(self, store: Store, flow: Flow, fulfil: Fulfil, announcer: Announces, owner: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        service: RequestService,
+        executor: Executor,
+        delivery: DeliversMessages,
+        owner: str,
+    ) -> None:
         self.store = store
-        self.flow = flow
-        self.fulfil = fulfil
-        self.announcer = announcer
+        self.service = service
+        self.executor = executor
+        self.delivery = delivery
         self.owner = owner
         self._held: dict[str, int] = {}
 
@@ -62,9 +69,9 @@ class Worker:
         try:
             with span(f"work {lane}", key=key):
                 if lane == "inbox":
-                    self.flow.handle(key)
+                    self.service.handle(key)
                 elif lane == "requests":
-                    self.fulfil.work(key)
+                    self.executor.work(key)
                 else:
                     self._deliver(key)
         except StoreError as error:
@@ -80,11 +87,11 @@ class Worker:
 
     @property
     def holds(self) -> bool:
-        """Whether the letters of some channel wait for their turn."""
+        """Whether the outbox messages of some channel wait for their turn."""
         return bool(self._held)
 
     def find(self, lane: str) -> str | None:
-        """Return the key of a row that is due, or None; letters of channels that must wait are passed over."""
+        """Return the key of a row that is due, or None; outbox messages of channels that must wait are passed over."""
         now = self.store.clock()
         if self._held:
             self._held = {channel: until for channel, until in self._held.items() if until > now}
@@ -106,32 +113,32 @@ class Worker:
 
     def _deliver(self, key: str) -> None:
         with self.store.read() as tx:
-            letter = tx.queues.letter(key)
-        if letter is None:
+            message = tx.queues.message(key)
+        if message is None:
             return
         try:
-            self.announcer.deliver(letter)
+            self.delivery.deliver(message)
         except SlackTrouble as trouble:
-            self._after_trouble(letter, trouble)
+            self._after_trouble(message, trouble)
             return
-        self.store.run(lambda tx: tx.queues.sent(letter, self.owner))
+        self.store.run(lambda tx: tx.queues.sent(message, self.owner))
 
-    def _after_trouble(self, letter: Letter, trouble: SlackTrouble) -> None:
-        facts = {"letter": letter.kind, "what": trouble.what, "tries": letter.tries}
+    def _after_trouble(self, message: OutboxMessage, trouble: SlackTrouble) -> None:
+        facts = {"message": message.kind, "what": trouble.what, "tries": message.tries}
         with self.store.write() as tx:
             if trouble.permanent:
-                tx.queues.sent(letter, self.owner)
+                tx.queues.sent(message, self.owner)
             else:
-                wait = _pause_ms(letter.tries)
+                wait = _pause_ms(message.tries)
                 if trouble.retry_after_s is not None:
                     wait = int(trouble.retry_after_s * 1000) + 1
-                    if letter.channel_id and wait <= LONGEST_HOLD_MS:
-                        self._held[letter.channel_id] = tx.now + min(wait, HOLD_MS)
+                    if message.channel_id and wait <= LONGEST_HOLD_MS:
+                        self._held[message.channel_id] = tx.now + min(wait, HOLD_MS)
                 tx.queues.postpone(
-                    "outbox", letter.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
+                    "outbox", message.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
                 )
         if not trouble.paced:
-            level = logging.WARNING if trouble.permanent or letter.tries else logging.INFO
+            level = logging.WARNING if trouble.permanent or message.tries else logging.INFO
             log.log(level, "a Slack effect was not had", extra={"facts": facts})
 
     def _later(self, lane: str, key: str) -> None:

@@ -16,12 +16,23 @@ from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest, Who
 from bot.errors import Rejected, SpecsError, Unavailable, Uncertain
-from bot.provisioning.pending import tend
-from bot.provisioning.reconcile import lose, settle
-from bot.provisioning.transitions import landed, move, rest_of, same, split, step, taken, wait, wait_ms, words
+from bot.provisioning.pending import advance_pending
+from bot.provisioning.reconcile import mark_unknown, reconcile
+from bot.provisioning.transitions import (
+    error_text,
+    lock_unchanged,
+    move,
+    record_result,
+    rest_of,
+    split,
+    step,
+    taken,
+    wait,
+    wait_ms,
+)
 from bot.store.attempts import Attempt
 from bot.workflow import revise
-from bot.workflow.service import Faster
+from bot.workflow.service import VersionConflict
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -30,7 +41,7 @@ if TYPE_CHECKING:
     from bot.provisioning.transitions import Pace
     from bot.store import Tx
     from bot.workflow.ports import Specs
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 DRY_RUN_MS = 3_600_000
 """How soon a dry run looks again at what it does not carry out: by then it may be none any more."""
@@ -38,43 +49,45 @@ CONFLICT = 409
 """HTTP status of a name that exists already."""
 
 
-class Fulfil:
+class Executor:
     """Takes one due request a step further.
 
     Args:
-        flow: Decisions, ruling and transactions.
+        service: Decisions, ruling and transactions.
         specs: The API; None in a dry run.
         pace: The times.
         new_attempt: Returns a fresh attempt id.
     """
 
-    def __init__(self, flow: Flow, specs: Specs | None, pace: Pace, new_attempt: Callable[[], str]) -> None:
-        self.flow = flow
+    def __init__(
+        self, service: RequestService, specs: Specs | None, pace: Pace, new_attempt: Callable[[], str]
+    ) -> None:
+        self.service = service
         self.specs = specs
         self.pace = pace
         self.new_attempt = new_attempt
 
     def work(self, request_id: str) -> None:
         """Do what is due for a request; safe to call at any time, by anybody, any number of times."""
-        with self.flow.store.read() as tx:
+        with self.service.store.read() as tx:
             request = tx.requests.get(request_id)
         if request is None:
             return
         try:
             match request.state:
                 case State.PENDING:
-                    tend(self.flow, self.specs, request, Who())
+                    advance_pending(self.service, self.specs, request, Who())
                 case State.APPROVED if self.specs is not None:
                     self._carry_out(request, self.specs)
                 case State.CREATING | State.DELETING:
-                    lose(self.flow, request, self.pace)
+                    mark_unknown(self.service, request, self.pace)
                 case State.UNKNOWN | State.ATTENTION if self.specs is not None:
-                    settle(self.flow, self.specs, request, self.pace)
+                    reconcile(self.service, self.specs, request, self.pace)
                 case State.APPROVED | State.UNKNOWN | State.ATTENTION:
                     self._rest(request, DRY_RUN_MS)
                 case _:
                     self._rest(request)
-        except Faster:
+        except VersionConflict:
             return  # somebody moved the row; whoever it was has set when it is due
 
     # --- the effect
@@ -89,21 +102,21 @@ class Fulfil:
         try:
             found = specs.find(request.name, request.space_id)
         except Rejected as error:
-            move(self.flow, request, Action.FAIL, words(error), rest=rest_of(error))
+            move(self.service, request, Action.FAIL, error_text(error), rest=rest_of(error))
             return
         except SpecsError as error:
-            wait(self.flow, request, error)
+            wait(self.service, request, error)
             return
         ours, foreign = split(found, request)
         if ours is not None:
             self._finish(request, ours.id, "adopted", Rest(spec_id=ours.id))
         elif foreign is not None:
-            move(self.flow, request, Action.FAIL, taken(foreign))
+            move(self.service, request, Action.FAIL, taken(foreign))
         else:
             self._create(request, specs)
 
     def _create(self, request: Request, specs: Specs) -> None:
-        not_after = self.flow.clock() + self.pace.timeout_ms  # our own clock: the database's may differ
+        not_after = self.service.clock() + self.pace.timeout_ms  # our own clock: the database's may differ
         attempt = self._begin(request)
         body = json.loads(request.payload)
         try:
@@ -112,7 +125,7 @@ class Fulfil:
             self._after_error(attempt, error, specs)
             return
         rest = Rest(made.status, made.trace, made.spec_id, attempt.id)
-        landed(self.flow, attempt, made.spec_id, "created", rest, made.warnings)
+        record_result(self.service, attempt, made.spec_id, "created", rest, made.warnings)
 
     def _delete(self, request: Request, specs: Specs) -> None:
         attempt = self._begin(request)
@@ -122,17 +135,17 @@ class Fulfil:
             self._after_error(attempt, error, specs)
             return
         rest = Rest(gone.status, gone.trace, request.spec_id, attempt.id)
-        landed(self.flow, attempt, request.spec_id, "deleted", rest)
+        record_result(self.service, attempt, request.spec_id, "deleted", rest)
 
     def _begin(self, request: Request) -> Attempt:
         """Commit ``creating`` and the attempt; from here on a crash means an unknown outcome."""
-        with self.flow.store.write() as tx:
-            row = same(tx, request)
+        with self.service.store.write() as tx:
+            row = lock_unchanged(tx, request)
             deadline = tx.now + self.pace.timeout_ms
             attempt = Attempt(self.new_attempt(), row.id, row.revision, row.digest, tx.now, deadline)
             start = step(row, Action.START)
             lost_at = deadline + self.pace.settle_ms
-            self.flow.apply(tx, row, start, rest=Rest(attempt=attempt.id), due_at=lost_at, tries=row.tries)
+            self.service.apply(tx, row, start, rest=Rest(attempt=attempt.id), due_at=lost_at, tries=row.tries)
             tx.attempts.begin(attempt)
         return attempt
 
@@ -149,27 +162,31 @@ class Fulfil:
                 tx.attempts.end(attempt.id, "unsent", tx.now, **facts)
                 tries = row.tries + 1
                 due = tx.now + wait_ms(tries, error.retry_after_s)
-                change = step(row, Action.RELEASE, words(error))
-                self.flow.apply(tx, row, change, rest=rest, due_at=due, tries=tries, error=words(error))
+                change = step(row, Action.RELEASE, error_text(error))
+                self.service.apply(
+                    tx, row, change, rest=rest, due_at=due, tries=tries, error=error_text(error)
+                )
             elif isinstance(error, Uncertain):
                 tx.attempts.end(attempt.id, "unknown", tx.now, **facts)
                 due = attempt.deadline_at + self.pace.settle_ms
-                change = step(row, Action.LOSE, words(error))
-                self.flow.apply(tx, row, change, rest=rest, due_at=due, error=words(error))
+                change = step(row, Action.LOSE, error_text(error))
+                self.service.apply(tx, row, change, rest=rest, due_at=due, error=error_text(error))
             else:
                 tx.attempts.end(attempt.id, "failed", tx.now, **facts)
-                self.flow.apply(tx, row, step(row, Action.FAIL, words(error)), rest=rest, error=words(error))
+                self.service.apply(
+                    tx, row, step(row, Action.FAIL, error_text(error)), rest=rest, error=error_text(error)
+                )
 
         if self._name_was_taken(attempt, error, specs):
             return
-        self.flow.anew(once)
+        self.service.retry_on_conflict(once)
 
     def _name_was_taken(self, attempt: Attempt, error: SpecsError, specs: Specs) -> bool:
         """After a refusal for the name's sake, adopt the spec that has it if it is the same."""
         conflict = isinstance(error, Rejected) and (
             error.status == CONFLICT or "exist" in error.message.lower()
         )
-        with self.flow.store.read() as tx:
+        with self.service.store.read() as tx:
             row = tx.requests.get(attempt.request_id)
         if not conflict or row is None or row.kind is Kind.DELETE:
             return False
@@ -179,7 +196,9 @@ class Fulfil:
             return False
         if ours is None:
             return False
-        landed(self.flow, attempt, ours.id, "adopted", Rest(error.status, error.trace, ours.id, attempt.id))
+        record_result(
+            self.service, attempt, ours.id, "adopted", Rest(error.status, error.trace, ours.id, attempt.id)
+        )
         return True
 
     # --- small steps
@@ -187,36 +206,36 @@ class Fulfil:
     def _changed(self, request: Request) -> bool:
         """Ask again where policy, formula or target are not what was approved."""
         try:
-            drafted = self.flow.draft(request.text, request.use_gpus)
+            drafted = self.service.draft(request.text, request.use_gpus)
         except SizingError as error:
-            move(self.flow, request, Action.FAIL, f"the request can no longer be read: {error.message}")
+            move(self.service, request, Action.FAIL, f"the request can no longer be read: {error.message}")
             return True
-        ruling = self.flow.ruling(drafted, workflow=request.execution_id is not None)
-        digest = revise.digest_of(drafted, request, self.flow.site.target)
+        ruling = self.service.ruling(drafted, workflow=request.execution_id is not None)
+        digest = revise.digest_of(drafted, request, self.service.site.target)
         reason = state_machine.ready(request, ruling)
         if digest != request.digest:
             reason = "what would be sent, or where, is no longer what was approved"
         if reason is None:
             return False
-        with self.flow.store.write() as tx:
-            row = same(tx, request)
+        with self.service.store.write() as tx:
+            row = lock_unchanged(tx, request)
             after = revise.revision(
-                self.flow, tx, row, drafted, ruling, text=row.text, author_id=row.author_id
+                self.service, tx, row, drafted, ruling, text=row.text, author_id=row.author_id
             )
             change = step(row, Action.REVISE, reason)
-            self.flow.apply(tx, row, change, **revise.columns(after, ruling, tx.now) | {"error": reason})
+            self.service.apply(tx, row, change, **revise.columns(after, ruling, tx.now) | {"error": reason})
         return True
 
     def _finish(self, request: Request, spec_id: str, event: str, rest: Rest) -> None:
-        with self.flow.store.write() as tx:
-            row = same(tx, request)
-            self.flow.apply(
+        with self.service.store.write() as tx:
+            row = lock_unchanged(tx, request)
+            self.service.apply(
                 tx, row, step(row, Action.FINISH, event=event), rest=rest, spec_id=spec_id, error=None
             )
 
     def _rest(self, request: Request, again_ms: int | None = None) -> None:
         """Nothing is due in this state, or not for a while."""
-        with self.flow.store.write() as tx:
+        with self.service.store.write() as tx:
             due = None if again_ms is None else tx.now + again_ms
-            tx.requests.note(same(tx, request).id, due_at=due, claimed_by=None)
+            tx.requests.note(lock_unchanged(tx, request).id, due_at=due, claimed_by=None)
             tx.queues.wake(request.id, due)

@@ -11,7 +11,7 @@ from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Kind, Request
 from bot.approvals.state_machine import Action
 from bot.errors import PeopleError, SpecsError
-from bot.provisioning.transitions import same, step
+from bot.provisioning.transitions import lock_unchanged, step
 from bot.workflow.audit_events import event_of
 from sizing import SizingError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.audit.chain import Who
     from bot.store import Tx
     from bot.workflow.ports import Specs
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 ASK_AGAIN_MS = 60_000
 """How soon a reminder is tried again when Slack could not say who is in a group."""
@@ -28,30 +28,30 @@ LOOK_AGAIN_MS = 1_000
 """How soon an expiry is looked at again that waits for a click to be decided."""
 
 
-def tend(flow: Flow, specs: Specs | None, request: Request, nobody: Who) -> None:
+def advance_pending(service: RequestService, specs: Specs | None, request: Request, nobody: Who) -> None:
     """Do what is due for a pending request.
 
     Args:
-        flow: Decisions and transactions.
+        service: Decisions and transactions.
         specs: The API; None in a dry run.
         request: The row as read.
         nobody: The bot itself, for the audit.
     """
     asked_at = request.revised_at or request.created_at
     if specs is not None and request.existing is None and request.updated_at == asked_at:
-        _match(flow, specs, request)
-    ruling = flow.ruling_of(request)
+        _match(service, specs, request)
+    ruling = service.ruling_of(request)
     reminder = policy.remind_at(ruling, asked_at, request.reminded)
     voters = None
-    if reminder is not None and flow.clock() >= reminder:
-        voters = waiting_for(flow, request, ruling)
-    with flow.store.write() as tx:
-        row = same(tx, request)
+    if reminder is not None and service.clock() >= reminder:
+        voters = waiting_for(service, request, ruling)
+    with service.store.write() as tx:
+        row = lock_unchanged(tx, request)
         if tx.now >= row.expires_at:
             if tx.queues.undecided(row.expires_at):  # a click made in time counts, however late it is decided
                 tx.queues.postpone("requests", row.id, tx.now + LOOK_AGAIN_MS, failed=False)
                 return
-            flow.apply(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
+            service.apply(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
             return
         sent = row.reminded
         if reminder is not None and tx.now >= reminder:
@@ -66,7 +66,7 @@ def tend(flow: Flow, specs: Specs | None, request: Request, nobody: Who) -> None
         tx.queues.wake(row.id, due)
 
 
-def waiting_for(flow: Flow, request: Request, ruling: Ruling) -> frozenset[str] | None:
+def waiting_for(service: RequestService, request: Request, ruling: Ruling) -> frozenset[str] | None:
     """Return who can still vote on a request, or None if Slack could not say.
 
     ``anyone`` names nobody: the card itself is the reminder then.
@@ -77,7 +77,7 @@ def waiting_for(flow: Flow, request: Request, ruling: Ruling) -> frozenset[str] 
             if ANYONE in allowed:
                 continue
             users = frozenset(entry for entry in allowed if not entry.startswith("S"))
-            groups = (flow.people.members(entry) for entry in allowed if entry.startswith("S"))
+            groups = (service.people.members(entry) for entry in allowed if entry.startswith("S"))
             members = users.union(*(group or frozenset() for group in groups))
             people = members if people is None else people & members
     except PeopleError:
@@ -93,13 +93,13 @@ def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> 
         key = f"remind:{row.id}:{user_id}"
         tx.queues.put(key, "remind", request_id=row.id, body={"user_id": user_id, "sent": sent})
     reason = f"reminder {sent} to {', '.join(voters) or 'nobody by name'}"
-    tx.trail.append(event_of(row, "reminded", nobody, None, reason=reason, at=tx.now))
+    tx.audit_log.append(event_of(row, "reminded", nobody, None, reason=reason, at=tx.now))
 
 
-def _match(flow: Flow, specs: Specs, request: Request) -> None:
+def _match(service: RequestService, specs: Specs, request: Request) -> None:
     """Note which live spec already serves a 16-bit request; quantized ones are never served so."""
     try:
-        drafted = flow.draft(request.text, request.use_gpus)
+        drafted = service.draft(request.text, request.use_gpus)
         if request.kind is not Kind.CREATE or drafted.sized.method != "lora":
             return
         live = specs.list(request.space_id)
@@ -110,7 +110,7 @@ def _match(flow: Flow, specs: Specs, request: Request) -> None:
     if not fit:
         return
     best = min(fit, key=lambda spec: (not spec.is_global, spec.name, spec.id))
-    with flow.store.write() as tx:
-        row = same(tx, request)
+    with service.store.write() as tx:
+        row = lock_unchanged(tx, request)
         tx.requests.note(row.id, existing_id=best.id, existing_name=best.name)
         tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)

@@ -8,14 +8,14 @@ from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest
 from bot.errors import SpecsError
-from bot.provisioning.transitions import landed, same, split, step, taken, wait
+from bot.provisioning.transitions import lock_unchanged, record_result, split, step, taken, wait
 
 if TYPE_CHECKING:
     from bot.provisioning.transitions import Pace
     from bot.store import Tx
     from bot.store.attempts import Attempt
     from bot.workflow.ports import RemoteSpec, Specs
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 LOOKUPS = 3
 """Look-ups after an unknown outcome before a person is asked."""
@@ -23,10 +23,10 @@ MINUTELY_MS, HOURLY_MS = 60_000, 3_600_000
 """In ``attention``: a look-up a minute for an hour, then one an hour."""
 
 
-def lose(flow: Flow, request: Request, pace: Pace) -> None:
+def mark_unknown(service: RequestService, request: Request, pace: Pace) -> None:
     """Nobody reported how an attempt ended: unknown, to be looked up after the settle time."""
-    with flow.store.write() as tx:
-        row = same(tx, request)
+    with service.store.write() as tx:
+        row = lock_unchanged(tx, request)
         attempt = tx.attempts.latest(row.id)
         due = tx.now
         if attempt is not None:
@@ -34,39 +34,39 @@ def lose(flow: Flow, request: Request, pace: Pace) -> None:
             tx.attempts.end(attempt.id, "unknown", tx.now)
         reason = "whoever sent it did not report back"
         rest = Rest(attempt=attempt.id if attempt else None)
-        flow.apply(tx, row, step(row, Action.LOSE, reason), rest=rest, due_at=due, error=reason)
+        service.apply(tx, row, step(row, Action.LOSE, reason), rest=rest, due_at=due, error=reason)
 
 
-def settle(flow: Flow, specs: Specs, request: Request, pace: Pace) -> None:
+def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pace) -> None:
     """Look up what the last attempt came to."""
-    with flow.store.read() as tx:
+    with service.store.read() as tx:
         attempt = tx.attempts.latest(request.id)
     if attempt is None:
         return
     try:
         if request.kind is Kind.DELETE:
-            _settle_delete(flow, specs, request, attempt)
+            _settle_delete(service, specs, request, attempt)
             return
         ours, foreign = split(specs.find(request.name, request.space_id), request)
     except SpecsError as error:
-        wait(flow, request, error)
+        wait(service, request, error)
         return
     if ours is not None:
-        landed(flow, attempt, ours.id, "found", Rest(spec_id=ours.id, attempt=attempt.id))
+        record_result(service, attempt, ours.id, "found", Rest(spec_id=ours.id, attempt=attempt.id))
         return
-    with flow.store.write() as tx:
-        _absent(flow, tx, same(tx, request), attempt, foreign, pace)
+    with service.store.write() as tx:
+        _absent(service, tx, lock_unchanged(tx, request), attempt, foreign, pace)
 
 
 def _absent(
-    flow: Flow, tx: Tx, row: Request, attempt: Attempt, foreign: RemoteSpec | None, pace: Pace
+    service: RequestService, tx: Tx, row: Request, attempt: Attempt, foreign: RemoteSpec | None, pace: Pace
 ) -> None:
     """Count a look-up that found nothing; after the last one a person is asked."""
     tx.attempts.count_lookup(attempt.id)
     lookups = attempt.lookups + 1
     if row.state is State.UNKNOWN and lookups >= LOOKUPS:
         reason = taken(foreign) if foreign else f"not there after {lookups} look-ups"
-        flow.apply(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
+        service.apply(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
         return
     gap = pace.gap_ms
     if row.state is State.ATTENTION:
@@ -74,13 +74,13 @@ def _absent(
     tx.queues.postpone("requests", row.id, tx.now + gap, failed=False)
 
 
-def _settle_delete(flow: Flow, specs: Specs, request: Request, attempt: Attempt) -> None:
+def _settle_delete(service: RequestService, specs: Specs, request: Request, attempt: Attempt) -> None:
     """A delete is idempotent: what is still there is simply deleted again."""
     if specs.get(request.spec_id or "", request.space_id) is None:
         rest = Rest(spec_id=request.spec_id, attempt=attempt.id)
-        landed(flow, attempt, request.spec_id, "deleted", rest)
+        record_result(service, attempt, request.spec_id, "deleted", rest)
         return
-    with flow.store.write() as tx:
-        row = same(tx, request)
+    with service.store.write() as tx:
+        row = lock_unchanged(tx, request)
         tx.attempts.end(attempt.id, "unsent", tx.now)
-        flow.apply(tx, row, step(row, Action.RELEASE, "it is still there"), tries=row.tries + 1)
+        service.apply(tx, row, step(row, Action.RELEASE, "it is still there"), tries=row.tries + 1)

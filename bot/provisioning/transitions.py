@@ -12,7 +12,7 @@ from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action, Transition
 from bot.audit.chain import Rest
 from bot.errors import SpecsError, Unavailable
-from bot.workflow.service import Faster
+from bot.workflow.service import VersionConflict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.store import Tx
     from bot.store.attempts import Attempt
     from bot.workflow.ports import RemoteSpec
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 LOOKUP_GAP_MS = 30_000
 BACKOFF_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000)
@@ -45,42 +45,49 @@ class Pace:
         return min(self.settle_ms, LOOKUP_GAP_MS)
 
 
-def same(tx: Tx, request: Request) -> Request:
-    """Return the row, held to the end of the transaction; raises ``Faster`` if it is not as it was read."""
+def lock_unchanged(tx: Tx, request: Request) -> Request:
+    """Return the row, held to the end of the transaction; raises ``VersionConflict`` if it is not as it was read."""
     row = tx.requests.get(request.id) if tx.requests.hold(request) else None
     if row is None:
-        raise Faster
+        raise VersionConflict
     return row
 
 
 def step(row: Request, action: Action, reason: str | None = None, event: str | None = None) -> Transition:
-    """Return the transition of one of the bot's actions; raises ``Faster`` where it no longer applies."""
+    """Return the transition of one of the bot's actions; raises ``VersionConflict`` where it no longer applies."""
     found = state_machine.step(row, action, reason, event)
     if found is None:
-        raise Faster
+        raise VersionConflict
     return found
 
 
-def move(flow: Flow, request: Request, action: Action, reason: str, rest: Rest | None = None) -> None:
+def move(
+    service: RequestService, request: Request, action: Action, reason: str, rest: Rest | None = None
+) -> None:
     """Move a row as it was read, and show the reason on the card."""
-    with flow.store.write() as tx:
-        row = same(tx, request)
-        flow.apply(tx, row, step(row, action, reason), rest=rest, error=reason)
+    with service.store.write() as tx:
+        row = lock_unchanged(tx, request)
+        service.apply(tx, row, step(row, action, reason), rest=rest, error=reason)
 
 
-def wait(flow: Flow, request: Request, error: SpecsError) -> None:
+def wait(service: RequestService, request: Request, error: SpecsError) -> None:
     """Nothing happened: try again later, and say on the card what is awaited."""
     asked = error.retry_after_s if isinstance(error, Unavailable) else None
-    with flow.store.write() as tx:
-        row = same(tx, request)
+    with service.store.write() as tx:
+        row = lock_unchanged(tx, request)
         due = tx.now + wait_ms(row.tries + 1, asked)
-        tx.queues.postpone("requests", row.id, due, error=words(error))
-        if row.error != words(error):
+        tx.queues.postpone("requests", row.id, due, error=error_text(error))
+        if row.error != error_text(error):
             tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)
 
 
-def landed(
-    flow: Flow, attempt: Attempt, spec_id: str | None, event: str, rest: Rest, warnings: Sequence[str] = ()
+def record_result(
+    service: RequestService,
+    attempt: Attempt,
+    spec_id: str | None,
+    event: str,
+    rest: Rest,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Record that an attempt had its effect, whatever the row has come to meanwhile."""
 
@@ -94,11 +101,11 @@ def landed(
         outcome = "deleted" if row.kind is Kind.DELETE else "created"
         facts = {"status": rest.status, "trace": rest.trace, "spec_id": spec_id}
         tx.attempts.end(attempt.id, outcome, tx.now, **facts)
-        flow.apply(tx, row, finish, rest=rest, spec_id=spec_id, error=finish.reason)
+        service.apply(tx, row, finish, rest=rest, spec_id=spec_id, error=finish.reason)
         if row.kind is Kind.DELETE and spec_id:
             _retire(tx, row, spec_id)
 
-    flow.anew(once)
+    service.retry_on_conflict(once)
 
 
 def split(found: list[RemoteSpec], request: Request) -> tuple[RemoteSpec | None, RemoteSpec | None]:
@@ -119,7 +126,7 @@ def taken(foreign: RemoteSpec) -> str:
     return f"the name is taken by another spec ({foreign.id}) with other hardware; choose another name"
 
 
-def words(error: SpecsError) -> str:
+def error_text(error: SpecsError) -> str:
     """Return what the service said, with its status and trace id."""
     status = f"HTTP {error.status}: " if error.status else ""
     trace = f" (trace {error.trace})" if error.trace else ""

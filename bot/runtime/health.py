@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bot.runtime.metrics import Metrics
 
 
-class Probes:
+class HealthServer:
     """A WSGI app that answers the probes and hands the rest on.
 
     Args:

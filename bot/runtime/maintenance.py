@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bot.approvals.policy import Ruling
     from bot.store import Tx
     from bot.workflow.ports import Specs
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +27,24 @@ RESPONSE_URL_MS = 30 * 60_000
 """Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses)."""
 
 
-class Watch:
+class Maintenance:
     """Runs the periodic tasks.
 
     Args:
-        flow: Transactions and the policy's admins.
+        service: Transactions and the policy's admins.
         specs: The API; None in a dry run.
         anchor_channel: Where the head of the audit chain is posted daily, if anywhere.
         more_spaces: Deployment spaces besides the default one.
     """
 
     def __init__(
-        self, flow: Flow, specs: Specs | None, anchor_channel: str | None, more_spaces: Collection[str]
+        self,
+        service: RequestService,
+        specs: Specs | None,
+        anchor_channel: str | None,
+        more_spaces: Collection[str],
     ) -> None:
-        self.flow = flow
+        self.service = service
         self.specs = specs
         self.anchor_channel = anchor_channel
         self.more_spaces = more_spaces
@@ -50,12 +54,12 @@ class Watch:
     def check_policy(self) -> None:
         """Look whether every quorum can be reached; say so in the log, and on cards from then on."""
         try:
-            groups = {entry: self.flow.people.members(entry) for entry in self._named_groups()}
+            groups = {entry: self.service.people.members(entry) for entry in self._named_groups()}
         except PeopleError as error:
             log.warning("the policy could not be checked", extra={"facts": {"what": error.what}})
             return
         self._groups = groups
-        for trouble in policy.unenforceable(self.flow.rules, groups.get):
+        for trouble in policy.unenforceable(self.service.rules, groups.get):
             log.warning("the policy cannot be enforced", extra={"facts": {"what": trouble}})
 
     def warning(self, ruling: Ruling) -> str | None:
@@ -65,25 +69,25 @@ class Watch:
         )
 
     def _named_groups(self) -> list[str]:
-        return sorted(entry for entry in self.flow.rules.entries() if entry.startswith("S"))
+        return sorted(entry for entry in self.service.rules.entries() if entry.startswith("S"))
 
     def forget(self) -> None:
         """Delete the keys of old deliveries."""
-        with self.flow.store.write() as tx:
+        with self.service.store.write() as tx:
             tx.queues.forget(tx.now - DELIVERIES_KEPT_MS)
 
     def scrub(self) -> None:
         """Drop the response URLs that Slack no longer takes."""
-        with self.flow.store.write() as tx:
+        with self.service.store.write() as tx:
             tx.queues.scrub(tx.now - RESPONSE_URL_MS)
 
     def look_for_drift(self) -> None:
         """Compare live specs and records; tell the admins what is new since the last time."""
         if self.specs is None:
             return
-        found = drift.compare(self.flow.store, self.specs, self.flow.site.space_id, self.more_spaces)
+        found = drift.compare(self.service.store, self.specs, self.service.site.space_id, self.more_spaces)
         lines = [item.sentence() for item in found]
-        with self.flow.store.write() as tx:
+        with self.service.store.write() as tx:
             known = set(tx.noted("drift") or [])
             fresh = [line for line in lines if line not in known]
             tx.note("drift", lines)
@@ -96,8 +100,8 @@ class Watch:
         """Post the head of the audit chain where the database cannot be changed with it."""
         if self.anchor_channel is None:
             return
-        with self.flow.store.write() as tx:
-            head = tx.trail.head()
+        with self.service.store.write() as tx:
+            head = tx.audit_log.head()
             body = {"channel_id": self.anchor_channel, "code": "anchor", "lines": [f"{head.seq} {head.hash}"]}
             tx.queues.put("notice:anchor", "notice", channel_id=self.anchor_channel, body=body)
 
@@ -112,7 +116,7 @@ class Watch:
     def _tell(self, tx: Tx, code: str, lines: list[str]) -> None:
         """Ask for a direct message to every admin; a group stands for those who were in it last."""
         admins: set[str] = set()
-        for entry in self.flow.rules.defaults.admins:
+        for entry in self.service.rules.defaults.admins:
             admins |= (self._groups or {}).get(entry) or frozenset() if entry.startswith("S") else {entry}
         for user_id in sorted(admins):
             body = {"user_id": user_id, "code": code, "lines": lines[:20]}

@@ -70,7 +70,7 @@ class Metrics:
         )
         self.limited = Counter("peftsize_rate_limited_total", "Answers 429.", ["service"], registry=registry)
 
-    def told(self, outcome: Outcome) -> None:
+    def on_outcome(self, outcome: Outcome) -> None:
         """Count what came of a click."""
         if outcome.code == "duplicate":
             self.duplicates.inc()

@@ -14,7 +14,7 @@ from bot.audit import anchor
 from bot.errors import StoreError
 from bot.runtime import logs, settings_check, tracing, wiring
 from bot.runtime import settings as configuration
-from bot.runtime.health import Probes
+from bot.runtime.health import HealthServer
 from bot.runtime.settings import sqlite_path
 from bot.runtime.settings_check import Need
 from bot.store import schema
@@ -120,7 +120,7 @@ def _server(product: Product, *, socket: bool, host: str, port: int, stopping: t
         "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
     }
     return create_server(
-        Probes(None if socket else gate(product), problems, product.metrics),
+        HealthServer(None if socket else gate(product), problems, product.metrics),
         host=host,
         port=port,
         threads=THREADS,
@@ -142,7 +142,7 @@ def gate(product: Product) -> Gate:
         product.app,
         secret=secret.get_secret_value() if secret else "",
         identity=lambda: product.me.identity,
-        clock=product.flow.clock,
+        clock=product.service.clock,
         on_refused=lambda reason: product.metrics.gate.labels(reason).inc(),
         on_foreign=lambda tried, payload: note_foreign(product.store, tried, payload, product.origin),
         origin=product.origin,
@@ -178,7 +178,7 @@ def _keep_identity(product: Product, stopping: threading.Event) -> None:
         except StoreError as error:
             log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
     while not stopping.is_set():
-        product.watch.check_policy()
+        product.maintenance.check_policy()
         stopping.wait(CHECK_POLICY_S)
 
 

@@ -1,7 +1,7 @@
 """Settings from the environment or a ``.env`` file. Every problem is named at once, no value ever.
 
 ``load`` reads; ``problems`` says what a use of them lacks or what contradicts; ``site`` and
-``rules`` turn them into what the flow works with.
+``rules`` turn them into what the service works with.
 """
 
 from __future__ import annotations

@@ -14,14 +14,14 @@ from bot.audit.anchor import AnchorFile
 from bot.dispatch.periodic import Periodic
 from bot.dispatch.worker import Worker
 from bot.errors import PeopleError, SettingsError, StoreError
-from bot.provisioning.executor import Fulfil
+from bot.provisioning.executor import Executor
 from bot.provisioning.transitions import Pace
 from bot.runtime import settings as configuration
-from bot.runtime.maintenance import Watch
+from bot.runtime.maintenance import Maintenance
 from bot.runtime.metrics import Metrics
 from bot.runtime.settings import sqlite_path
 from bot.store import Database, Store, schema
-from bot.workflow.service import Flow
+from bot.workflow.service import RequestService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,8 +70,8 @@ class Product:
     Args:
         settings: What it was made from.
         store: Transactions.
-        flow: Decisions.
-        fulfil: Carrying out.
+        service: Decisions.
+        executor: Carrying out.
         worker: Due work.
         dispatcher: Who runs it.
         app: Bolt.
@@ -83,13 +83,13 @@ class Product:
 
     settings: Settings
     store: Store
-    flow: Flow
-    fulfil: Fulfil
+    service: RequestService
+    executor: Executor
     worker: Worker
     dispatcher: Any
     app: App
     metrics: Metrics
-    watch: Watch
+    maintenance: Maintenance
     me: Me
     client: WebClient
     specs: SpecsClient | None
@@ -110,7 +110,7 @@ class Product:
                 self.me.identity = Identity(**kept | {"team_ids": frozenset(kept["team_ids"])})
             return self.me.identity is not None
         self.me.identity = found
-        self.watch.revoked_by = None
+        self.maintenance.revoked_by = None
         with self.store.write() as tx:
             fields = {name: getattr(found, name) for name in found.__slots__}
             tx.note("identity", fields | {"team_ids": sorted(found.team_ids)})
@@ -215,8 +215,8 @@ def build(
         The product, not started.
     """
     from bot.slack.inbound import app as slack
-    from bot.slack.inbound.context import Desk
-    from bot.slack.outbound.delivery import Announcer
+    from bot.slack.inbound.context import ListenerContext
+    from bot.slack.outbound.delivery import OutboxDelivery
     from bot.slack.outbound.people import SlackPeople
 
     database = open_database(settings)
@@ -227,43 +227,57 @@ def build(
     client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
     modals = slack.web_client(token, settings.slack_api_url, MODAL_TIMEOUT_S)
     specs = None if dry_run else make_specs(settings, metrics)
-    flow = Flow(
+    service = RequestService(
         store=store,
         people=SlackPeople(client, lambda: me.identity),
         site=configuration.site(settings, dry_run=dry_run),
         rules=configuration.rules(settings),
         clock=clock,
         new_id=new_id,
-        told=metrics.told,
+        on_outcome=metrics.on_outcome,
     )
     pace = Pace(int(settings.watsonx_timeout_s * 1000), int(settings.peftsize_settle_s * 1000))
-    fulfil = Fulfil(flow, specs, pace, new_attempt)
-    watch = Watch(flow, specs, settings.peftsize_anchor_channel, settings.peftsize_spaces.values())
-    announcer = Announcer(
+    executor = Executor(service, specs, pace, new_attempt)
+    maintenance = Maintenance(
+        service, specs, settings.peftsize_anchor_channel, settings.peftsize_spaces.values()
+    )
+    delivery = OutboxDelivery(
         client=client,
-        flow=flow,
+        service=service,
         specs=specs,
         identity=lambda: me.identity,
         clock=clock,
         api_url=settings.slack_api_url,
-        warning=watch.warning,
+        warning=maintenance.warning,
         on_call=lambda method, status, seconds: metrics.called("slack", method, status, seconds),
     )
-    worker = Worker(store, flow, fulfil, announcer, owner=f"{os.getpid()}-{secrets.token_hex(6)}")
-    desk = Desk(
-        flow=flow,
+    worker = Worker(store, service, executor, delivery, owner=f"{os.getpid()}-{secrets.token_hex(6)}")
+    context = ListenerContext(
+        service=service,
         identity=lambda: me.identity,
         modals=modals,
         api_url=settings.slack_api_url,
         approval_channel=settings.peftsize_approval_channel,
-        on_revoked=watch.revoked,
+        on_revoked=maintenance.revoked,
     )
     secret = settings.slack_signing_secret
-    app = slack.build(desk, secret.get_secret_value() if secret else "not used in Socket Mode")
-    dispatcher = _dispatcher(database, worker, _periodic(store, watch))
+    app = slack.build(context, secret.get_secret_value() if secret else "not used in Socket Mode")
+    dispatcher = _dispatcher(database, worker, _periodic(store, maintenance))
     store.waker = dispatcher
     product = Product(
-        settings, store, flow, fulfil, worker, dispatcher, app, metrics, watch, me, client, specs, origin
+        settings,
+        store,
+        service,
+        executor,
+        worker,
+        dispatcher,
+        app,
+        metrics,
+        maintenance,
+        me,
+        client,
+        specs,
+        origin,
     )
     product.closers.append(database.close)
     if specs is not None:
@@ -281,14 +295,14 @@ def _dispatcher(database: Database, worker: Worker, periodic: Periodic) -> Any:
     return ProcrastinateDispatcher(database, worker, periodic)
 
 
-def _periodic(store: Store, watch: Watch) -> Periodic:
+def _periodic(store: Store, maintenance: Maintenance) -> Periodic:
     return Periodic(
         store,
         {
-            "forget": (HOUR_MS, watch.forget),
-            "scrub": (MINUTE_MS, watch.scrub),
-            "drift": (HOUR_MS, watch.look_for_drift),
-            "anchor": (DAY_MS, watch.post_anchor),
+            "forget": (HOUR_MS, maintenance.forget),
+            "scrub": (MINUTE_MS, maintenance.scrub),
+            "drift": (HOUR_MS, maintenance.look_for_drift),
+            "anchor": (DAY_MS, maintenance.post_anchor),
         },
     )
 
@@ -298,8 +312,10 @@ def ready(product: Product) -> list[str]:
     problems = []
     if product.me.identity is None:
         problems.append("Slack has not said who the bot is (auth.test)")
-    if product.watch.revoked_by is not None:
-        problems.append(f"Slack revoked the installation ({product.watch.revoked_by}): install the app again")
+    if product.maintenance.revoked_by is not None:
+        problems.append(
+            f"Slack revoked the installation ({product.maintenance.revoked_by}): install the app again"
+        )
     if not product.dispatcher.running:
         problems.append("the worker is not running")
     try:

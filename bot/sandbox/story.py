@@ -152,7 +152,7 @@ class _Story:
 
     def _audit(self, request: Request, post: Recorded) -> None:
         with self.world.product.store.read() as tx:
-            rows = list(tx.trail.rows())
+            rows = list(tx.audit_log.rows())
         events = [row["event"] for row in rows if row["request_id"] == request.id]
         self._step("The audit, each row with the hash of the one before:")
         _indented("\n".join(_row(row) for row in rows))

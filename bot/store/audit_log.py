@@ -25,7 +25,7 @@ _PAGE = 1000
 _JSON = ("actor", "slack", "rest")
 
 
-class Trail:
+class AuditLog:
     """The audit table within one transaction. Events wait until ``flush``, just before the commit.
 
     Args:

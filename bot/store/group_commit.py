@@ -38,7 +38,7 @@ class Job:
         self.woken.acquire()
 
 
-class Combiner:
+class GroupCommit:
     """Lets the first of the waiting writers work for all of them.
 
     Args:

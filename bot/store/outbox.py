@@ -13,7 +13,7 @@ from bot.store.tables import outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutboxMessage:
     """One Slack effect to have.
 
     Args:
@@ -57,7 +57,7 @@ PUT = Prepared(sqlite=_put(sqlite), postgresql=_put(postgresql))
 REMOVE_DONE = delete(outbox).where(
     outbox.c.key == bindparam("k"),
     outbox.c.generation == bindparam("g"),
-    # a row of the same key that was put after this one had gone is another letter
+    # a row of the same key that was put after this one had gone is another message
     outbox.c.created_at == bindparam("made"),
 )
 REFRESH = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.store.outbox import PUT, REFRESH, REMOVE_DONE, Letter
+from bot.store.outbox import PUT, REFRESH, REMOVE_DONE, OutboxMessage
 from bot.store.prepared import Prepared
 from bot.store.tables import inbox, outbox, requests
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Connection, Table
 
-__all__ = ["LANES", "TASK", "Letter", "Queues"]
+__all__ = ["LANES", "TASK", "OutboxMessage", "Queues"]
 
 LANES = ("inbox", "requests", "outbox")
 TASK = "peftsize.due"
@@ -136,12 +136,12 @@ class Queues:
         )
         self.woken.append(("outbox", key, due))
 
-    def letter(self, key: str) -> Letter | None:
+    def message(self, key: str) -> OutboxMessage | None:
         """Return a Slack effect that is still to be had, or None."""
         row = self._connection.execute(select(outbox).where(outbox.c.key == key)).one_or_none()
         if row is None:
             return None
-        return Letter(
+        return OutboxMessage(
             row.key,
             row.kind,
             row.request_id,
@@ -152,17 +152,17 @@ class Queues:
             row.created_at,
         )
 
-    def sent(self, letter: Letter, owner: str) -> None:
-        """Remove a letter that had its effect; if it was asked for anew meanwhile, it is due.
+    def sent(self, message: OutboxMessage, owner: str) -> None:
+        """Remove a message that had its effect; if it was asked for anew meanwhile, it is due.
 
         Args:
-            letter: As it was read.
+            message: As it was read.
             owner: Who held it; a row that somebody else holds by now is left to them.
         """
-        which = {"k": letter.key, "g": letter.generation, "made": letter.created_at}
+        which = {"k": message.key, "g": message.generation, "made": message.created_at}
         if self._connection.execute(REMOVE_DONE, which).rowcount:
             return
-        again = {"k": letter.key, "by": owner, "due": self.now}
+        again = {"k": message.key, "by": owner, "due": self.now}
         self.woken.extend(
             ("outbox", key, self.now) for key in self._connection.execute(REFRESH, again).scalars()
         )
@@ -209,7 +209,7 @@ class Queues:
 
         Args:
             lane: The lane.
-            held: Channels whose letters are passed over.
+            held: Channels whose messages are passed over.
         """
         if lane == "outbox" and held:
             passable = or_(outbox.c.channel_id.is_(None), outbox.c.channel_id.not_in(held))
@@ -287,7 +287,7 @@ class Queues:
             kept = {name: value for name, value in json.loads(body).items() if name != "response_url"}
             self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(kept)))
 
-    def oldest_letter(self) -> int | None:
+    def oldest_message(self) -> int | None:
         """Return when the oldest waiting Slack effect was asked for."""
         found: int | None = self._connection.execute(select(func.min(outbox.c.created_at))).scalar()
         return found

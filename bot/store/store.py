@@ -12,9 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.errors import StoreError
 from bot.store.attempts import Attempts
-from bot.store.audit_log import Trail
+from bot.store.audit_log import AuditLog
 from bot.store.database import trouble
-from bot.store.group_commit import Combiner
+from bot.store.group_commit import GroupCommit
 from bot.store.queues import Queues
 from bot.store.requests import Requests
 from bot.store.tables import attempts, audit, notes, requests
@@ -69,7 +69,7 @@ class Tx:
         self.requests = Requests(connection)
         self.attempts = Attempts(connection)
         self.queues = Queues(connection, now)
-        self.trail = Trail(connection, names=names)
+        self.audit_log = AuditLog(connection, names=names)
 
     def note(self, key: str, value: Any) -> None:
         """Keep a small fact."""
@@ -102,11 +102,11 @@ class Tx:
         }
 
     def ages(self) -> dict[str, float]:
-        """Return the age in seconds of the oldest pending request, the oldest letter and the last event."""
+        """Return the age in seconds of the oldest pending request, the oldest message and the last event."""
         pending = select(func.min(requests.c.created_at)).where(requests.c.state == "pending")
         times = {
             "pending": self.connection.execute(pending).scalar(),
-            "outbox": self.queues.oldest_letter(),
+            "outbox": self.queues.oldest_message(),
             "audit": self.connection.execute(
                 select(audit.c.at).order_by(audit.c.seq.desc()).limit(1)
             ).scalar(),
@@ -139,7 +139,7 @@ class Store:
         self.anchor = anchor
         self.waker = waker
         self._names = names
-        self._combiner = Combiner(self._carry_out)
+        self._group_commit = GroupCommit(self._carry_out)
 
     def run(self, once: Callable[[Tx], T]) -> T:
         """Run a transaction given as a function; on SQLite those that wait for each other share a commit.
@@ -154,7 +154,7 @@ class Store:
             StoreError: Nothing was stored.
         """
         if self.database.is_sqlite:
-            result: T = self._combiner.run(once)
+            result: T = self._group_commit.run(once)
             return result
         with self.write() as tx:
             return once(tx)
@@ -179,7 +179,7 @@ class Store:
         """Write what belongs to the end of a transaction."""
         if tx.queues.woken and self.waker is not None:
             self.waker.defer(tx.connection, tx.queues.woken)
-        return tx.trail.flush()
+        return tx.audit_log.flush()
 
     def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
         """Tell the anchor and the dispatcher."""

@@ -1,4 +1,4 @@
-"""Audit events made from what the flow has in hand."""
+"""Audit events made from what the service has in hand."""
 
 from __future__ import annotations
 

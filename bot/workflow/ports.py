@@ -1,4 +1,4 @@
-"""What the flow needs from outside, and the values that cross. Adapters implement; nothing here acts."""
+"""What the service needs from outside, and the values that cross. Adapters implement; nothing here acts."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class People(Protocol):
 
 
 class Transactions(Protocol):
-    """The store, as the flow sees it."""
+    """The store, as the service sees it."""
 
     def run(self, once: Callable[[Tx], T]) -> T:
         """Run a transaction given as a function, perhaps together with others; returns after the commit."""

@@ -17,49 +17,53 @@ if TYPE_CHECKING:
     from bot.approvals.policy import Actor, Ruling
     from bot.store import Tx
     from bot.workflow.ports import Click
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 
-def edit(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling) -> Outcome:
+def edit(
+    service: RequestService, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling
+) -> Outcome:
     """Make a new revision with other text, or with the GPU count that can start; votes are void."""
     who = who_clicked(click, actor.name)
     verdict = state_machine.decide(request, Action.EDIT, actor, ruling, click.at, revision=click.revision)
     if isinstance(verdict, Refusal):
-        return flow.refuse(tx, request, click, who, verdict.code, verdict.detail)
+        return service.refuse(tx, request, click, who, verdict.code, verdict.detail)
     text = click.text if click.action == "edit" and click.text is not None else request.text
     try:
-        drafted = flow.draft(text)
+        drafted = service.draft(text)
         if click.action == "use_gpus":
             count = sizing.advise(drafted.sized, drafted.breakdown).next_valid_gpus
             if count is None:
-                return flow.refuse(tx, request, click, who, "nothing_to_override")
-            drafted = flow.draft(text, count)
+                return service.refuse(tx, request, click, who, "nothing_to_override")
+            drafted = service.draft(text, count)
     except sizing.SizingError as error:
-        return flow.refuse(tx, request, click, who, "unreadable", error.message)
-    anew = flow.ruling(drafted, workflow=request.execution_id is not None)
+        return service.refuse(tx, request, click, who, "unreadable", error.message)
+    anew = service.ruling(drafted, workflow=request.execution_id is not None)
     if anew.deny is not None:
-        return flow.refuse(tx, request, click, who, "denied", anew.deny)
+        return service.refuse(tx, request, click, who, "denied", anew.deny)
     holder = tx.requests.holder(drafted.space_id, request.kind, drafted.name)
     if holder is not None and holder.id != request.id:
-        return flow.refuse(tx, request, click, who, "name_taken", holder.id)
-    after = revision(flow, tx, request, drafted, anew, text=text, author_id=click.user_id)
+        return service.refuse(tx, request, click, who, "name_taken", holder.id)
+    after = revision(service, tx, request, drafted, anew, text=text, author_id=click.user_id)
     by_hand = f", {drafted.use_gpus} GPUs by hand" if drafted.use_gpus else ""
     told = replace(verdict, reason=f"{request.canonical} → {after.canonical}{by_hand}")
     changed = columns(after, anew, tx.now)
-    return Outcome("done", flow.apply(tx, request, told, click=click, actor=actor, **changed))
+    return Outcome("done", service.apply(tx, request, told, click=click, actor=actor, **changed))
 
 
-def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling) -> Outcome:
+def ask_delete(
+    service: RequestService, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling
+) -> Outcome:
     """Ask for the deletion of a spec we created: a request of its own, approved like a create."""
     who = who_clicked(click, actor.name)
     if ruling.deny is not None:
-        return flow.refuse(tx, request, click, who, "denied", ruling.deny)
+        return service.refuse(tx, request, click, who, "denied", ruling.deny)
     if request.state is not State.CREATED or request.spec_id is None or request.retired_by:
-        return flow.refuse(tx, request, click, who, "wrong_state", request.state.value)
+        return service.refuse(tx, request, click, who, "wrong_state", request.state.value)
     now, kind = tx.now, Kind.DELETE
     row = replace(
         request,
-        id=flow.new_id(),
+        id=service.new_id(),
         kind=kind,
         state=State.PENDING,
         version=1,
@@ -88,20 +92,22 @@ def ask_delete(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor,
     )
     if not tx.requests.insert(row, due_at=now):
         asked = tx.requests.holder(row.space_id, kind, row.name)
-        return flow.refuse(tx, request, click, who, "deletion_asked", asked.id if asked else "")
+        return service.refuse(tx, request, click, who, "deletion_asked", asked.id if asked else "")
     reason = f"delete {row.name} ({row.spec_id}), created by {request.id}"
-    tx.trail.append(event_of(row, "requested", who, click, reason=reason, at=click.at))
+    tx.audit_log.append(event_of(row, "requested", who, click, reason=reason, at=click.at))
     tx.queues.wake(row.id, now)
     tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)
     return Outcome("submitted", row)
 
 
-def use_existing(flow: Flow, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling) -> Outcome:
+def use_existing(
+    service: RequestService, tx: Tx, request: Request, click: Click, actor: Actor, ruling: Ruling
+) -> Outcome:
     """Answer with the id of a live spec that already serves the request, which ends it."""
     if request.existing is None:
-        return flow.refuse(tx, request, click, who_clicked(click, actor.name), "no_existing")
+        return service.refuse(tx, request, click, who_clicked(click, actor.name), "no_existing")
     reason = f"uses the existing spec {request.existing[1]} ({request.existing[0]})"
-    outcome = flow.act(tx, request, Action.CANCEL, click, actor, ruling, reason)
+    outcome = service.act(tx, request, Action.CANCEL, click, actor, ruling, reason)
     if outcome.code == "done":
         body = {"code": "adopted", "user_id": click.user_id, "channel_id": click.channel_id}
         tx.queues.put(f"private:{click.key}", "private", request_id=request.id, body=body)
@@ -109,9 +115,16 @@ def use_existing(flow: Flow, tx: Tx, request: Request, click: Click, actor: Acto
 
 
 def revision(
-    flow: Flow, tx: Tx, request: Request, drafted: Draft, ruling: Ruling, *, text: str, author_id: str
+    service: RequestService,
+    tx: Tx,
+    request: Request,
+    drafted: Draft,
+    ruling: Ruling,
+    *,
+    text: str,
+    author_id: str,
 ) -> Request:
-    """Write the content of the next revision; ``flow.apply`` moves the row to it."""
+    """Write the content of the next revision; ``service.apply`` moves the row to it."""
     after = replace(
         request,
         revision=request.revision + 1,
@@ -121,7 +134,7 @@ def revision(
         use_gpus=drafted.use_gpus,
         payload=drafted.payload,
         digest=drafted.digest,
-        target=flow.site.target,
+        target=service.site.target,
         space_id=drafted.space_id,
         author_id=author_id,
         quorum=ruling.quorum,

@@ -38,11 +38,11 @@ LOOK_UP_TRIES = 5  # after 1, 2, 4, 8 s; then the answer is no
 RACES = 20  # transactions begun anew because somebody was faster (PostgreSQL only)
 
 
-class Faster(Exception):
+class VersionConflict(Exception):
     """The compare-and-set found another version; the transaction starts anew."""
 
 
-class Flow:
+class RequestService:
     """Submit, receive, decide: the same for every entrance.
 
     Args:
@@ -52,7 +52,7 @@ class Flow:
         rules: The policy in force.
         clock: Returns UTC epoch milliseconds.
         new_id: Returns a fresh request id.
-        told: Hears the outcome of every ask and click, for the metrics.
+        on_outcome: Hears the outcome of every ask and click, for the metrics.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Flow:
         rules: Policy,
         clock: Callable[[], int],
         new_id: Callable[[], str],
-        told: Callable[[Outcome], None] = lambda _: None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self.store = store
         self.people = people
@@ -72,7 +72,7 @@ class Flow:
         self.rules = rules
         self.clock = clock
         self.new_id = new_id
-        self.told = told
+        self.on_outcome = on_outcome
 
     # --- asking
 
@@ -106,7 +106,7 @@ class Flow:
             refused = event_of(
                 None, "request.refused", who, ask, reason=f"{ruling.deny} ({row.canonical})", at=tx.now
             )
-            tx.trail.append(replace(refused, digest=row.digest))
+            tx.audit_log.append(replace(refused, digest=row.digest))
             return Outcome("denied", None, ruling.deny)
         due = first_look(row, drafted, ruling, dry_run=self.site.dry_run)
         if not tx.requests.insert(row, due_at=due):
@@ -114,7 +114,7 @@ class Flow:
             same = holder is not None and holder.digest == row.digest
             return Outcome("existing" if same else "name_taken", holder, row.name)
         tx.queues.wake(row.id, due)
-        tx.trail.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
+        tx.audit_log.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
         body = {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
         tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
         return Outcome("submitted", row)
@@ -126,7 +126,7 @@ class Flow:
         content = asdict(click)
         fresh = self.store.run(lambda tx: tx.queues.receive(click.key, content))
         if not fresh:
-            self.told(Outcome("duplicate"))
+            self.on_outcome(Outcome("duplicate"))
         return fresh
 
     def handle(self, key: str) -> Outcome | None:
@@ -164,16 +164,16 @@ class Flow:
             tx.queues.decided(click.key)
             return outcome
 
-        outcome = self.anew(once)
-        self.told(outcome)
+        outcome = self.retry_on_conflict(once)
+        self.on_outcome(outcome)
         return outcome
 
-    def anew(self, once: Callable[[Tx], T]) -> T:
+    def retry_on_conflict(self, once: Callable[[Tx], T]) -> T:
         """Run a transaction, anew while somebody else is faster."""
         for _ in range(RACES):
             try:
                 return self.store.run(once)
-            except Faster:
+            except VersionConflict:
                 continue
             except StoreError as error:
                 if error.what != "conflict":  # a constraint that somebody else's commit has filled
@@ -249,7 +249,7 @@ class Flow:
         """Write a transition with its audit event and its Slack effects.
 
         Raises:
-            Faster: Another transaction moved the row first.
+            VersionConflict: Another transaction moved the row first.
         """
         now = tx.now
         if "due_at" not in changes:
@@ -266,9 +266,9 @@ class Flow:
             tx.attempts.abandon(request.id, tx.now)
         after = tx.requests.move(request, transition, now, **changes)
         if after is None:
-            raise Faster
+            raise VersionConflict
         who = who_clicked(click, actor.name if actor else None) if click else Who()
-        tx.trail.append(
+        tx.audit_log.append(
             event_of(
                 after,
                 transition.event,
@@ -297,7 +297,9 @@ class Flow:
         """Audit a refused attempt, tell the person privately, and repair the card they saw."""
         reason = f"{code}: {detail}" if detail else code
         event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
-        tx.trail.append(replace(event, request_id=click.request_id[:16] if request is None else request.id))
+        tx.audit_log.append(
+            replace(event, request_id=click.request_id[:16] if request is None else request.id)
+        )
         body = {
             "code": code,
             "detail": detail,

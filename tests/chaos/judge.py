@@ -78,8 +78,8 @@ def judge(world: World, people: People) -> Findings:
             found.add("stuck requests", f"{row['name']} {row['state']}: {row['error']}")
         _card(world, row, found)
         _events(world, row, story[row["id"]], found)
-    for letter in world.rows.letters():
-        found.add("Slack effects never had", f"{letter['key']}: {letter['error']}")
+    for message in world.rows.outbox_messages():
+        found.add("Slack effects never had", f"{message['key']}: {message['error']}")
     for replica in world.replicas:
         for line in replica.log.read_text(errors="replace").splitlines():
             if '"traceback"' in line or line.startswith("Traceback"):

@@ -59,10 +59,10 @@ class People:
         world: Where.
         seed: Of what they do.
         at_once: Wishes that wait at a time.
-        letters: Slack effects that may wait before nobody asks for more.
+        waiting: Slack effects that may wait before nobody asks for more.
     """
 
-    def __init__(self, world: World, seed: int, *, at_once: int = 6, letters: int = 8) -> None:
+    def __init__(self, world: World, seed: int, *, at_once: int = 6, waiting: int = 8) -> None:
         self.world = world
         self.wishes: dict[str, Wish] = {}
         self.acked: list[tuple[str, str, str]] = []
@@ -70,7 +70,7 @@ class People:
         self.done: Counter[str] = Counter()
         self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self._at_once = at_once
-        self._letters = letters
+        self._most_waiting = waiting
         self._asking = True
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(8)
@@ -116,7 +116,7 @@ class People:
             if time.monotonic() - wish.asked_at >= ASK_AGAIN_S:
                 self.ask(wish)
         room = len(open_wishes) + len(unheard) < self._at_once
-        if room and len(self.world.rows.letters()) < self._letters:
+        if room and len(self.world.rows.outbox_messages()) < self._most_waiting:
             self.ask(self._wish())
 
     def _wish(self) -> Wish:

@@ -50,7 +50,7 @@ class Rows:
             row |= {key: json.loads(row[key]) for key in ("actor", "slack", "rest")}
         return rows
 
-    def letters(self) -> list[dict[str, Any]]:
+    def outbox_messages(self) -> list[dict[str, Any]]:
         return self.all("SELECT * FROM outbox ORDER BY due_at")
 
     def undecided(self) -> list[dict[str, Any]]:

@@ -189,6 +189,6 @@ def _wait_for_the_end(world: World, people: People) -> None:
             if row["state"] not in FINAL
             and (row["state"] != "pending" or people.wishes[row["name"]].plan != "leave")
         ]
-        if not open_rows and not world.rows.letters() and not world.rows.undecided():
+        if not open_rows and not world.rows.outbox_messages() and not world.rows.undecided():
             return
         time.sleep(0.2)

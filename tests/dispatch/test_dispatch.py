@@ -26,7 +26,7 @@ def outbox(replica: Replica) -> int:
 
 
 def test_each_lane_is_worked_on(replica: Replica) -> None:
-    """A click is decided, a request carried out, a letter delivered; each row is dealt with."""
+    """A click is decided, a request carried out, a message delivered; each row is dealt with."""
     replica.dispatcher.start()
     row = stored(replica.store, 1)
     with replica.store.write() as tx:
@@ -34,15 +34,15 @@ def test_each_lane_is_worked_on(replica: Replica) -> None:
         tx.requests.note(row.id, due_at=tx.now)
         tx.queues.wake(row.id, tx.now)
         tx.queues.put("card:1", "card")
-    wait_until(lambda: replica.flow.decided and replica.fulfil.worked and replica.announcer.had)
+    wait_until(lambda: replica.service.decided and replica.executor.worked and replica.announcer.had)
     assert replica.dispatcher.running
-    assert (replica.flow.decided, replica.fulfil.worked) == (["click-1"], [row.id])
+    assert (replica.service.decided, replica.executor.worked) == (["click-1"], [row.id])
     assert replica.announcer.had == [("card:1", 0)]
     wait_until(lambda: outbox(replica) == 0)
 
 
 def test_fresh_work_is_begun_soon(replica: Replica) -> None:
-    """Twenty letters, one by one: the median is well under a fifth of a second."""
+    """Twenty outbox messages, one by one: the median is well under a fifth of a second."""
     replica.dispatcher.start()
     waits = []
     for number in range(20):
@@ -54,7 +54,7 @@ def test_fresh_work_is_begun_soon(replica: Replica) -> None:
 
 
 def test_a_burst_is_done_once_each(replica: Replica) -> None:
-    """A hundred letters: all delivered, none twice."""
+    """A hundred outbox messages: all delivered, none twice."""
     replica.dispatcher.start()
     with replica.store.write() as tx:
         for number in range(100):
@@ -108,9 +108,9 @@ def test_work_that_fails_unexpectedly_stays_and_others_go_on(
     wait_until(lambda: replica.announcer.had)
     assert [key for key, _ in replica.announcer.had] == ["card:2"]
     with replica.store.read() as tx:
-        letter = tx.queues.letter("card:1")
-    assert letter is not None
-    assert letter.tries == 1
+        message = tx.queues.message("card:1")
+    assert message is not None
+    assert message.tries == 1
 
 
 def test_a_letter_asked_for_anew_during_its_delivery_is_delivered_again(replica: Replica) -> None:

@@ -29,7 +29,7 @@ def until(found: Callable[[], T | None], seconds: float = 15.0) -> T:
     pytest.fail("it did not happen in time")
 
 
-class Desk:
+class ListenerContext:
     """One request on its way, with the switches at hand."""
 
     def __init__(self, world: World) -> None:
@@ -59,97 +59,97 @@ class Desk:
         """Wait for one of the states; return the audit's events."""
         until(lambda: self.request().state.value in states)
         with self.world.product.store.read() as tx:
-            return [row["event"] for row in tx.trail.rows()]
+            return [row["event"] for row in tx.audit_log.rows()]
 
     def posts(self) -> int:
         return len(self.world.cluster.posts_for(self.request().name))
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def context() -> Iterator[ListenerContext]:
     with World(timeout_s=0.6, settle_s=0.2) as world:
-        yield Desk(world)
+        yield ListenerContext(world)
 
 
 @pytest.mark.parametrize("name", ["late", "drop"])
-def test_a_lost_answer_settles_without_a_second_post(desk: Desk, name: str) -> None:
+def test_a_lost_answer_settles_without_a_second_post(context: ListenerContext, name: str) -> None:
     """A create whose answer is late or lost is unknown, then found by a look-up; it is sent once."""
-    desk.switch(name)
-    assert desk.is_on(name)
-    desk.ask()
-    desk.approve()
-    assert "lost" in desk.ends("created")
-    assert desk.posts() == 1
-    assert not desk.is_on(name)
+    context.switch(name)
+    assert context.is_on(name)
+    context.ask()
+    context.approve()
+    assert "lost" in context.ends("created")
+    assert context.posts() == 1
+    assert not context.is_on(name)
 
 
-def test_an_expired_token_is_replaced(desk: Desk) -> None:
+def test_an_expired_token_is_replaced(context: ListenerContext) -> None:
     """A 401 is answered with a new token, and the spec is created."""
-    desk.switch("401")
-    desk.ask()
-    desk.approve()
-    assert "created" in desk.ends("created")
+    context.switch("401")
+    context.ask()
+    context.approve()
+    assert "created" in context.ends("created")
 
 
-def test_a_conflict_ends_with_one_spec(desk: Desk) -> None:
+def test_a_conflict_ends_with_one_spec(context: ListenerContext) -> None:
     """A 409 is no second spec: the request ends decided, and the cluster holds one of this name."""
-    desk.switch("409")
-    desk.ask()
-    desk.approve()
-    desk.ends("created", "failed")
-    assert len(desk.world.cluster.specs(desk.request().name)) == 1
+    context.switch("409")
+    context.ask()
+    context.approve()
+    context.ends("created", "failed")
+    assert len(context.world.cluster.specs(context.request().name)) == 1
 
 
-def test_too_many_requests_are_waited_out(desk: Desk) -> None:
+def test_too_many_requests_are_waited_out(context: ListenerContext) -> None:
     """A 429 is waited out, and the spec is created then."""
-    desk.switch("429")
-    desk.ask()
-    desk.approve()
-    assert "created" in desk.ends("created")
+    context.switch("429")
+    context.ask()
+    context.approve()
+    assert "created" in context.ends("created")
 
 
-def test_a_server_error_is_looked_up(desk: Desk) -> None:
+def test_a_server_error_is_looked_up(context: ListenerContext) -> None:
     """After a 500 nobody knows; the look-ups find nothing, and a person is asked."""
-    desk.switch("500")
-    desk.ask()
-    desk.approve()
-    assert "lost" in desk.ends("attention")
-    assert desk.posts() == 1
+    context.switch("500")
+    context.ask()
+    context.approve()
+    assert "lost" in context.ends("attention")
+    assert context.posts() == 1
 
 
-def test_slack_being_away_delays_the_card(desk: Desk) -> None:
+def test_slack_being_away_delays_the_card(context: ListenerContext) -> None:
     """While Slack is down the request is kept; its card comes when Slack is back."""
-    desk.switch("slack")
-    desk.ask()
-    until(lambda: desk.world.slack.calls and desk.world.slack.calls[-1].status == 503)
-    assert desk.world.slack.messages("ml-serving") == []
-    desk.switch("slack", on=False)
-    until(lambda: desk.world.slack.messages("ml-serving"))
+    context.switch("slack")
+    context.ask()
+    until(lambda: context.world.slack.calls and context.world.slack.calls[-1].status == 503)
+    assert context.world.slack.messages("ml-serving") == []
+    context.switch("slack", on=False)
+    until(lambda: context.world.slack.messages("ml-serving"))
 
 
-def test_a_stopped_worker_keeps_the_clicks(desk: Desk) -> None:
+def test_a_stopped_worker_keeps_the_clicks(context: ListenerContext) -> None:
     """A click while the worker is stopped is decided when it starts again."""
-    desk.ask()
-    until(lambda: desk.world.slack.messages("ml-serving"))
-    desk.switch("worker")
-    desk.approve()
+    context.ask()
+    until(lambda: context.world.slack.messages("ml-serving"))
+    context.switch("worker")
+    context.approve()
     time.sleep(0.3)
-    assert desk.request().state.value == "pending"
-    desk.switch("worker", on=False)
-    desk.ends("created")
+    assert context.request().state.value == "pending"
+    context.switch("worker", on=False)
+    context.ends("created")
 
 
-def test_time_that_passes_reminds_and_expires(desk: Desk) -> None:
+def test_time_that_passes_reminds_and_expires(context: ListenerContext) -> None:
     """Four hours on the approvers are reminded, a day on the request has expired and says so."""
-    desk.ask()
-    until(lambda: desk.world.slack.messages("ml-serving"))
-    desk.acts.do("pass", {"minutes": 240})
-    until(lambda: desk.world.slack.dms("ada") and desk.world.slack.dms("ben"))
-    assert desk.world.slack.dms("rosa") == []
-    desk.acts.do("pass", {"minutes": 1440})
-    desk.ends("expired")
-    until(lambda: "Expired" in str(desk.world.slack.messages("ml-serving")[0].blocks))
-    assert desk.state.now(desk.state.person("ada"))["offset_ms"] == (240 + 1440) * 60_000
+    context.ask()
+    until(lambda: context.world.slack.messages("ml-serving"))
+    context.acts.do("pass", {"minutes": 240})
+    until(lambda: context.world.slack.dms("ada") and context.world.slack.dms("ben"))
+    assert context.world.slack.dms("rosa") == []
+    context.acts.do("pass", {"minutes": 1440})
+    context.ends("expired")
+    until(lambda: "Expired" in str(context.world.slack.messages("ml-serving")[0].blocks))
+    assert context.state.now(context.state.person("ada"))["offset_ms"] == (240 + 1440) * 60_000
 
 
 def test_time_does_not_go_back() -> None:

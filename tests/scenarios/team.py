@@ -124,7 +124,7 @@ class Team(Running):
     def audit(self, request: Request | None = None) -> list[dict[str, Any]]:
         """Return the audit rows, of one request or all."""
         with self.product.store.read() as tx:
-            found = list(tx.trail.rows())
+            found = list(tx.audit_log.rows())
         return [row for row in found if request is None or row["request_id"] == request.id]
 
     def story(self, request: Request) -> list[str]:

@@ -37,7 +37,7 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
 
 
 def asked(team: Team, number: int) -> Request:
-    outcome = team.product.flow.submit(
+    outcome = team.product.service.submit(
         Ask(
             f"ask{number}", f"{number}b 2x128MB qlora4", Person(HOME, ROSA, "rosa"), "C0MLSERVE", "slack-http"
         )
@@ -76,10 +76,10 @@ def still_team(request: pytest.FixtureRequest, new_team: Callable[..., Team]) ->
 
 def test_two_approvals_two_hundred_times(still_team: Team) -> None:
     """Exactly one of two simultaneous approvals decides; the other is refused and audited, every time."""
-    flow, wins = still_team.product.flow, Counter[str]()
+    service, wins = still_team.product.service, Counter[str]()
     for number in range(1, ROUNDS + 1):
         request = asked(still_team, number)
-        calls = [lambda who=who: flow.decide(*pressed(request, who, number)) for who in (ADA, BEN)]  # noqa: B023 - called within the round
+        calls = [lambda who=who: service.decide(*pressed(request, who, number)) for who in (ADA, BEN)]  # noqa: B023 - called within the round
         outcomes = [outcome for outcome in at_once(*calls) if isinstance(outcome, Outcome)]
         assert sorted(outcome.code for outcome in outcomes) == ["done", "wrong_state"]
         row = still_team.row(request)
@@ -92,13 +92,13 @@ def test_two_approvals_two_hundred_times(still_team: Team) -> None:
 
 def test_an_approval_and_a_rejection(still_team: Team) -> None:
     """An approval and a rejection at the same instant: the row has one end, the audit one decision."""
-    flow = still_team.product.flow
+    service = still_team.product.service
     for number in range(1, 31):
         request = asked(still_team, number)
         yes, ada = pressed(request, ADA, number)
         no, ben = pressed(request, BEN, number)
         no = replace(no, action="reject", reason="Use qlora8.")
-        at_once(lambda: flow.decide(yes, ada), lambda: flow.decide(no, ben))  # noqa: B023 - called within the round
+        at_once(lambda: service.decide(yes, ada), lambda: service.decide(no, ben))  # noqa: B023 - called within the round
         told = still_team.story(request)
         assert sorted(told) in (
             ["approve.refused", "rejected", "requested"],
@@ -112,12 +112,12 @@ def test_two_presses_of_one_person(new_team: Callable[..., Team]) -> None:
     """Two presses of the same person at once are one vote."""
     team = new_team(policy=POLICY + "quorum = 2\n")
     team.product.dispatcher.stop()
-    flow = team.product.flow
+    service = team.product.service
     for number in range(1, 21):
         request = asked(team, number)
         first, ada = pressed(request, ADA, number)
         second = replace(first, key=f"again{number}")
-        at_once(lambda: flow.decide(first, ada), lambda: flow.decide(second, ada))  # noqa: B023 - called within the round
+        at_once(lambda: service.decide(first, ada), lambda: service.decide(second, ada))  # noqa: B023 - called within the round
         row = team.row(request)
         assert (row.state, len(row.votes)) == (State.PENDING, 1)
 

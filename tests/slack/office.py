@@ -15,12 +15,12 @@ from bot.approvals.policy_file import Policy
 from bot.dispatch.worker import Worker
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.slack.inbound.app import build, note_foreign, web_client
-from bot.slack.inbound.context import Desk
+from bot.slack.inbound.context import ListenerContext
 from bot.slack.inbound.gate import Gate
-from bot.slack.outbound.delivery import Announcer
+from bot.slack.outbound.delivery import OutboxDelivery
 from bot.slack.outbound.people import Identity, SlackPeople, identify
 from bot.store import Database, Store
-from bot.workflow.service import Flow
+from bot.workflow.service import RequestService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class Office:
         self.who: Identity | None = None
         self.client = web_client(self.slack.bot_token, self.slack.url, 5)
         ids = count(1)
-        self.flow = Flow(
+        self.service = RequestService(
             store=self.store,
             people=SlackPeople(self.client, lambda: self.who),
             site=Site("https://cpd.example", "space-1"),
@@ -68,15 +68,15 @@ class Office:
             clock=self.clock,
             new_id=lambda: f"R{next(ids):07d}",
         )
-        desk = Desk(
-            flow=self.flow,
+        context = ListenerContext(
+            service=self.service,
             identity=lambda: self.who,
             modals=web_client(self.slack.bot_token, self.slack.url, 2),
             api_url=self.slack.url,
             approval_channel=approval_channel,
             on_revoked=self.revoked.append,
         )
-        self.app = build(desk, self.slack.signing_secret)
+        self.app = build(context, self.slack.signing_secret)
         self.gate = Gate(
             self.app,
             secret=self.slack.signing_secret,
@@ -86,16 +86,16 @@ class Office:
             on_foreign=lambda tried, payload: note_foreign(self.store, tried, payload),
         )
         self.calls: list[tuple[str, int | str]] = []
-        self.announcer = Announcer(
+        self.announcer = OutboxDelivery(
             client=self.client,
-            flow=self.flow,
+            service=self.service,
             specs=more.get("specs"),
             identity=lambda: self.who,
             clock=self.clock,
             api_url=self.slack.url,
             on_call=lambda method, status, _seconds: self.calls.append((method, status)),
         )
-        self.worker = Worker(self.store, self.flow, None, self.announcer, "office")  # type: ignore[arg-type]  # nothing is carried out here
+        self.worker = Worker(self.store, self.service, None, self.announcer, "office")  # type: ignore[arg-type]  # nothing is carried out here
         self._server: Any = None
 
     @contextmanager
@@ -149,17 +149,17 @@ class Office:
     def events(self) -> list[dict[str, Any]]:
         """Return the audit, oldest first."""
         with self.store.read() as tx:
-            return list(tx.trail.rows())
+            return list(tx.audit_log.rows())
 
     def names(self) -> list[str]:
         """Return the names of the audit's events."""
         return [event["event"] for event in self.events()]
 
-    def letters(self) -> list[Any]:
+    def outbox_messages(self) -> list[Any]:
         """Return the Slack effects still to be had."""
         with self.store.read() as tx:
             keys = tx.connection.exec_driver_sql("SELECT key FROM outbox ORDER BY created_at").scalars()
-            return [tx.queues.letter(key) for key in keys.all()]
+            return [tx.queues.message(key) for key in keys.all()]
 
     def press(self, user: str, action: str, message: Message | None = None) -> Any:
         """Press a button on the card, and have it decided and drawn."""

@@ -11,7 +11,7 @@ from bot.audit.chain import GENESIS
 from bot.errors import SlackTrouble
 from bot.slack.outbound.delivery import RESPONSE_URL_MS
 from bot.slack.outbound.web_api import Pace
-from bot.store.queues import Letter
+from bot.store.queues import OutboxMessage
 from bot.workflow.notify import announce
 from bot.workflow.ports import RemoteSpec
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
@@ -89,7 +89,7 @@ def test_a_reminder_of_what_is_decided_is_not_sent(office):
     put(office, "remind:x", "remind", request_id=office.row().id, body={"user_id": "U0BEN0001", "sent": 1})
     office.work()
     assert office.slack.dms(BEN) == []
-    assert office.letters() == []
+    assert office.outbox_messages() == []
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_an_outage_of_slack_loses_no_effect_and_delays_no_decision(office, fault
         setattr(office.slack.faults, name, value)
     office.press(ADA, "approve")
     assert office.row().state == "approved"
-    assert office.letters() != []
+    assert office.outbox_messages() != []
     office.slack.faults.clear()
     office.later(120)
     assert "Approved, creating" in str(office.card().blocks)
-    assert office.letters() == []
+    assert office.outbox_messages() == []
 
 
 def test_a_rate_limit_is_waited_for_as_long_as_slack_says(office):
-    """429 with Retry-After: the letter is due again after that, not before."""
+    """429 with Retry-After: the message is due again after that, not before."""
     office.slack.faults.rate_limited, office.slack.faults.retry_after_s = 1, 30
     office.slack.faults.only = frozenset({"chat.postMessage"})
     office.ask()
@@ -154,12 +154,12 @@ def test_the_real_limits_are_never_met(office):
 
 
 def test_a_response_url_is_gone_after_thirty_minutes(office):
-    """Whatever became of the card, the address is taken out of the stored letter."""
+    """Whatever became of the card, the address is taken out of the stored message."""
     office.slack.faults.down = "reset"
     office.ask()
-    assert "response_url" in office.letters()[0].body
+    assert "response_url" in office.outbox_messages()[0].body
     office.later(RESPONSE_URL_MS / 1000 + 1)
-    assert "response_url" not in office.letters()[0].body
+    assert "response_url" not in office.outbox_messages()[0].body
     office.slack.faults.down = ""
     office.later(120)
     assert office.row().message_ts is not None
@@ -184,7 +184,7 @@ def test_a_card_that_never_could_be_posted_is_let_go_when_its_request_ends(offic
         row = tx.requests.get(office.row().id)
         tx.requests.move(row, Transition(Action.CANCEL, State.CANCELLED, "cancelled"), tx.now, due_at=None)
     office.later(3700)
-    assert office.letters() == []
+    assert office.outbox_messages() == []
 
 
 def test_a_private_answer_falls_back_to_a_direct_message(office):
@@ -198,12 +198,12 @@ def test_a_private_answer_falls_back_to_a_direct_message(office):
 
 
 def test_who_can_get_no_message_holds_nothing_up(office):
-    """A person who left, or a bot: the letter is done."""
+    """A person who left, or a bot: the message is done."""
     office.slack.directory.change_person("rosa", deleted=True)
     put(office, "private:1", "private", body={"code": "expired", "user_id": "U0ROSA001", "channel_id": None})
     put(office, "private:2", "private", body={"code": "expired", "user_id": "U0PEFT001", "channel_id": None})
     office.work()
-    assert office.letters() == []
+    assert office.outbox_messages() == []
 
 
 def test_who_takes_an_existing_spec_is_told_its_id(office):
@@ -277,7 +277,7 @@ def test_a_card_says_whom_it_still_waits_for(new_office):
 
 
 def test_an_unknown_kind_of_letter_is_given_up(office):
-    """A letter of a newer version is permanent trouble, not a loop."""
+    """A message of a newer version is permanent trouble, not a loop."""
     with pytest.raises(SlackTrouble) as caught:
-        office.announcer.deliver(Letter("k", "telegram", None, None, {}))
+        office.announcer.deliver(OutboxMessage("k", "telegram", None, None, {}))
     assert caught.value.permanent

@@ -267,7 +267,7 @@ def test_a_workflow_step_ends_when_its_request_does(new_office):
     running = run_step(office)
     assert running["status"] == "running"
     assert (office.row().quorum, office.row().origin) == (2, "workflow")
-    assert office.slack.app.workflow_token not in str([letter.body for letter in office.letters()])
+    assert office.slack.app.workflow_token not in str([message.body for message in office.outbox_messages()])
     office.slack.faults.down = "503"
     office.press(ROSA, "cancel", office.slack.dms(ROSA)[-1])
     office.slack.faults.down = ""
@@ -292,7 +292,7 @@ def test_the_end_of_the_installation_is_told_to_the_operator(office):
 
 def test_a_listener_that_breaks_answers_with_a_reference(office, caplog):
     """An error nobody foresaw: a reference in answer and log, no traceback, no 5xx to the command."""
-    office.flow.site = None
+    office.service.site = None
     answer = office.slack.command(ROSA, TEAM, "10b 2x128MB qlora4")
     assert answer.status == 200
     reference = caplog.records[-1].facts["reference"]

@@ -141,14 +141,14 @@ def test_where_the_bot_is_not_it_says_which_invitation_it_waits_for(office):
     assert request.message_ts is None
     answer = office.slack.ephemerals(ROSA, RANDOM)[-1]
     assert "/invite @peftsize" in str(answer.blocks)
-    (letter,) = office.letters()
-    assert "response_url" not in letter.body
+    (message,) = office.outbox_messages()
+    assert "response_url" not in message.body
     office.later(60)
     assert len(office.slack.ephemerals(ROSA, RANDOM)) == 1
     office.slack.member_joined(RANDOM)
     office.work()
     assert office.row().message_ts == office.card(RANDOM).ts
-    assert office.letters() == []
+    assert office.outbox_messages() == []
 
 
 def test_post_again_posts_the_card_once_the_bot_may(office):

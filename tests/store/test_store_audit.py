@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def append(store: Store, count: int) -> None:
     for number in range(count):
         with store.write() as tx:
-            tx.trail.append(event(number))
+            tx.audit_log.append(event(number))
 
 
 def verdict(store: Store, anchors: dict[int, str] | None = None) -> tuple[bool, int | None]:
     with store.read() as tx:
-        found = verify(tx.trail.rows(), anchors or {})
+        found = verify(tx.audit_log.rows(), anchors or {})
     return found.ok, found.bad_seq
 
 
@@ -44,10 +44,10 @@ def test_the_chain_holds_and_is_exported_as_written(store: Store) -> None:
     """Numbers from 1 without gaps; the export is the events' own objects."""
     append(store, 3)
     with store.read() as tx:
-        rows = list(tx.trail.rows())
-        assert tx.trail.head().seq == 3
-        assert list(tx.trail.rows(since_ms=T0 + 2)) == rows[2:]
-        assert tx.trail.story("R0000001") == rows
+        rows = list(tx.audit_log.rows())
+        assert tx.audit_log.head().seq == 3
+        assert list(tx.audit_log.rows(since_ms=T0 + 2)) == rows[2:]
+        assert tx.audit_log.story("R0000001") == rows
     assert [row["seq"] for row in rows] == [1, 2, 3]
     assert rows[0]["prev_hash"] == GENESIS
     assert rows[1]["prev_hash"] == rows[0]["hash"]
@@ -60,16 +60,16 @@ def test_names_are_left_out_on_wish(database: Database, clock: Clock) -> None:
     """With names switched off only ids are kept, and the chain still holds."""
     store = Store(database, clock, names=False)
     with store.write() as tx:
-        tx.trail.append(event(actor=Who(None, "T1", "U1", "Åsa")))
+        tx.audit_log.append(event(actor=Who(None, "T1", "U1", "Åsa")))
     with store.read() as tx:
-        assert [row["actor"]["name"] for row in tx.trail.rows()] == [None]
+        assert [row["actor"]["name"] for row in tx.audit_log.rows()] == [None]
     assert verdict(store) == (True, None)
 
 
 def test_odd_text_survives_the_chain(store: Store) -> None:
     """What people type is stored, exported and hashed alike: quotes, newlines, astral letters."""
     with store.write() as tx:
-        tx.trail.append(event(reason="\"'\\ \n\t 🦙 \u2028 é e\u0301"))
+        tx.audit_log.append(event(reason="\"'\\ \n\t 🦙 \u2028 é e\u0301"))
     assert verdict(store) == (True, None)
 
 
@@ -81,7 +81,7 @@ def test_many_threads_make_one_chain(store: Store) -> None:
     for thread in threads:
         thread.join()
     with store.read() as tx:
-        found = verify(tx.trail.rows(), {})
+        found = verify(tx.audit_log.rows(), {})
     assert (found.ok, found.rows) == (True, 120)
 
 
@@ -90,8 +90,8 @@ def test_a_rolled_back_transaction_leaves_no_gap(store: Store) -> None:
 
     def breaks() -> None:
         with store.write() as tx:
-            tx.trail.append(event(1))
-            tx.trail.flush()
+            tx.audit_log.append(event(1))
+            tx.audit_log.flush()
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -120,14 +120,14 @@ def test_the_database_itself_refuses_changes(store: Store, database: Database, s
         statement = statement.replace("WHERE seq = 1 ON", "WHERE seq = 1 AND true ON")
     append(store, 2)
     with store.read() as tx:
-        before = list(tx.trail.rows())
+        before = list(tx.audit_log.rows())
     refused = pytest.raises(DBAPIError, match=r"append-only|syntax error")
     with refused as caught, database.write() as connection:
         connection.exec_driver_sql(statement)
     foreign = sqlite_only if not database.is_sqlite else postgresql_only
     assert ("syntax" in str(caught.value)) == foreign
     with store.read() as tx:
-        assert list(tx.trail.rows()) == before
+        assert list(tx.audit_log.rows()) == before
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_a_forked_history_is_found(database: Database, clock: Clock, tmp_path: P
     tamper(database, "DELETE FROM audit WHERE seq > 2")
     forked = Store(database, clock)
     with forked.write() as tx:
-        tx.trail.append(event(reason="what did not happen"))
-        tx.trail.append(event(9))
+        tx.audit_log.append(event(reason="what did not happen"))
+        tx.audit_log.append(event(9))
     assert verdict(store) == (True, None)
     assert verdict(store, anchor.read(tmp_path / "anchor")) == (False, 3)
 
@@ -177,7 +177,7 @@ def test_a_fork_that_is_anchored_too_is_still_found(database: Database, clock: C
     append(store, 3)
     tamper(database, "DELETE FROM audit WHERE seq = 3")
     with store.write() as tx:
-        tx.trail.append(event(reason="what did not happen"))
+        tx.audit_log.append(event(reason="what did not happen"))
     assert verdict(store, anchor.read(tmp_path / "anchor")) == (False, 3)
 
 
@@ -219,7 +219,7 @@ def test_pages_of_a_long_history_are_all_read(store: Store) -> None:
     """More rows than one page are exported whole."""
     with store.write() as tx:
         for number in range(2100):
-            tx.trail.append(event(number))
+            tx.audit_log.append(event(number))
     with store.read() as tx:
-        found = verify(tx.trail.rows(), {})
+        found = verify(tx.audit_log.rows(), {})
     assert (found.ok, found.rows) == (True, 2100)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bot.store import Store
-    from bot.store.queues import Letter
+    from bot.store.queues import OutboxMessage
     from bot.store.store import Tx, Woken
 
 LEASE = 20_000
@@ -40,9 +40,9 @@ def put(store: Store, key: str = "card:R1", **more: object) -> None:
         tx.queues.put(key, "card", request_id="R1", channel_id="C1", **more)  # type: ignore[arg-type] # as in put
 
 
-def letter(store: Store, key: str = "card:R1") -> Letter:
+def message(store: Store, key: str = "card:R1") -> OutboxMessage:
     with store.read() as tx:
-        found = tx.queues.letter(key)
+        found = tx.queues.message(key)
     assert found is not None
     return found
 
@@ -150,25 +150,25 @@ def test_a_letter_asked_for_anew_while_held_is_due_again_but_not_delivered_twice
     """Nobody else gets it during the delivery; after it, it is due once more."""
     put(store, body={"v": 1})
     assert claim(store, "w1") == ["card:R1"]
-    held = letter(store)
+    held = message(store)
     put(store, body={"v": 2})
     assert claim(store, "w2") == []
     with store.write() as tx:
         tx.queues.sent(held, "w1")
-    assert letter(store).body == {"v": 2}
+    assert message(store).body == {"v": 2}
     assert claim(store, "w2") == ["card:R1"]
-    again = letter(store)
+    again = message(store)
     with store.write() as tx:
         tx.queues.sent(again, "w2")
     with store.read() as tx:
-        assert tx.queues.letter("card:R1") is None
+        assert tx.queues.message("card:R1") is None
 
 
 def test_a_late_report_does_not_remove_a_newer_letter(store: Store, clock: Clock) -> None:
     """A frozen worker that wakes up after others did its work and new work came removes nothing."""
     put(store)
     claim(store, "frozen")
-    held = letter(store)
+    held = message(store)
     with store.write() as tx:
         lapse(tx)
     claim(store, "w2")
@@ -180,7 +180,7 @@ def test_a_late_report_does_not_remove_a_newer_letter(store: Store, clock: Clock
     claim(store, "w3")
     with store.write() as tx:
         tx.queues.sent(held, "frozen")
-    assert letter(store).body == {"new": True}
+    assert message(store).body == {"new": True}
     assert claim(store, "w4") == []
 
 
@@ -190,10 +190,10 @@ def test_a_failure_is_counted_and_comes_round_again(store: Store) -> None:
     claim(store, "w1")
     with store.write() as tx:
         tx.queues.postpone("outbox", "card:R1", tx.now + 1000, error="ratelimited")
-    assert letter(store).tries == 1
+    assert message(store).tries == 1
     assert claim(store, "w1") == []
     put(store)
-    assert letter(store).tries == 0
+    assert message(store).tries == 0
     assert claim(store, "w1") == ["card:R1"]
 
 
@@ -230,7 +230,7 @@ def test_released_rows_are_due_and_told(store: Store) -> None:
 
 
 def test_joining_a_channel_hastens_what_waits_for_it(store: Store) -> None:
-    """Only that channel's letters, and none that somebody holds."""
+    """Only that channel's outbox messages, and none that somebody holds."""
     with store.write() as tx:
         for key, channel in (("a", "C1"), ("b", "C1"), ("c", "C2")):
             tx.queues.put(key, "card", channel_id=channel, due_at=tx.now + (0 if key == "b" else 60_000))
@@ -271,9 +271,9 @@ def test_work_is_told_in_the_transaction_and_after_it(store: Store) -> None:
 def test_the_oldest_letter_and_overdue_rows_are_told(store: Store) -> None:
     """What the sweep and the metrics ask."""
     with store.write() as tx:
-        assert tx.queues.oldest_letter() is None
+        assert tx.queues.oldest_message() is None
         tx.queues.put("a", "card", due_at=tx.now - 2000)
         tx.queues.put("b", "card")
-        assert tx.queues.oldest_letter() == tx.now
+        assert tx.queues.oldest_message() == tx.now
         assert tx.queues.due(overdue_ms=1000) == [("outbox", "a")]
         assert tx.queues.due() == [("outbox", "a"), ("outbox", "b")]

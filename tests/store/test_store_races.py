@@ -16,7 +16,7 @@ from bot.errors import SettingsError, StoreError
 from bot.store import Database, Store
 from bot.store.database import FairLock
 from bot.store.process_lock import hold
-from bot.workflow.service import Faster, Flow
+from bot.workflow.service import RequestService, VersionConflict
 from tests.store_rows import T0, Clock, stored, transition
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from bot.store import Tx
 
 
-def flow_on(store: Store) -> Flow:
-    """A flow of which only the transactions are used."""
-    return Flow(store=store, people=None, site=None, rules=None, clock=store.clock, new_id=str)  # type: ignore[arg-type] # not reached
+def flow_on(store: Store) -> RequestService:
+    """A service of which only the transactions are used."""
+    return RequestService(store=store, people=None, site=None, rules=None, clock=store.clock, new_id=str)  # type: ignore[arg-type] # not reached
 
 
 @pytest.mark.postgres
@@ -52,7 +52,7 @@ def test_of_two_edits_to_the_same_name_the_later_begins_anew(postgresql_url: str
             assert moved is not None
             return f"mine after {tries}"
 
-        outcomes.append(flow_on(store).anew(once))
+        outcomes.append(flow_on(store).retry_on_conflict(once))
 
     threads = [threading.Thread(target=edit, args=(index,)) for index in (0, 1)]
     for thread in threads:
@@ -69,18 +69,18 @@ def test_a_race_that_never_ends_is_given_up_as_busy(store: Store) -> None:
 
     def loses(_: Tx) -> None:
         tries.append(1)
-        raise Faster if len(tries) % 2 else StoreError("conflict")
+        raise VersionConflict if len(tries) % 2 else StoreError("conflict")
 
     def full(_: Tx) -> None:
         tries.append(1)
         raise StoreError("full")
 
     with pytest.raises(StoreError, match="busy"):
-        flow_on(store).anew(loses)
+        flow_on(store).retry_on_conflict(loses)
     assert len(tries) > 5
     tries.clear()
     with pytest.raises(StoreError, match="full"):
-        flow_on(store).anew(full)
+        flow_on(store).retry_on_conflict(full)
     assert len(tries) == 1
 
 

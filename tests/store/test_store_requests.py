@@ -187,7 +187,7 @@ def test_of_two_who_decide_at_once_one_wins(store: Store) -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
-    """Row, audit event and letter are committed together or not at all."""
+    """Row, audit event and message are committed together or not at all."""
 
     def breaks() -> None:
         with store.write() as tx:
@@ -199,7 +199,7 @@ def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
         breaks()
     with store.read() as tx:
         assert tx.requests.get("R0000001") is None
-        assert tx.queues.letter("card:R0000001") is None
+        assert tx.queues.message("card:R0000001") is None
 
 
 def test_notes_are_replaced_and_counts_are_told(store: Store) -> None:

@@ -96,7 +96,7 @@ def test_down_to_nothing_and_up_again(empty: Database, clock: Clock) -> None:
         assert leftovers(connection) == set()
     assert schema.migrate(empty) is True
     with Store(empty, clock).write() as tx:
-        tx.trail.append(event())
+        tx.audit_log.append(event())
 
 
 def test_four_processes_migrate_an_empty_database_at_once(empty_url: str) -> None:

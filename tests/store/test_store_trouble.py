@@ -78,7 +78,7 @@ def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(sqlite: Store
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     stored(sqlite, 2000, canonical="x" * 9000)
     with sqlite.read() as tx:
-        assert sum(1 for _ in tx.trail.rows()) == count(sqlite)
+        assert sum(1 for _ in tx.audit_log.rows()) == count(sqlite)
 
 
 def test_a_read_only_file_is_named(sqlite: Store, clock: Clock) -> None:
@@ -172,7 +172,7 @@ def test_a_connection_killed_in_the_middle_stores_nothing(postgresql_url: str, c
     def dies() -> None:
         with store.write() as tx:
             tx.requests.insert(request(1), due_at=None)
-            tx.trail.append(event())
+            tx.audit_log.append(event())
             tx.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
     with pytest.raises(StoreError, match="away"):

@@ -59,7 +59,7 @@ class PageState:
         """Return what changes whenever anything on the page does."""
         world = self._world
         with world.product.store.read() as tx:
-            head = tx.trail.head()
+            head = tx.audit_log.head()
             counts = tx.counts()
         calls = [(one.status, one.path) for one in world.cluster.requests()[-3:]]
         looked = [
@@ -142,9 +142,9 @@ class PageState:
 
     def _audit(self, tx: Tx) -> dict[str, Any]:
         """Return the last events and whether the whole chain holds."""
-        head = tx.trail.head()
+        head = tx.audit_log.head()
         if self._checked[0] != head.hash:
-            rows = list(tx.trail.rows())
+            rows = list(tx.audit_log.rows())
             path = self._world.product.settings.anchor_file
             verdict = verify(rows, anchor.read(path) if path else {})
             told = {
@@ -212,7 +212,7 @@ def _requests(tx: Tx) -> list[dict[str, Any]]:
 
 
 def _request(tx: Tx, request: Request) -> dict[str, Any]:
-    steps = [(one["from_state"], one["to_state"]) for one in tx.trail.story(request.id)]
+    steps = [(one["from_state"], one["to_state"]) for one in tx.audit_log.story(request.id)]
     moves = [list(step) for step in steps if step[0] and step[1] and step[0] != step[1]]
     return {
         "id": request.id,

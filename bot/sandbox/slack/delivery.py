@@ -119,7 +119,7 @@ def encoded(kind: Envelope, payload: Mapping[str, Any]) -> tuple[bytes, str]:
     return json.dumps(payload).encode(), "application/json"
 
 
-class Courier:
+class Deliverer:
     """Brings payloads to the app and keeps a record of each.
 
     Args:

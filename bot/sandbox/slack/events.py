@@ -12,7 +12,7 @@ from bot.sandbox.slack.workspace import Message
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.sandbox.slack.delivery import Courier, Delivery
+    from bot.sandbox.slack.delivery import Deliverer, Delivery
     from bot.sandbox.slack.people import Channel, Person
     from bot.sandbox.slack.web import Api
 
@@ -21,7 +21,7 @@ class Events:
     """Messages of people, joins, the Home tab, functions, and the end of the installation."""
 
     api: Api
-    courier: Courier
+    courier: Deliverer
 
     def event(self, inner: Mapping[str, Any]) -> Delivery:
         """Brings any event, with Slack's envelope round it; retried while it is not acknowledged."""

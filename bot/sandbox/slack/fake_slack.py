@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from bot.sandbox.cardtext import render
-from bot.sandbox.slack.delivery import FORM, Courier, Delivery
+from bot.sandbox.slack.delivery import FORM, Deliverer, Delivery
 from bot.sandbox.slack.events import Events
 from bot.sandbox.slack.interactions import Interactions
 from bot.sandbox.slack.lookups import open_im
@@ -52,7 +52,7 @@ class FakeSlack(Interactions, Events):
         self.should_escape = should_escape
         self.workspace = Workspace(directory or default_directory(), clock)
         self.sockets = Sockets(self.app.app_id, self.workspace.changed)
-        self.courier = Courier(self.workspace, self.sockets, self.app.signing_secret)
+        self.courier = Deliverer(self.workspace, self.sockets, self.app.signing_secret)
         self.api = Api(self.workspace, self.app, "", open_socket=self._open_socket)
         self._port = port
         self._server: SlackServer | None = None

@@ -16,7 +16,7 @@ from bot.sandbox.slack.workspace import Message, ResponseUrl, View
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.sandbox.slack.delivery import Courier
+    from bot.sandbox.slack.delivery import Deliverer
     from bot.sandbox.slack.people import Channel, Person
     from bot.sandbox.slack.web import Api
 
@@ -27,7 +27,7 @@ class Interactions:
     """Commands, clicks, submissions and shortcuts; each returns what came of it."""
 
     api: Api
-    courier: Courier
+    courier: Deliverer
     should_escape: bool
 
     def command(

@@ -18,7 +18,7 @@ from bot.sandbox.watsonx.api import PATH, SpecsApi, problem
 from bot.sandbox.watsonx.certificate import make_certificate
 from bot.sandbox.watsonx.faults import Faults
 from bot.sandbox.watsonx.http import Call, LoopbackServer, Moment, Reply, nobody
-from bot.sandbox.watsonx.tokens import TokenDesk
+from bot.sandbox.watsonx.tokens import TokenService
 from bot.watsonx.transport import utc_ms
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class FakeCluster:
         self.api_key = secrets.token_urlsafe(24)
         self.password = secrets.token_urlsafe(24)
         self.faults = Faults()
-        self.tokens = TokenDesk(now, token_lifetime_s)
+        self.tokens = TokenService(now, token_lifetime_s)
         self.ca_bundle: Path | None = None
         tls = None
         if tls_folder is not None:

@@ -73,7 +73,7 @@ Moment = Literal["arrived", "done", "answered"]
 
 
 def nobody(_moment: Moment, _call: Call, _port: int) -> None:
-    """Watch nothing."""
+    """Maintenance nothing."""
 
 
 class LoopbackServer:

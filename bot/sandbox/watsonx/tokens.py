@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class TokenDesk:
+class TokenService:
     """Issues tokens and judges them.
 
     Args:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Message
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 KEEP_MS = 3_600_000
 _MOST_NAMES = 24
@@ -58,19 +58,19 @@ class Names:
         return found
 
 
-class Picture:
+class CardView:
     """Draws rows.
 
     Args:
-        flow: For the draft, the ruling and the row.
+        service: For the draft, the ruling and the row.
         names: Display names of policy entries.
         warning: Says what else people must know about a ruling.
     """
 
     def __init__(
-        self, flow: Flow, names: Names, warning: Callable[[Ruling], str | None] = lambda _: None
+        self, service: RequestService, names: Names, warning: Callable[[Ruling], str | None] = lambda _: None
     ) -> None:
-        self.flow = flow
+        self.service = service
         self._names = names
         self._warning = warning
 
@@ -79,14 +79,14 @@ class Picture:
         if request.kind is Kind.DELETE:
             return None
         try:
-            return self.flow.draft(request.text, request.use_gpus)
+            return self.service.draft(request.text, request.use_gpus)
         except SizingError:
             return None
 
     def ruling(self, request: Request) -> Ruling | None:
         """Return what the policy says of the row now, where its text can be read."""
         try:
-            return self.flow.ruling_of(request)
+            return self.service.ruling_of(request)
         except SizingError:
             return None
 
@@ -105,8 +105,8 @@ class Picture:
         return card.card(
             request,
             self.draft(request),
-            site=self.flow.site,
-            now=self.flow.clock(),
+            site=self.service.site,
+            now=self.service.clock(),
             ruling=ruling,
             waiting_for=_listed(voters, names) if request.votes else None,
             warning=_unreachable(request, ruling, voters) or (self._warning(ruling) if ruling else None),
@@ -118,7 +118,7 @@ class Picture:
     def _lookups(self, request: Request) -> int | None:
         if request.state not in {State.UNKNOWN, State.ATTENTION}:
             return None
-        with self.flow.store.read() as tx:
+        with self.service.store.read() as tx:
             attempt = tx.attempts.latest(request.id)
         return attempt.lookups if attempt else None
 
@@ -126,7 +126,7 @@ class Picture:
         """Return who can still vote; None where the policy says ``anyone``, or Slack cannot say."""
         if all(ANYONE in allowed for allowed in ruling.approvers):
             return None
-        return waiting_for(self.flow, request, ruling)
+        return waiting_for(self.service, request, ruling)
 
 
 def _listed(voters: frozenset[str] | None, names: dict[str, str]) -> str | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from slack_sdk.socket_mode.client import BaseSocketModeClient
     from slack_sdk.socket_mode.request import SocketModeRequest
 
-    from bot.slack.inbound.context import Desk
+    from bot.slack.inbound.context import ListenerContext
     from bot.slack.outbound.people import Identity
     from bot.workflow.ports import Transactions
 
@@ -53,17 +53,17 @@ def web_client(token: str, api_url: str, timeout_s: int) -> WebClient:
     )
 
 
-def build(desk: Desk, signing_secret: str) -> App:
+def build(listeners: ListenerContext, signing_secret: str) -> App:
     """Return the Bolt app with every listener; calls nobody.
 
     Args:
-        desk: What the listeners work with.
+        listeners: What the listeners work with.
         signing_secret: For deliveries that come to ``dispatch`` as HTTP; the gate checks its own.
     """
 
     def authorize(context: BoltContext) -> AuthorizeResult:
         """Say who we are without asking Slack; the token stays with those who call Slack."""
-        identity = desk.identity()
+        identity = listeners.identity()
         return AuthorizeResult(
             enterprise_id=context.enterprise_id,
             team_id=context.team_id,
@@ -74,7 +74,7 @@ def build(desk: Desk, signing_secret: str) -> App:
     app = App(
         name="peftsize",
         logger=_quiet("bot.slack.bolt"),
-        client=WebClient(base_url=desk.modals.base_url, retry_handlers=[]),
+        client=WebClient(base_url=listeners.modals.base_url, retry_handlers=[]),
         signing_secret=signing_secret,
         authorize=authorize,
         token_verification_enabled=False,
@@ -82,7 +82,7 @@ def build(desk: Desk, signing_secret: str) -> App:
         attaching_function_token_enabled=False,
     )
     app.error(_failed)
-    register(app, desk)
+    register(app, listeners)
     return app
 
 
@@ -160,7 +160,7 @@ def note_foreign(
     with store.write() as tx:
         where = Where(channel, None, trigger_hash(payload))
         event = f"{tried}.refused"[:64]
-        tx.trail.append(Event(tx.now, event, actor=user, origin=origin, reason=reason, slack=where))
+        tx.audit_log.append(Event(tx.now, event, actor=user, origin=origin, reason=reason, slack=where))
 
 
 def _who(payload: dict[str, Any]) -> Who:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.approvals.policy import Person
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Message
-    from bot.slack.inbound.context import Desk
+    from bot.slack.inbound.context import ListenerContext
     from bot.workflow.ports import Outcome
 
 MOST_PAGES = 10
@@ -49,7 +49,7 @@ class Typed:
     response_url: str | None = None
 
 
-def answer(desk: Desk, typed: Typed) -> Message | None:
+def answer(context: ListenerContext, typed: Typed) -> Message | None:
     """Do what was typed.
 
     Returns:
@@ -62,13 +62,13 @@ def answer(desk: Desk, typed: Typed) -> Message | None:
     known = _WORDS.get(word.lower())
     text = typed.text if known is None else rest.strip()
     try:
-        return submit(desk, typed) if known is None else known(desk, typed, text)
+        return submit(context, typed) if known is None else known(context, typed, text)
     except SizingError as error:
         return answers.sizing_error(error, text)
 
 
-def ask_of(desk: Desk, typed: Typed, execution_id: str | None = None) -> Ask:
-    """Return what was typed as a request for the flow.
+def ask_of(context: ListenerContext, typed: Typed, execution_id: str | None = None) -> Ask:
+    """Return what was typed as a request for the service.
 
     Without any channel the card goes to the person, and approvers find it in App Home.
     """
@@ -76,7 +76,7 @@ def ask_of(desk: Desk, typed: Typed, execution_id: str | None = None) -> Ask:
         key=typed.key,
         text=typed.text.strip(),
         person=typed.person,
-        channel_id=desk.approval_channel or typed.channel_id or typed.person.user_id,
+        channel_id=context.approval_channel or typed.channel_id or typed.person.user_id,
         origin=typed.origin,
         trigger_hash=typed.trigger_hash,
         response_url=typed.response_url,
@@ -84,22 +84,22 @@ def ask_of(desk: Desk, typed: Typed, execution_id: str | None = None) -> Ask:
     )
 
 
-def submit(desk: Desk, typed: Typed) -> Message | None:
+def submit(context: ListenerContext, typed: Typed) -> Message | None:
     """Ask for a specification.
 
     Raises:
         SizingError: The text cannot be read.
         StoreError: Nothing was stored.
     """
-    outcome = desk.flow.submit(ask_of(desk, typed))
+    outcome = context.service.submit(ask_of(context, typed))
     request = outcome.request
     match outcome.code:
         case "submitted" if request is not None and request.channel_id != typed.channel_id:
             return answers.submitted(request)
         case "existing" if request is not None:
-            return answers.existing(request, desk.link(request))
+            return answers.existing(request, context.link(request))
         case "name_taken" if request is not None:
-            return answers.name_taken(request, desk.link(request))
+            return answers.name_taken(request, context.link(request))
         case "denied":
             return answers.denied(outcome.detail)
         case _:
@@ -115,54 +115,54 @@ def problem(outcome: Outcome) -> str | None:
     return f"{words} Request {row.id}: {messages.state_words(row)}." if row is not None else words
 
 
-def turn(desk: Desk, typed: Typed, page: int) -> Message | None:
+def turn(context: ListenerContext, typed: Typed, page: int) -> Message | None:
     """Return another page of a list; ``typed.text`` says which, as the list's own button does."""
     word, _, rest = typed.text.strip().partition(" ")
     if word == "specs":
-        _ask_specs(desk, typed, page)
+        _ask_specs(context, typed, page)
         return None
-    return _pages(desk, typed, word, rest.strip(), page)
+    return _pages(context, typed, word, rest.strip(), page)
 
 
-def _help(_desk: Desk, _typed: Typed, _text: str) -> Message:
+def _help(_desk: ListenerContext, _typed: Typed, _text: str) -> Message:
     return answers.usage()
 
 
-def _preview(desk: Desk, _typed: Typed, text: str) -> Message:
-    drafted = desk.flow.draft(text)
-    return answers.preview(drafted, desk.flow.ruling(drafted))
+def _preview(context: ListenerContext, _typed: Typed, text: str) -> Message:
+    drafted = context.service.draft(text)
+    return answers.preview(drafted, context.service.ruling(drafted))
 
 
-def _policy(desk: Desk, _typed: Typed, text: str) -> Message:
-    drafted = desk.flow.draft(text)
-    return answers.policy_answer(drafted, desk.flow.ruling(drafted))
+def _policy(context: ListenerContext, _typed: Typed, text: str) -> Message:
+    drafted = context.service.draft(text)
+    return answers.policy_answer(drafted, context.service.ruling(drafted))
 
 
-def _show(desk: Desk, _typed: Typed, text: str) -> Message:
-    request = desk.request(text.strip("` ").upper()[:16])
+def _show(context: ListenerContext, _typed: Typed, text: str) -> Message:
+    request = context.request(text.strip("` ").upper()[:16])
     if request is None:
         return answers.refused("unknown_request", text)
-    return answers.show(request, desk.flow.clock(), desk.link(request))
+    return answers.show(request, context.service.clock(), context.link(request))
 
 
-def _list(desk: Desk, typed: Typed, _text: str) -> Message:
-    return _pages(desk, typed, "list", "", 1)
+def _list(context: ListenerContext, typed: Typed, _text: str) -> Message:
+    return _pages(context, typed, "list", "", 1)
 
 
-def _mine(desk: Desk, typed: Typed, _text: str) -> Message:
-    return _pages(desk, typed, "mine", "", 1)
+def _mine(context: ListenerContext, typed: Typed, _text: str) -> Message:
+    return _pages(context, typed, "mine", "", 1)
 
 
-def _history(desk: Desk, typed: Typed, text: str) -> Message:
-    return _pages(desk, typed, "history", text, 1)
+def _history(context: ListenerContext, typed: Typed, text: str) -> Message:
+    return _pages(context, typed, "history", text, 1)
 
 
-def _specs(desk: Desk, typed: Typed, _text: str) -> Message | None:
-    _ask_specs(desk, typed, 1)
+def _specs(context: ListenerContext, typed: Typed, _text: str) -> Message | None:
+    _ask_specs(context, typed, 1)
     return None
 
 
-def _ask_specs(desk: Desk, typed: Typed, page: int) -> None:
+def _ask_specs(context: ListenerContext, typed: Typed, page: int) -> None:
     """Have the live list looked up by the worker: watsonx may take longer than an answer may."""
     body = {
         "code": "specs_listing",
@@ -170,15 +170,15 @@ def _ask_specs(desk: Desk, typed: Typed, page: int) -> None:
         "channel_id": typed.channel_id or None,
         "page": page,
     }
-    with desk.flow.store.write() as tx:
+    with context.service.store.write() as tx:
         tx.queues.put(f"private:{typed.key}", "private", body=body)
 
 
-def _pages(desk: Desk, typed: Typed, which: str, text: str, page: int) -> Message:
+def _pages(context: ListenerContext, typed: Typed, which: str, text: str, page: int) -> Message:
     """Return one page of a list, read now."""
     states: Sequence[State] = () if which != "list" else [s for s in State if s not in TERMINAL]
     requester = (typed.person.team_id, typed.person.user_id) if which == "mine" else None
-    with desk.flow.store.read() as tx:
+    with context.service.store.read() as tx:
         found = tx.requests.listed(
             states=states, requester=requester, text=text or None, limit=PAGE * MOST_PAGES
         )
@@ -187,10 +187,10 @@ def _pages(desk: Desk, typed: Typed, which: str, text: str, page: int) -> Messag
     shown: Sequence[Request] = found[(page - 1) * PAGE : page * PAGE]
     where = f"{which} {text}".strip()
     title = {"list": "Open requests", "mine": "My requests"}.get(which, "History")
-    return listing(f"{title}: {text}" if text else title, shown, page, pages, where=where, link=desk.link)
+    return listing(f"{title}: {text}" if text else title, shown, page, pages, where=where, link=context.link)
 
 
-_WORDS: dict[str, Callable[[Desk, Typed, str], Message | None]] = {
+_WORDS: dict[str, Callable[[ListenerContext, Typed, str], Message | None]] = {
     "help": _help,
     "preview": _preview,
     "policy": _policy,

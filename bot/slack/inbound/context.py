@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bot.approvals.request import Request
     from bot.slack.outbound.people import Identity
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
 _TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
@@ -30,11 +30,11 @@ _BLOCK_ID = re.compile(r"peftsize:([0-9]{1,9})(?::.*)?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ListenerContext:
     """What the listeners work with.
 
     Args:
-        flow: Submit and receive.
+        service: Submit and receive.
         identity: Who we are; None while Slack has not said.
         modals: For ``views.open`` alone, with a deadline of 2 s.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
@@ -42,7 +42,7 @@ class Desk:
         on_revoked: Told which event ended the installation.
     """
 
-    flow: Flow
+    service: RequestService
     identity: Callable[[], Identity | None]
     modals: WebClient
     api_url: str
@@ -63,7 +63,7 @@ class Desk:
 
     def request(self, request_id: str) -> Request | None:
         """Read a request, to show it."""
-        with self.flow.store.read() as tx:
+        with self.service.store.read() as tx:
             return tx.requests.get(request_id)
 
 
@@ -107,7 +107,7 @@ def click(
     reason: str | None = None,
     text: str | None = None,
 ) -> Click:
-    """Return a person's action as the flow takes it.
+    """Return a person's action as the service takes it.
 
     Args:
         args: Of the listener.

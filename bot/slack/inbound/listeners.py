@@ -17,7 +17,7 @@ from bot.slack.blocks import answers, modals
 from bot.slack.blocks.text import plain
 from bot.slack.inbound import commands, workflow_step
 from bot.slack.inbound.context import click, origin, request_of
-from bot.slack.inbound.responses import Acks, Answer, channel_of, field, guarded, private, under
+from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
 from sizing import SizingError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from slack_bolt.kwargs_injection.args import Args
 
     from bot.approvals.request import Request
-    from bot.slack.inbound.context import Desk
+    from bot.slack.inbound.context import ListenerContext
 
 DECISIONS = (
     "approve",
@@ -47,9 +47,9 @@ _ANYTHING = re.compile(".*", re.DOTALL)
 _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, context: ListenerContext) -> None:
     """Register every listener, the frequent ones first; each one passed over costs a little."""
-    on = Listeners(desk)
+    on = Listeners(context)
     app.command("/peftsize")(on.command)
     for action in DECISIONS:
         app.action(f"peftsize.{action}")(on.decision)
@@ -73,8 +73,8 @@ def register(app: App, desk: Desk) -> None:
         others(_ANYTHING)(on.unknown)
 
 
-class Listeners(Acks):
-    """The listeners, at one desk."""
+class Listeners(Responder):
+    """The listeners, at one context."""
 
     @guarded
     def command(self, args: Args) -> Answer:
@@ -83,14 +83,14 @@ class Listeners(Acks):
         text, channel_id = str(body.get("text") or ""), str(body["channel_id"])
         if not text.strip():
             return self.open(args, modals.form_view(channel_id=channel_id))
-        typed = replace(self.typed(args, text, channel_id), response_url=self.desk.answer_url(body))
-        return private(args, commands.answer(self.desk, typed))
+        typed = replace(self.typed(args, text, channel_id), response_url=self.context.answer_url(body))
+        return private(args, commands.answer(self.context, typed))
 
     @guarded
     def decision(self, args: Args) -> Answer:
         """A button that the worker decides on."""
         action = str(args.body["actions"][0]["action_id"]).removeprefix("peftsize.")
-        self.desk.flow.receive(click(args, action, self.desk.flow.clock()))
+        self.context.service.receive(click(args, action, self.context.service.clock()))
         return self.done(args)
 
     @guarded
@@ -99,7 +99,7 @@ class Listeners(Acks):
         request = self._shown(args, "reject")
         if request is None:
             return self.done(args)
-        pressed = click(args, "reject", self.desk.flow.clock())
+        pressed = click(args, "reject", self.context.service.clock())
         return self.open(args, modals.reject_view(request, pressed.channel_id, pressed.message_ts))
 
     @guarded
@@ -108,7 +108,7 @@ class Listeners(Acks):
         request = self._shown(args, "edit")
         if request is None:
             return self.done(args)
-        pressed = click(args, "edit", self.desk.flow.clock())
+        pressed = click(args, "edit", self.context.service.clock())
         channel_id = pressed.channel_id or request.channel_id
         view = modals.form_view(channel_id=channel_id, request=request, message_ts=pressed.message_ts)
         return self.open(args, view)
@@ -132,7 +132,7 @@ class Listeners(Acks):
                     return self._decided_in_modal(args, "edit", text=text.strip())
             else:
                 typed = self.typed(args, text, str(about.get("channel_id") or ""))
-                wrong = commands.problem(self.desk.flow.submit(commands.ask_of(self.desk, typed)))
+                wrong = commands.problem(self.context.service.submit(commands.ask_of(self.context, typed)))
         except SizingError as error:
             return under(args, modals.field_errors(error))
         if wrong is not None:
@@ -147,11 +147,11 @@ class Listeners(Acks):
     @guarded
     def explain(self, args: Args) -> Answer:
         """The second opinion, in a modal."""
-        flow = self.desk.flow
+        service = self.context.service
 
         def view(request: Request) -> dict[str, Any]:
             try:
-                return modals.explain_view(request, flow.draft(request.text, request.use_gpus))
+                return modals.explain_view(request, service.draft(request.text, request.use_gpus))
             except SizingError:
                 return modals.explain_view(request, None)
 
@@ -162,7 +162,7 @@ class Listeners(Acks):
         """A button that carries request text: read as if it had been typed in this channel."""
         text = str(args.body["actions"][0].get("value") or "")
         typed = self.typed(args, text, channel_of(args))
-        return self.later(args, typed, commands.answer(self.desk, typed))
+        return self.later(args, typed, commands.answer(self.context, typed))
 
     @guarded
     def open_form(self, args: Args) -> Answer:
@@ -176,7 +176,7 @@ class Listeners(Acks):
         page, _, where = str(args.body["actions"][0].get("value") or "").partition(" ")
         typed = self.typed(args, where, channel_of(args))
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 1  # noqa: PLR2004 - pages have at most two digits
-        return self.later(args, typed, commands.turn(self.desk, typed, number))
+        return self.later(args, typed, commands.turn(self.context, typed, number))
 
     @guarded
     def from_message(self, args: Args) -> Answer:
@@ -193,14 +193,14 @@ class Listeners(Acks):
             return args.ack()
         text = unescape(_MENTION.sub("", str(event.get("text") or ""))).strip()
         typed = self.typed(args, text or "help", str(event["channel"]))
-        return self.later(args, typed, commands.answer(self.desk, typed), event.get("thread_ts"))
+        return self.later(args, typed, commands.answer(self.context, typed), event.get("thread_ts"))
 
     @guarded
     def joined(self, args: Args) -> Answer:
         """Somebody joined a channel; if it was the bot, the cards that wait for it are due."""
-        event, identity = args.body["event"], self.desk.identity()
+        event, identity = args.body["event"], self.context.identity()
         if identity is not None and event.get("user") == identity.bot_user_id:
-            with self.desk.flow.store.write() as tx:
+            with self.context.service.store.write() as tx:
                 tx.queues.hasten(str(event["channel"]))
         return args.ack()
 
@@ -215,7 +215,7 @@ class Listeners(Acks):
     @guarded
     def step(self, args: Args) -> Answer:
         """A workflow's step: ask in the name it gives; it ends when the request does."""
-        workflow_step.begin(self.desk, args.body, origin(args))
+        workflow_step.begin(self.context, args.body, origin(args))
         return args.ack()
 
     @guarded
@@ -223,7 +223,7 @@ class Listeners(Acks):
         """The app was uninstalled, or its token revoked: tell the operator."""
         event = args.body["event"]
         if event["type"] != "tokens_revoked" or (event.get("tokens") or {}).get("bot"):
-            self.desk.on_revoked(str(event["type"]))
+            self.context.on_revoked(str(event["type"]))
         return args.ack()
 
     def unknown(self, args: Args) -> Answer:
@@ -234,11 +234,11 @@ class Listeners(Acks):
 
     def _shown(self, args: Args, action: str) -> Request | None:
         """Return the row that a modal is about; if it has moved on, the click is decided, and told, instead."""
-        pressed = click(args, action, self.desk.flow.clock())
-        request = self.desk.request(pressed.request_id)
+        pressed = click(args, action, self.context.service.clock())
+        request = self.context.request(pressed.request_id)
         if request is not None and request.state is State.PENDING and request.revision == pressed.revision:
             return request
-        self.desk.flow.receive(pressed)
+        self.context.service.receive(pressed)
         return None
 
     def _decided_in_modal(
@@ -249,14 +249,14 @@ class Listeners(Acks):
         made = click(
             args,
             action,
-            self.desk.flow.clock(),
+            self.context.service.clock(),
             request_id=request_of({"value": about.get("request_id")}),
             revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
             reason=reason,
             text=text,
         )
         channel_id, ts = about.get("channel_id"), about.get("message_ts")
-        self.desk.flow.receive(
+        self.context.service.receive(
             replace(
                 made,
                 channel_id=str(channel_id)[:32] if channel_id else None,
@@ -267,20 +267,20 @@ class Listeners(Acks):
 
     def _wrong_edit(self, text: str) -> str | None:
         """Say what can be said of a new text at once; raises ``SizingError``."""
-        ruling = self.desk.flow.ruling(self.desk.flow.draft(text))
+        ruling = self.context.service.ruling(self.context.service.draft(text))
         return messages.refusal("denied", ruling.deny) if ruling.deny is not None else None
 
     def _look(self, args: Args, what: str, view: Callable[[Request], dict[str, Any]]) -> Answer:
         """Note in the audit who looks, then show it."""
-        pressed = click(args, what, self.desk.flow.clock())
-        request = self.desk.request(pressed.request_id)
+        pressed = click(args, what, self.context.service.clock())
+        request = self.context.request(pressed.request_id)
         if request is None:
             return self.later(
                 args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request")
             )
-        with self.desk.flow.store.write() as tx:
+        with self.context.service.store.write() as tx:
             if not tx.queues.receive(pressed.key, None):
                 return args.ack()
             who = who_clicked(pressed)
-            tx.trail.append(event_of(request, f"{what}.viewed", who, pressed, at=pressed.at))
+            tx.audit_log.append(event_of(request, f"{what}.viewed", who, pressed, at=pressed.at))
         return self.open(args, view(request))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slack_bolt.kwargs_injection.args import Args
 
     from bot.slack.blocks.kit import Message
-    from bot.slack.inbound.context import Desk
+    from bot.slack.inbound.context import ListenerContext
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ HOME_WAIT_MS = 2_000
 """How long after a click the Home tab is drawn anew: the worker has decided by then."""
 
 
-class Acks:
+class Responder:
     """What the listeners answer with.
 
     Args:
-        desk: What they work with.
+        context: What they work with.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, context: ListenerContext) -> None:
+        self.context = context
 
     def typed(self, args: Args, text: str, channel_id: str) -> Typed:
         """Return a text with who sent it and where."""
@@ -52,7 +52,7 @@ class Acks:
     def open(self, args: Args, view: dict[str, Any]) -> Answer:
         """Open a modal, the one call to Slack that is made before the acknowledgement."""
         try:
-            self.desk.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
+            self.context.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
         except FAILURES as error:
             log.warning("a modal was not opened", extra={"facts": {"what": word_of(error)}})
             message = said("Slack did not open the form in time, so nothing was done. Try again.")
@@ -63,7 +63,7 @@ class Acks:
 
     def later(self, args: Args, typed: Typed, message: Message | None, thread: str | None = None) -> Answer:
         """Have a private answer posted by the worker, once, where an acknowledgement cannot carry it."""
-        with self.desk.flow.store.write() as tx:
+        with self.context.service.store.write() as tx:
             if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:
                 body = {
                     "blocks": message.blocks,
@@ -85,7 +85,7 @@ class Acks:
 
     def draw_home(self, team_id: str, user_id: str, wait_ms: int = 0) -> None:
         """Have somebody's Home tab drawn by the worker."""
-        with self.desk.flow.store.write() as tx:
+        with self.context.service.store.write() as tx:
             about = {"team_id": team_id, "user_id": user_id}
             tx.queues.put(f"home:{user_id}", "home", body=about, due_at=tx.now + wait_ms)
 
@@ -94,7 +94,7 @@ def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], An
     """Keep every exception of a listener inside: the person gets words, the log the rest."""
 
     @wraps(listener)
-    def run(self: Acks, args: Args) -> Answer:
+    def run(self: Responder, args: Args) -> Answer:
         try:
             return listener(self, args)
         except StoreError as error:

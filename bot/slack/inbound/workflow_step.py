@@ -18,10 +18,10 @@ from sizing import SizingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.slack.inbound.context import Desk
+    from bot.slack.inbound.context import ListenerContext
 
 
-def begin(desk: Desk, body: Mapping[str, Any], origin: str) -> None:
+def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> None:
     """Ask for what a workflow wants; what is wrong ends the step at once.
 
     Raises:
@@ -35,24 +35,24 @@ def begin(desk: Desk, body: Mapping[str, Any], origin: str) -> None:
     who = Person(str(body.get("team_id") or ""), requester, requester, body.get("enterprise_id") or None)
     typed = Typed(str(inputs.get("request_text") or ""), who, "", delivery_key(body), origin)
     try:
-        outcome = desk.flow.submit(commands.ask_of(desk, typed, execution_id))
+        outcome = context.service.submit(commands.ask_of(context, typed, execution_id))
     except SizingError as error:
-        end(desk, execution_id, {"error": f"{error.message} {error.hint}"})
+        end(context, execution_id, {"error": f"{error.message} {error.hint}"})
         return
     row = outcome.request
     if row is not None and row.execution_id == execution_id:
         return  # asked now, or the same event again
     if outcome.code == "existing" and row is not None and row.state is State.CREATED:
-        end(desk, execution_id, ended(row))
+        end(context, execution_id, ended(row))
         return
     if (wrong := commands.problem(outcome)) is not None:
-        end(desk, execution_id, {"error": wrong})
+        end(context, execution_id, {"error": wrong})
 
 
-def end(desk: Desk, execution_id: str, outcome: dict[str, Any]) -> None:
+def end(context: ListenerContext, execution_id: str, outcome: dict[str, Any]) -> None:
     """Have the step completed by the worker, which tries until Slack takes it."""
     body = {"execution_id": execution_id, "outcome": outcome}
-    with desk.flow.store.write() as tx:
+    with context.service.store.write() as tx:
         tx.queues.put(f"step:{execution_id}", "step", body=body)
 
 

@@ -1,4 +1,4 @@
-"""Slack effects, one letter at a time: drawn from the row as it is now, never read back.
+"""Slack effects, one item at a time: drawn from the row as it is now, never read back.
 
 At least once: a post whose answer was lost may be there twice; clicks on a message that is not
 among the stored copies are refused, so the row stays the only truth.
@@ -13,7 +13,7 @@ from bot.approvals.request import Request, State
 from bot.approvals.state_machine import TERMINAL
 from bot.errors import SlackTrouble
 from bot.slack.blocks import answers
-from bot.slack.blocks.card_view import Names, Picture
+from bot.slack.blocks.card_view import CardView, Names
 from bot.slack.blocks.kit import Message
 from bot.slack.inbound.context import may_post
 from bot.slack.inbound.workflow_step import ended
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from bot.approvals.policy import Ruling
     from bot.slack.outbound.people import Identity
-    from bot.store.queues import Letter
+    from bot.store.queues import OutboxMessage
     from bot.workflow.ports import Specs
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 HOLD_MS = 20_000
-"""As long as a worker holds a letter."""
+"""As long as a worker holds a item."""
 RESPONSE_URL_MS = 30 * 60_000
 """How long Slack takes posts to a response URL, and how long we keep one."""
 PARKED_S = 3_600.0
@@ -52,12 +52,12 @@ _STEP_OVER = frozenset(
 )
 
 
-class Announcer:
-    """Has the Slack effects of letters.
+class OutboxDelivery:
+    """Has the Slack effects of outbox messages.
 
     Args:
         client: With the bot's token, a deadline, and no retry handlers.
-        flow: Rows, drafts and rulings.
+        service: Rows, drafts and rulings.
         specs: The live specs, for their list; None in a dry run.
         identity: Who we are; None while Slack has not said.
         clock: Returns UTC epoch milliseconds.
@@ -70,7 +70,7 @@ class Announcer:
         self,
         *,
         client: WebClient,
-        flow: Flow,
+        service: RequestService,
         specs: Specs | None,
         identity: Callable[[], Identity | None],
         clock: Callable[[], int],
@@ -81,14 +81,14 @@ class Announcer:
         people = SlackPeople(client, identity)
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
-        self._picture = Picture(flow, self._names, warning)
+        self._picture = CardView(service, self._names, warning)
         self._identity = identity
         self._clock = clock
         self._api_url = api_url
         self._specs = specs
-        self._flow = flow
-        self._store = flow.store
-        self._kinds: dict[str, Callable[[Letter], None]] = {
+        self._flow = service
+        self._store = service.store
+        self._kinds: dict[str, Callable[[OutboxMessage], None]] = {
             "card": self._card,
             "private": self._private,
             "dm": self._dm,
@@ -98,23 +98,23 @@ class Announcer:
             "notice": self._notice,
         }
 
-    def deliver(self, letter: Letter) -> None:
-        """Have one effect; the caller removes the letter afterwards.
+    def deliver(self, item: OutboxMessage) -> None:
+        """Have one effect; the caller removes the item afterwards.
 
         Raises:
             SlackTrouble: It was not had; ``retry_after_s`` says when to try again, if that is known.
         """
-        have = self._kinds.get(letter.kind)
+        have = self._kinds.get(item.kind)
         if have is None:
-            raise SlackTrouble(f"{letter.kind}: no such kind of letter", permanent=True)
-        if "response_url" in letter.body and self._clock() - letter.created_at >= RESPONSE_URL_MS:
-            self._scrub(letter, wait_ms=HOLD_MS)
-        have(letter)
+            raise SlackTrouble(f"{item.kind}: no such kind of item", permanent=True)
+        if "response_url" in item.body and self._clock() - item.created_at >= RESPONSE_URL_MS:
+            self._scrub(item, wait_ms=HOLD_MS)
+        have(item)
 
     # --- the card and its copies
 
-    def _card(self, letter: Letter) -> None:
-        request, copies = self._row(letter)
+    def _card(self, item: OutboxMessage) -> None:
+        request, copies = self._row(item)
         if request is None:
             return
         message = self._picture.message(request)
@@ -123,9 +123,9 @@ class Announcer:
             direct = copy.user_id is not None and copy.channel_id != request.channel_id
             shown = answers.reminder(message, request, link, copy.user_id or "") if direct else message
             self._redraw(request, copy, shown)
-        request, copies = self._row(letter)
+        request, copies = self._row(item)
         if request is not None and request.message_ts is None:
-            self._first(letter, request, message)
+            self._first(item, request, message)
 
     def _redraw(self, request: Request, copy: Copy, message: Message) -> None:
         if copy.user_id is not None:
@@ -140,7 +140,7 @@ class Announcer:
                 if copy.user_id is None and copy.message_ts == request.message_ts:
                     tx.requests.note(request.id, message_ts=None)
 
-    def _first(self, letter: Letter, request: Request, message: Message) -> None:
+    def _first(self, item: OutboxMessage, request: Request, message: Message) -> None:
         """Post the card in its channel; where the bot may not, say how to let it in, and wait."""
         try:
             said = self._post(request.channel_id, message)
@@ -149,41 +149,39 @@ class Announcer:
                 raise
             if request.state in TERMINAL:
                 return
-            self._invite(letter, request)
+            self._invite(item, request)
             raise SlackTrouble(failed.what, retry_after_s=PARKED_S) from None
         with self._store.write() as tx:
             where = Copy(str(said["channel"]), str(said["ts"]))  # a person's id becomes their direct channel
             tx.requests.note(request.id, message_ts=where.message_ts, channel_id=where.channel_id)
             tx.requests.add_copy(request.id, where)
 
-    def _invite(self, letter: Letter, request: Request) -> None:
+    def _invite(self, item: OutboxMessage, request: Request) -> None:
         """Tell the requester, once, which invitation the card waits for; the response URL ends here."""
-        body = letter.body
+        body = item.body
         if body.get("invited"):
             return
         url = str(body.get("response_url") or "")
-        if self._clock() - letter.created_at >= RESPONSE_URL_MS or not may_post(url, self._api_url):
+        if self._clock() - item.created_at >= RESPONSE_URL_MS or not may_post(url, self._api_url):
             url = ""
         message = answers.invite(request.channel_id, self._bot_name(), request)
         if not (url and self._calls.respond(url, **_content(message))):
             self._to_person(request.requester_id, message)
-        self._scrub(letter, wait_ms=int(PARKED_S * 1000), invited=True)
+        self._scrub(item, wait_ms=int(PARKED_S * 1000), invited=True)
 
-    def _scrub(self, letter: Letter, wait_ms: int, **kept: Any) -> None:
-        """Take the response URL out of the stored letter, which stays where it is."""
-        body = {key: value for key, value in letter.body.items() if key != "response_url"} | kept
+    def _scrub(self, item: OutboxMessage, wait_ms: int, **kept: Any) -> None:
+        """Take the response URL out of the stored item, which stays where it is."""
+        body = {key: value for key, value in item.body.items() if key != "response_url"} | kept
         with self._store.write() as tx:
-            now = tx.queues.letter(letter.key)
-            if now is not None and now.generation == letter.generation:
-                tx.queues.postpone(
-                    "outbox", letter.key, tx.now + wait_ms, failed=False, body=json.dumps(body)
-                )
+            now = tx.queues.message(item.key)
+            if now is not None and now.generation == item.generation:
+                tx.queues.postpone("outbox", item.key, tx.now + wait_ms, failed=False, body=json.dumps(body))
 
-    def _remind(self, letter: Letter) -> None:
-        request, _ = self._row(letter)
+    def _remind(self, item: OutboxMessage) -> None:
+        request, _ = self._row(item)
         if request is None or request.state is not State.PENDING or self._clock() >= request.expires_at:
             return
-        user_id = str(letter.body["user_id"])
+        user_id = str(item.body["user_id"])
         card = self._picture.message(request)
         said = self._to_person(user_id, answers.reminder(card, request, self._link(request), user_id))
         if said is not None:
@@ -192,9 +190,9 @@ class Announcer:
 
     # --- words for one person
 
-    def _private(self, letter: Letter) -> None:
-        body = letter.body
-        request, _ = self._row(letter)
+    def _private(self, item: OutboxMessage) -> None:
+        body = item.body
+        request, _ = self._row(item)
         user_id, channel_id = str(body["user_id"]), body.get("channel_id")
         message = self._answer(body, request)
         if channel_id:
@@ -214,7 +212,7 @@ class Announcer:
         self._to_person(user_id, message)
 
     def _answer(self, body: dict[str, Any], request: Request | None) -> Message:
-        """Return what a private letter says."""
+        """Return what a private item says."""
         if "blocks" in body:
             return Message(body["blocks"], str(body["text"]))
         if body["code"] == "specs_listing":
@@ -224,13 +222,13 @@ class Announcer:
         link = self._link(request)
         return answers.refused(str(body["code"]), str(body.get("detail") or ""), request, link)
 
-    def _dm(self, letter: Letter) -> None:
-        request, _ = self._row(letter)
+    def _dm(self, item: OutboxMessage) -> None:
+        request, _ = self._row(item)
         if request is not None:
-            self._to_person(str(letter.body["user_id"]), answers.dm(request, self._link(request)))
+            self._to_person(str(item.body["user_id"]), answers.dm(request, self._link(request)))
 
-    def _notice(self, letter: Letter) -> None:
-        body = letter.body
+    def _notice(self, item: OutboxMessage) -> None:
+        body = item.body
         message = notice(str(body["code"]), body.get("lines") or ())
         if body.get("channel_id"):
             self._post(str(body["channel_id"]), message)
@@ -239,8 +237,8 @@ class Announcer:
 
     # --- the Home tab and workflow steps
 
-    def _home(self, letter: Letter) -> None:
-        team_id, user_id = str(letter.body.get("team_id") or ""), str(letter.body["user_id"])
+    def _home(self, item: OutboxMessage) -> None:
+        team_id, user_id = str(item.body.get("team_id") or ""), str(item.body["user_id"])
         view = home_view(self._picture, team_id, user_id, self._link)
         try:
             self._calls("views.publish", user_id=user_id, view=view)
@@ -248,9 +246,9 @@ class Announcer:
             if failed.word not in _NOBODY:
                 raise
 
-    def _step(self, letter: Letter) -> None:
-        request, _ = self._row(letter)
-        body = letter.body
+    def _step(self, item: OutboxMessage) -> None:
+        request, _ = self._row(item)
+        body = item.body
         execution_id = body.get("execution_id") or (request.execution_id if request else None)
         if execution_id is None:
             return
@@ -264,11 +262,11 @@ class Announcer:
 
     # --- shared
 
-    def _row(self, letter: Letter) -> tuple[Request | None, tuple[Copy, ...]]:
-        if letter.request_id is None:
+    def _row(self, item: OutboxMessage) -> tuple[Request | None, tuple[Copy, ...]]:
+        if item.request_id is None:
             return None, ()
         with self._store.read() as tx:
-            return tx.requests.get(letter.request_id), tx.requests.copies(letter.request_id)
+            return tx.requests.get(item.request_id), tx.requests.copies(item.request_id)
 
     def _bot_name(self) -> str:
         """Return what people type after ``/invite``: the name that the bot's user has now."""

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from bot.approvals.policy import Person
     from bot.approvals.request import Request
-    from bot.slack.blocks.card_view import Picture
+    from bot.slack.blocks.card_view import CardView
 
 _MOST_PENDING = 50
 
 
 def home_view(
-    picture: Picture, team_id: str, user_id: str, link: Callable[[Request], str | None]
+    picture: CardView, team_id: str, user_id: str, link: Callable[[Request], str | None]
 ) -> dict[str, Any]:
     """Return the Home tab of one person.
 
@@ -34,12 +34,12 @@ def home_view(
     Raises:
         SlackTrouble: Slack could not say who this is.
     """
-    flow = picture.flow
+    service = picture.service
     try:
-        person = flow.look_up(team_id, user_id)
+        person = service.look_up(team_id, user_id)
     except PeopleError as error:
         raise SlackTrouble(error.what) from None
-    with flow.store.read() as tx:
+    with service.store.read() as tx:
         pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_PENDING)
         mine = tx.requests.listed(requester=(team_id, user_id), limit=2 * MOST_LINES)
         recent = tx.requests.listed(limit=2 * MOST_LINES)
@@ -54,18 +54,18 @@ def home_view(
         waiting,
         mine,
         recent,
-        site=flow.site,
-        now=flow.clock(),
+        site=service.site,
+        now=service.clock(),
         drafts=drafts,
         rulings=rulings,
         link=link,
     )
 
 
-def _waits_for(picture: Picture, row: Request, person: Person) -> bool:
+def _waits_for(picture: CardView, row: Request, person: Person) -> bool:
     """Return whether this person's approval would count now, by the function that decides it."""
     ruling = picture.ruling(row)
     if ruling is None:
         return False
     actor = policy.standing(ruling, person)
-    return not isinstance(decide(row, Action.APPROVE, actor, ruling, picture.flow.clock()), Refusal)
+    return not isinstance(decide(row, Action.APPROVE, actor, ruling, picture.service.clock()), Refusal)

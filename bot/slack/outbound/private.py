@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.workflow.ports import Specs
-    from bot.workflow.service import Flow
+    from bot.workflow.service import RequestService
 
 NOTICES = {
     "drift": "*Live hardware specifications and our records differ:*",
@@ -47,24 +47,24 @@ def notice(code: str, lines: Sequence[str]) -> Message:
     return said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
 
 
-def listed_specs(flow: Flow, specs: Specs | None, page: int) -> Message:
+def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Message:
     """List the live specs of the default space, asked now.
 
     Args:
-        flow: For our own records of them.
+        service: For our own records of them.
         specs: The API; None in a dry run.
         page: From 1.
     """
     if specs is None:
         return said("This is a dry run: no cluster is asked for its specs.")
     try:
-        found = sorted(specs.list(flow.site.space_id), key=lambda spec: (spec.name, spec.id))
+        found = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
     except SpecsError as error:
         return said(messages.explain(error))
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
-    with flow.store.read() as tx:
+    with service.store.read() as tx:
         made = {
             spec.id: row.id
             for spec in shown

@@ -1,6 +1,6 @@
 """Calling Slack: what a failure means, and how often a channel may be written to.
 
-A call that cannot be made now says for how long, and never sleeps: its letter waits in the outbox,
+A call that cannot be made now says for how long, and never sleeps: its message waits in the outbox,
 and the worker does something else meanwhile.
 """
 
@@ -110,7 +110,7 @@ class Pace:
     def wait_s(self, method: str, channel_id: str) -> float:
         """Take one call; 0 if it may be made now, else the seconds to wait (nothing is taken then).
 
-        Whoever has to wait is given a turn of its own, so that a thousand waiting letters are not
+        Whoever has to wait is given a turn of its own, so that a thousand waiting outbox messages are not
         all tried again every second.
         """
         if method not in _PACED:
