@@ -101,21 +101,19 @@ class Database:
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
         # one connection does all writing on SQLite: what it has cached is never made stale by another
         self.writing = _sqlite(url, 1) if self.is_sqlite else self.engine
-        self._opened: set[sqlite3.Connection] = set()
-        if self.is_sqlite:
-            for engine in (self.engine, self.writing):
-                event.listen(engine, "connect", lambda connection, _: self._opened.add(connection))
-                event.listen(engine, "close", lambda connection, _: self._opened.discard(connection))
         self._lock = FairLock()
+        self._gate = threading.Lock()
+        self._in_use = 0
+        self._closed = False
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that commits at the end of the block.
 
         Raises:
-            StoreError: The database did not take it; nothing was stored.
+            StoreError: The database did not take it, or is closed; nothing was stored.
         """
-        with trouble():
+        with trouble(), self._using():
             if not self.is_sqlite:
                 with self.engine.begin() as connection:
                     connection.exec_driver_sql(_NOT_SILENT)
@@ -129,10 +127,11 @@ class Database:
         """Open a transaction for reading one consistent state.
 
         Raises:
-            StoreError: The database cannot be read.
+            StoreError: The database cannot be read, or is closed.
         """
         with (
             trouble(),
+            self._using(),
             self.engine.connect().execution_options(**{_READ: True}) as connection,
             connection.begin(),
         ):
@@ -146,11 +145,32 @@ class Database:
         return int(found.scalar_one())
 
     def close(self) -> None:
-        """Close every connection, also those that a thread has not given back."""
-        self.engine.dispose()
-        self.writing.dispose()
-        for connection in tuple(self._opened):
-            connection.close()
+        """Refuse new transactions; the connections are closed now, or when the last one under way ends.
+
+        SQLite crashes the process when a connection is closed while another thread uses it.
+        """
+        with self._gate:
+            self._closed = True
+        self._dispose_if_unused()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Keep the connections open for one transaction."""
+        with self._gate:
+            if self._closed:
+                raise StoreError("away")
+            self._in_use += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._in_use -= 1
+            self._dispose_if_unused()
+
+    def _dispose_if_unused(self) -> None:
+        if self._closed and not self._in_use:
+            self.engine.dispose()
+            self.writing.dispose()
 
 
 @contextmanager
