@@ -25,6 +25,7 @@ from sizing import SizingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bot.approvals.policy import Shortage
     from bot.approvals.request import Request
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "refusal",
     "state_words",
     "unexpected",
+    "unreachable",
 ]
 
 REFUSALS: Mapping[str, str] = {
@@ -237,6 +239,15 @@ def unexpected(reference: str) -> str:
 def nothing_stored(what: str) -> str:
     """Say that the database did not take it; ``what`` as in ``StoreError``."""
     return REFUSALS.get(what, REFUSALS["away"])
+
+
+def unreachable(shortage: Shortage) -> str:
+    """Say that a quorum cannot be reached, and what would change that."""
+    can = "Nobody" if shortage.able == 0 else f"Only {people(shortage.able)}"
+    return (
+        f"{can} can approve this and {shortage.quorum} must. It will expire unless the policy or its user "
+        "groups are changed."
+    )
 
 
 def gigabytes(exact: str, places: int = 3) -> str:

@@ -104,3 +104,36 @@ def test_reminders_back_off_and_end() -> None:
     ruling = policy.rule(policy_file.load(TEXT), SMALL)
     hours = [policy.remind_at(ruling, 0, sent) for sent in range(policy.MAX_REMINDERS + 1)]
     assert [h and h // 3_600_000 for h in hours] == [4, 12, 28, 60, 124, None]
+
+
+GROUPS = {"S0GROUP": frozenset({"U0AAAA", "U0DDDD"}), "S0GONE": None}
+
+
+@pytest.mark.parametrize(
+    ("approvers", "able"),
+    [
+        ((), None),
+        (({"anyone", "U0AAAA"},), None),
+        (({"U0AAAA", "S0GROUP"},), {"U0AAAA", "U0DDDD"}),
+        (({"S0GROUP"}, {"U0CCCC", "U0AAAA"}), {"U0AAAA"}),
+        (({"anyone"}, {"U0CCCC"}), {"U0CCCC"}),
+        (({"S0GONE"},), set()),
+    ],
+)
+def test_who_could_vote_is_in_every_set_of_approvers(
+    approvers: tuple[set[str], ...], able: set[str] | None
+) -> None:
+    """Groups count by their members, a group that is gone by none; ``anyone`` narrows nothing."""
+    assert policy.voters(tuple(map(frozenset, approvers)), GROUPS.get) == able
+
+
+def test_every_quorum_that_the_policy_may_ask_for_is_counted() -> None:
+    """The defaults and each rule, but no rule that denies; a quorum that is exactly met is no shortage."""
+    text = TEXT.replace("quorum = 1", "quorum = 2") + "".join(RULES) + "[[rule]]\nquorum = 4\n"
+    groups = {"S0GROUP": frozenset({"U0CCCC"})}
+    found = policy.shortages(policy_file.load(text), groups.get)
+    assert found == [policy.Shortage(3, 2), policy.Shortage(4, 2)]
+    assert policy.shortages(policy_file.load(TEXT + "".join(RULES)), {"S0GROUP": None}.get) == [
+        policy.Shortage(2, 1),
+        policy.Shortage(3, 1),
+    ]

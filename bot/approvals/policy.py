@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bot.approvals.policy_file import ANYONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from bot.approvals.policy_file import Policy, Rule, When
 
@@ -190,48 +190,54 @@ def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
     return created_at + ruling.remind_ms * waits
 
 
-def unenforceable(policy: Policy, members: Callable[[str], frozenset[str] | None]) -> list[str]:
-    """Name what the policy asks for and nobody can give.
+@dataclass(frozen=True, slots=True, order=True)
+class Shortage:
+    """A quorum that cannot be reached.
 
     Args:
-        policy: The policy in force.
+        quorum: Distinct people who must vote.
+        able: Distinct people who can.
+    """
+
+    quorum: int
+    able: int
+
+
+def voters(
+    approvers: Sequence[frozenset[str]], members: Callable[[str], frozenset[str] | None]
+) -> frozenset[str] | None:
+    """Return who is in every set of approvers.
+
+    Args:
+        approvers: As in ``Ruling``.
         members: Returns the members of a user group, or None if there is no such group.
 
     Returns:
-        A sentence for each unknown group, and for each quorum larger than the people who could vote.
+        User ids; None where any full member may vote.
     """
-    groups = {entry: members(entry) for entry in sorted(policy.entries()) if entry.startswith("S")}
-    troubles = {f"the user group {group} does not exist." for group, found in groups.items() if found is None}
-    troubles |= {found for asked in _voters(policy) if (found := shortage(*asked, groups))}
-    return sorted(troubles)
-
-
-def shortage(
-    quorum: int, approvers: Sequence[frozenset[str]], groups: Mapping[str, frozenset[str] | None]
-) -> str | None:
-    """Say if fewer people could vote than are asked for.
-
-    Args:
-        quorum: Distinct people asked for.
-        approvers: A voter must be in every one of these sets.
-        groups: Members by user group; None for a group that does not exist.
-
-    Returns:
-        A sentence, or None if the quorum can be reached.
-    """
-    people: frozenset[str] | None = None
+    found: frozenset[str] | None = None
     for allowed in approvers:
         if ANYONE in allowed:
             continue
-        users = frozenset(entry for entry in allowed if not entry.startswith("S"))
-        named = users.union(*(groups.get(entry) or frozenset() for entry in allowed if entry.startswith("S")))
-        people = named if people is None else people & named
-    if people is None or len(people) >= quorum:
-        return None
-    return f"{quorum} people are asked for and only {len(people)} could vote."
+        groups = frozenset(entry for entry in allowed if entry.startswith("S"))
+        people = (allowed - groups).union(*(members(group) or () for group in sorted(groups)))
+        found = people if found is None else found & people
+    return found
 
 
-def _voters(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:
+def shortage(quorum: int, able: int) -> Shortage | None:
+    """Return by how much a quorum is out of reach, or None if ``able`` people suffice."""
+    return Shortage(quorum, able) if able < quorum else None
+
+
+def shortages(policy: Policy, members: Callable[[str], frozenset[str] | None]) -> list[Shortage]:
+    """Return every quorum that the policy may ask for and nobody can reach, as ``voters`` counts."""
+    asked = ((quorum, voters(approvers, members)) for quorum, approvers in _asked(policy))
+    found = {shortage(quorum, len(able)) for quorum, able in asked if able is not None}
+    return sorted(one for one in found if one is not None)
+
+
+def _asked(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:
     """Return every quorum that may be asked for, with the sets its voters must be in."""
     base = policy.defaults
     asked: list[tuple[int, tuple[frozenset[str], ...]]] = [(base.quorum, (base.approvers,))]

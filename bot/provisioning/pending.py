@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from bot.approvals import policy
 from bot.approvals.draft import nodes_equal
-from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Kind, Request
 from bot.approvals.state_machine import Action
 from bot.errors import PeopleError, SpecsError
@@ -71,15 +70,8 @@ def waiting_for(service: RequestService, request: Request, ruling: Ruling) -> fr
 
     ``anyone`` names nobody: the card itself is the reminder then.
     """
-    people: frozenset[str] | None = None
     try:
-        for allowed in ruling.approvers:
-            if ANYONE in allowed:
-                continue
-            users = frozenset(entry for entry in allowed if not entry.startswith("S"))
-            groups = (service.people.members(entry) for entry in allowed if entry.startswith("S"))
-            members = users.union(*(group or frozenset() for group in groups))
-            people = members if people is None else people & members
+        people = policy.voters(ruling.approvers, service.people.members)
     except PeopleError:
         return None
     done = {vote.user_id for vote in request.votes}

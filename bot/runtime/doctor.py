@@ -190,10 +190,12 @@ def _policy(settings: Settings, client: WebClient) -> Iterator[Check]:
         rules = configuration.rules(settings)
         identity = identify(client, settings.peftsize_teams, settings.peftsize_app_id)
         people = SlackPeople(client, lambda: identity)
-        troubles = policies.unenforceable(rules, people.members)
+        groups = {entry: people.members(entry) for entry in rules.entries() if entry.startswith("S")}
     except (SettingsError, PeopleError) as error:
         yield Check("policy", "failed", messages.explain(error), "correct the policy, or try again")
         return
+    troubles = [f"the user group {name} does not exist" for name, found in groups.items() if found is None]
+    troubles += [messages.unreachable(found) for found in policies.shortages(rules, groups.get)]
     for trouble in troubles:
         yield Check("policy", "failed", trouble, "correct PEFTSIZE_POLICY_FILE or the user group")
     if not troubles:

@@ -12,7 +12,7 @@ from bot.provisioning import drift
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bot.approvals.policy import Ruling
+    from bot.approvals.policy import Ruling, Shortage
     from bot.store import Tx
     from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
@@ -59,14 +59,20 @@ class Maintenance:
             log.warning("the policy could not be checked", extra={"facts": {"what": error.what}})
             return
         self._groups = groups
-        for trouble in policy.unenforceable(self.service.rules, groups.get):
-            log.warning("the policy cannot be enforced", extra={"facts": {"what": trouble}})
+        for group in (name for name, members in groups.items() if members is None):
+            log.warning(
+                "the policy names a user group that does not exist", extra={"facts": {"group": group}}
+            )
+        for found in policy.shortages(self.service.rules, groups.get):
+            facts = {"quorum": found.quorum, "able": found.able}
+            log.warning("the policy asks for more approvals than people can give", extra={"facts": facts})
 
-    def warning(self, ruling: Ruling) -> str | None:
-        """Return what people must know about a ruling: that its quorum cannot be reached."""
-        return (
-            None if self._groups is None else policy.shortage(ruling.quorum, ruling.approvers, self._groups)
-        )
+    def shortage(self, ruling: Ruling, requester_id: str) -> Shortage | None:
+        """Return by how much a ruling's quorum is out of reach, with the groups as they were last seen."""
+        if self._groups is None or (able := policy.voters(ruling.approvers, self._groups.get)) is None:
+            return None
+        others = able if ruling.self_approval else able - {requester_id}
+        return policy.shortage(ruling.quorum, len(others))
 
     def _named_groups(self) -> list[str]:
         return sorted(entry for entry in self.service.rules.entries() if entry.startswith("S"))

@@ -248,7 +248,7 @@ def build(
         identity=lambda: me.identity,
         clock=clock,
         api_url=settings.slack_api_url,
-        warning=maintenance.warning,
+        shortage=maintenance.shortage,
         on_call=lambda method, status, seconds: metrics.called("slack", method, status, seconds),
     )
     worker = Worker(store, service, executor, delivery, owner=f"{os.getpid()}-{secrets.token_hex(6)}")
@@ -259,6 +259,7 @@ def build(
         api_url=settings.slack_api_url,
         approval_channel=settings.peftsize_approval_channel,
         on_revoked=maintenance.revoked,
+        shortage=maintenance.shortage,
     )
     secret = settings.slack_signing_secret
     app = slack.build(context, secret.get_secret_value() if secret else "not used in Socket Mode")

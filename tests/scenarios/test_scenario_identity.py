@@ -158,7 +158,7 @@ def test_a_group_that_is_gone_lets_nobody_vote(team: Team) -> None:
     request = team.ask()
     team.approve("ada", request)
     assert team.last("approve.refused")["reason"] == "not_an_approver"
-    assert "Only 0 can approve this" in team.shows(request)
+    assert "Nobody can approve this and 1 must." in team.shows(request)
 
 
 def test_the_voter_is_who_submitted(team: Team) -> None:

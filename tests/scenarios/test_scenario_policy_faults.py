@@ -178,3 +178,18 @@ def test_a_reason_with_colons_stays_whole(team: Team) -> None:
     team.reject("ada", request, "JIRA-1: rotate: keys")
     assert team.last("rejected")["reason"] == "JIRA-1: rotate: keys"
     assert "JIRA-1: rotate: keys" in team.shows(request)
+
+
+@pytest.mark.parametrize(
+    ("quorum", "own", "says"),
+    [(4, "", "Only 2 people can approve this and 4 must."), (3, "self_approval = true", None)],
+)
+def test_the_policy_says_that_nobody_can_reach_its_quorum(
+    new_team: Callable[..., Team], quorum: int, own: str, says: str | None
+) -> None:
+    """``/peftsize policy`` counts who can vote, without the asker unless their own vote counts."""
+    team = new_team(policy=f"{POLICY}quorum = {quorum}\n{own}\n")
+    team.product.maintenance.check_policy()
+    told = team.command(f"policy {TEXT}")
+    assert f"{quorum} people of:" in told
+    assert (says in told) if says else ("can approve this" not in told)

@@ -264,7 +264,7 @@ def test_a_quorum_that_nobody_can_reach_is_on_the_card(new_office):
     rules = Policy.model_validate({"defaults": {"approvers": ["S0APPROVE"], "quorum": 3}})
     office = new_office(rules)
     office.ask()
-    assert "Only 2 can approve" in str(office.card().blocks)
+    assert "Only 2 people can approve" in str(office.card().blocks)
 
 
 def test_a_card_says_whom_it_still_waits_for(new_office):

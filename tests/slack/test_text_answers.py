@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.approvals.policy import Shortage
 from bot.approvals.request import State
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
@@ -92,13 +93,13 @@ def test_a_preview_shows_the_numbers_and_stores_nothing() -> None:
 
 def test_the_policy_is_explained() -> None:
     """Who may approve, how many, whether the requester counts, when it ends, and why it cannot be reached."""
-    made = answers.policy_answer(DRAFTED, ruling(DRAFTED), "the quorum of 2 cannot be reached")
+    made = answers.policy_answer(DRAFTED, ruling(DRAFTED), Shortage(quorum=2, able=1))
     judge(made)
     told = shown(made)
     assert "*2 people* of: <!subteam^S0APPROVE>, <@U0ADA001>" in told
     assert "The requester cannot approve it. It expires after 24 h." in told
     assert "only the defaults" in told
-    assert "*Note:* the quorum of 2 cannot be reached" in told
+    assert "*Note:* Only 1 person can approve this and 2 must." in told
 
 
 def test_an_identical_request_is_shown_instead_of_a_second_card() -> None:

@@ -15,7 +15,7 @@ from bot.slack.blocks.text import channel, code, entry, fence, link, safe
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft
-    from bot.approvals.policy import Ruling
+    from bot.approvals.policy import Ruling, Shortage
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Block
     from sizing import SizingError
@@ -89,13 +89,13 @@ def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
     return Message(blocks, f"{safe(text, 400)} needs {size}; nothing was stored.")
 
 
-def policy_answer(drafted: Draft, ruling: Ruling, warning: str | None = None) -> Message:
+def policy_answer(drafted: Draft, ruling: Ruling, shortage: Shortage | None) -> Message:
     """Say who may approve a request, and why.
 
     Args:
         drafted: The request.
         ruling: What the policy says of it.
-        warning: Why the policy cannot be fulfilled, if it cannot.
+        shortage: By how much its quorum is out of reach, if it is.
     """
     gpus = messages.gpus(drafted.use_gpus or drafted.breakdown.num_gpus)
     lines = [f"{code(drafted.sized.canonical, 1200)}: {gpus}", _who_may(ruling)]
@@ -103,8 +103,8 @@ def policy_answer(drafted: Draft, ruling: Ruling, warning: str | None = None) ->
         lines.append("Rules that apply: " + "; ".join(safe(clause, 200) for clause in ruling.because[:8]))
     else:
         lines.append("No rule of its own applies, only the defaults.")
-    if warning:
-        lines.append(f"*Note:* {safe(warning, 600)}")
+    if shortage is not None:
+        lines.append(f"*Note:* {safe(messages.unreachable(shortage), 600)}")
     text = f"Who may approve {safe(drafted.sized.canonical, 400)}."
     return Message([section(line) for line in lines], text)
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot import messages
+from bot.approvals import policy
 from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import valid_votes
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from bot.approvals.draft import Draft
-    from bot.approvals.policy import Ruling
+    from bot.approvals.policy import Ruling, Shortage
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Message
     from bot.workflow.service import RequestService
@@ -64,15 +66,18 @@ class CardView:
     Args:
         service: For the draft, the ruling and the row.
         names: Display names of policy entries.
-        warning: Says what else people must know about a ruling.
+        shortage: Returns by how much a ruling's quorum is out of reach for a requester, as last seen.
     """
 
     def __init__(
-        self, service: RequestService, names: Names, warning: Callable[[Ruling], str | None] = lambda _: None
+        self,
+        service: RequestService,
+        names: Names,
+        shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None,
     ) -> None:
         self.service = service
         self._names = names
-        self._warning = warning
+        self._shortage = shortage
 
     def draft(self, request: Request) -> Draft | None:
         """Return what the row's text comes to now; None for a delete or a text no longer readable."""
@@ -109,7 +114,7 @@ class CardView:
             now=self.service.clock(),
             ruling=ruling,
             waiting_for=_listed(voters, names) if request.votes else None,
-            warning=_unreachable(request, ruling, voters) or (self._warning(ruling) if ruling else None),
+            warning=self._unreachable(request, ruling, voters) if ruling is not None else None,
             attempt_lookups=self._lookups(request),
             names=names,
             suffix=suffix,
@@ -128,6 +133,14 @@ class CardView:
             return None
         return waiting_for(self.service, request, ruling)
 
+    def _unreachable(self, request: Request, ruling: Ruling, voters: frozenset[str] | None) -> str | None:
+        """Say that the quorum cannot be reached, where that is known."""
+        if voters is None:
+            found = self._shortage(ruling, request.requester_id)
+        else:
+            found = policy.shortage(ruling.quorum, len(valid_votes(request.votes, ruling)) + len(voters))
+        return messages.unreachable(found) if found is not None else None
+
 
 def _listed(voters: frozenset[str] | None, names: dict[str, str]) -> str | None:
     """Name those who can still vote, as far as a line goes."""
@@ -136,16 +149,3 @@ def _listed(voters: frozenset[str] | None, names: dict[str, str]) -> str | None:
     shown = [names.get(user_id, user_id) for user_id in sorted(voters)[:_MOST_WAITED_FOR]]
     left = len(voters) - len(shown)
     return ", ".join(shown) + (f" or {left} more" if left else "")
-
-
-def _unreachable(request: Request, ruling: Ruling | None, voters: frozenset[str] | None) -> str | None:
-    """Say that the quorum cannot be reached, where that is known."""
-    if ruling is None or voters is None:
-        return None
-    can = len(valid_votes(request.votes, ruling)) + len(voters)
-    if can >= ruling.quorum:
-        return None
-    return (
-        f"Only {can} can approve this and {ruling.quorum} must. It will expire unless the policy or its "
-        "groups are changed."
-    )

@@ -133,9 +133,10 @@ def _preview(context: ListenerContext, _typed: Typed, text: str) -> Message:
     return answers.preview(drafted, context.service.ruling(drafted))
 
 
-def _policy(context: ListenerContext, _typed: Typed, text: str) -> Message:
+def _policy(context: ListenerContext, typed: Typed, text: str) -> Message:
     drafted = context.service.draft(text)
-    return answers.policy_answer(drafted, context.service.ruling(drafted))
+    ruling = context.service.ruling(drafted)
+    return answers.policy_answer(drafted, ruling, context.shortage(ruling, typed.person.user_id))
 
 
 def _show(context: ListenerContext, _typed: Typed, text: str) -> Message:

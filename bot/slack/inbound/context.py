@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from slack_bolt.kwargs_injection.args import Args
     from slack_sdk import WebClient
 
+    from bot.approvals.policy import Ruling, Shortage
     from bot.approvals.request import Request
     from bot.slack.outbound.people import Identity
     from bot.workflow.service import RequestService
@@ -40,6 +41,7 @@ class ListenerContext:
         api_url: Base of the Web API; a ``response_url`` may be on its host.
         approval_channel: Where cards are posted instead of the channel of the command, if anywhere.
         on_revoked: Told which event ended the installation.
+        shortage: Returns by how much a ruling's quorum is out of reach for a requester, as last seen.
     """
 
     service: RequestService
@@ -48,6 +50,7 @@ class ListenerContext:
     api_url: str
     approval_channel: str | None
     on_revoked: Callable[[str], None]
+    shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None
 
     def link(self, request: Request | None) -> str | None:
         """Return the address of a request's card, if it has one."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
-    from bot.approvals.policy import Ruling
+    from bot.approvals.policy import Ruling, Shortage
     from bot.slack.outbound.people import Identity
     from bot.store.queues import OutboxMessage
     from bot.workflow.ports import Specs
@@ -62,7 +62,7 @@ class OutboxDelivery:
         identity: Who we are; None while Slack has not said.
         clock: Returns UTC epoch milliseconds.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
-        warning: Says what people must know about a ruling, such as a quorum nobody can reach.
+        shortage: As in ``CardView``.
         on_call: Told of every call: method, HTTP status or Slack's word for the trouble, seconds.
     """
 
@@ -75,13 +75,13 @@ class OutboxDelivery:
         identity: Callable[[], Identity | None],
         clock: Callable[[], int],
         api_url: str,
-        warning: Callable[[Ruling], str | None] = lambda _: None,
+        shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None,
         on_call: Callable[[str, int | str, float], None] = lambda *_: None,
     ) -> None:
         people = SlackPeople(client, identity)
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
-        self._picture = CardView(service, self._names, warning)
+        self._picture = CardView(service, self._names, shortage)
         self._identity = identity
         self._clock = clock
         self._api_url = api_url
