@@ -14,6 +14,7 @@ from sizing.advice import next_valid_gpus
 from sizing.formula import Breakdown
 from sizing.methods import METHODS
 from sizing.request import SizingRequest
+from sizing.shapes import Shapes
 from sizing.units import MICROBYTES_PER_BYTE
 
 RANK_BUCKETS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -22,6 +23,7 @@ _GIB = 1024**3
 _WIDE = 2  # bytes of a 16-bit number: adapters, KV-cache, and what quantization leaves alone
 _USED_TENTHS = 9  # of ten: vLLM's default `gpu_memory_utilization`
 _RESERVE = 2 * _GIB  # a GPU's activations and CUDA graphs, a round guess
+_PROJECTIONS = 7  # q k v o gate up down
 _GROUP = 128  # quantized weights that share one scale and one zero point: GPTQ's and AWQ's usual group size
 
 
@@ -68,7 +70,7 @@ def explain(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None =
     Returns:
         The estimate, or None where the model's layer shapes are not known.
     """
-    shapes = models.table()[request.model].shapes if request.model is not None else None
+    shapes = shapes_of(request)
     if shapes is None:
         return None
     gpus = use_gpus or breakdown.num_gpus
@@ -94,7 +96,15 @@ def explain(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None =
     )
 
 
-def weights_bytes(params: int, shapes: models.Shapes, bits: int) -> int:
+def shapes_of(request: SizingRequest) -> Shapes | None:
+    """The layer shapes that an estimate needs, or None: every layer alike, its seven projections apart."""
+    shapes = models.table()[request.model].shapes if request.model is not None else None
+    if shapes is None or not shapes.uniform or len(shapes.linears("all")) != _PROJECTIONS:
+        return None
+    return shapes
+
+
+def weights_bytes(params: int, shapes: Shapes, bits: int) -> int:
     """Memory of the base model's weights.
 
     Only the linear layers are quantized; embeddings, norms and the output layer stay in 16 bits. Each group of 128
@@ -107,7 +117,7 @@ def weights_bytes(params: int, shapes: models.Shapes, bits: int) -> int:
     return (linear * bits + scales) // 8 + (params - linear) * _WIDE
 
 
-def slot_bytes(shapes: models.Shapes, rank: int, gpus: int) -> int:
+def slot_bytes(shapes: Shapes, rank: int, gpus: int) -> int:
     """Memory of one adapter slot on all GPUs, of this rank, whatever the adapter's own target modules are.
 
     A slot has the pair of matrices beside every linear layer, the embedding and the output layer. With tensor
@@ -121,13 +131,13 @@ def slot_bytes(shapes: models.Shapes, rank: int, gpus: int) -> int:
     return rank * (shapes.layers * (column + row) + vocabulary) * _WIDE
 
 
-def kv_bytes_per_token(shapes: models.Shapes, gpus: int) -> int:
+def kv_bytes_per_token(shapes: Shapes, gpus: int) -> int:
     """Memory of one token's keys and values: two vectors a layer; GPUs beyond the KV heads hold copies."""
     copies = max(1, -(-gpus // shapes.kv_heads))
     return 2 * shapes.layers * shapes.kv_dim * copies * _WIDE
 
 
-def rank_bucket(request: SizingRequest, shapes: models.Shapes) -> int | None:
+def rank_bucket(request: SizingRequest, shapes: Shapes) -> int | None:
     """The rank that is allocated for every slot: the largest adapter's, rounded up to one that vLLM knows.
 
     Where only sizes were given, the rank that such an adapter has when it targets all linear layers.
@@ -139,7 +149,7 @@ def rank_bucket(request: SizingRequest, shapes: models.Shapes) -> int | None:
     return next((bucket for bucket in RANK_BUCKETS if bucket >= rank), RANK_BUCKETS[-1])
 
 
-def _assumptions(request: SizingRequest, shapes: models.Shapes, gpus: int) -> tuple[str, ...]:
+def _assumptions(request: SizingRequest, shapes: Shapes, gpus: int) -> tuple[str, ...]:
     """What the numbers rest on."""
     said = [
         f"vLLM with its default of 90 % of each {request.gpu_gb} GiB GPU, less 2 GiB for activations.",

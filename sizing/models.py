@@ -1,97 +1,83 @@
 """The base models that may be named instead of counted, and what is known of them.
 
-The table is `models.csv` beside this file, read when the first name is looked up. `params_are` is `exact` (from the
-shapes, or a published total) or `nominal` (only the name says it). `lora` and `qlora` repeat IBM's support table.
-Where the layer shapes are known, they turn a LoRA rank into an adapter size.
+The table is `models.csv` beside this file, read when the first name is looked up. `params_are` is `exact` (the count
+of the shapes is the published one), `computed` (of the shapes; no count is published) or `nominal` (only the name
+says it). `lora` and `qlora` repeat IBM's support table.
 """
 
 import csv
 import functools
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
-TARGETS = ("all", "attn", "qv")
-_ADAPTER_BYTES_PER_PARAM = 2  # adapters are served in 16 bits, whatever the base is quantized to
+from sizing.shapes import Bias, Latent, Mamba, Shapes
 
-# Published totals of mixtures that are not in the table, for the example in an error.
+ParamsAre = Literal["exact", "computed", "nominal"]
+
+# Published totals of mixtures that have no short name in the table, for the example in an error.
 # Source: the Llama 4 Scout and Maverick model cards, "Total Params" 109B and 400B.
 MIXTURE_TOTALS = {(16, 17): "109b", (128, 17): "400b"}
 
+_SEPARATORS = re.compile(r"[\s._:-]+")
+_ZERO_VERSION = re.compile(r"(?<=[0-9])\.0(?![0-9])")
+_PUBLISHER = re.compile(r"^(?:meta|ibm|google|microsoft|openai)-(?=[a-z])")
+_NUMBER_AFTER_NAME = re.compile(r"(?<=[a-z])-(?=[0-9])")
 # Variants of one base share its shapes; the words are no part of the size.
-_VARIANT = re.compile(r"-(?:instruct|chat|base|it|hf)(?=-|$)|^meta-(?=llama)")
-
-
-class Shapes(NamedTuple):
-    """The layer shapes of a dense transformer, as its `config.json` gives them."""
-
-    hidden: int
-    intermediate: int
-    layers: int
-    heads: int
-    kv_heads: int
-    vocab: int
-    tied_embeddings: bool
-
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden // self.heads
-
-    @property
-    def kv_dim(self) -> int:
-        """Width of the key (and of the value) of one token in one layer."""
-        return self.head_dim * self.kv_heads
-
-    def linears(self, targets: str) -> tuple[tuple[int, int], ...]:
-        """The (input, output) widths of one layer's target modules.
-
-        Args:
-            targets: `qv`, `attn` (q k v o) or `all` (q k v o gate up down).
-        """
-        q, k = (self.hidden, self.hidden), (self.hidden, self.kv_dim)
-        if targets == "qv":
-            return (q, k)
-        attention = (q, k, k, q)
-        if targets == "attn":
-            return attention
-        up = (self.hidden, self.intermediate)
-        return (*attention, up, up, (self.intermediate, self.hidden))
-
-    def adapter_bytes(self, rank: int, targets: str = "all") -> int:
-        """Size of one LoRA adapter as it is served.
-
-        A pair of matrices, `rank x input` and `output x rank`, stands beside each target module: that is
-        rank * (input + output) parameters of 2 bytes. A saved file is often fp32, and so twice this.
-
-        Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.1.
-        """
-        widths = sum(d_in + d_out for d_in, d_out in self.linears(targets))
-        return rank * widths * self.layers * _ADAPTER_BYTES_PER_PARAM
+_VARIANT = re.compile(r"-(?:instruct|chat|base|it|hf)(?=-|$)")
+# `-2407`, `-0528`, `-20240723`, `-2024-07-23`: the release of a variant.
+_DATE = re.compile(
+    r"-(?:20[2-3][0-9]-?(?:0[1-9]|1[0-2])(?:-?[0-3][0-9])?"
+    r"|2[2-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01]))(?=-|$)"
+)
 
 
 class BaseModel(NamedTuple):
     """One row of the table."""
 
     name: str
+    hub_id: str
     aliases: tuple[str, ...]
     architecture: str
     params: int
-    params_are: str
+    params_are: ParamsAre
+    active_params: int | None
     shapes: Shapes | None
     lora: str
     qlora: str
+    note: str
     source: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that the row is listed under."""
+        return (self.name, *filter(None, [self.hub_id]), *self.aliases)
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether it has experts: all of them are in memory, though a token uses few."""
+        return self.shapes is not None and self.shapes.experts > 0
 
 
 def key(name: str) -> str:
-    """Reduce a model id, as people paste it, to what tells models apart.
+    """Reduce a model's name, as people paste it, to what tells models apart.
 
-    >>> key("meta-llama/Llama-3.1-8B-Instruct")
-    'llama-3-1-8b'
+    >>> key("meta-llama/Llama-3.1-8B-Instruct"), key("llama3.1:8b")
+    ('llama3-1-8b', 'llama3-1-8b')
     """
-    last = name.lower().rpartition("/")[2]
-    return _VARIANT.sub("", last.replace(".", "-").replace("_", "-"))
+    return _joined(_VARIANT.sub("", _plain(name)))
+
+
+def _plain(name: str) -> str:
+    """Lower case, without organisation, with one separator."""
+    last = _ZERO_VERSION.sub("", name.lower().rpartition("/")[2])
+    return _PUBLISHER.sub("", _SEPARATORS.sub("-", last))
+
+
+def _joined(name: str) -> str:
+    """Write `llama-3-1-8b` as `llama3-1-8b`: both are in use. Numbers stay apart."""
+    return _NUMBER_AFTER_NAME.sub("", name)
 
 
 @functools.cache
@@ -101,15 +87,54 @@ def table() -> dict[str, BaseModel]:
         return {row["name"]: _row(row) for row in csv.DictReader(rows)}
 
 
+class _Index(NamedTuple):
+    """The table by reduced name: as listed, and without the words for variants where that is one model."""
+
+    listed: dict[str, BaseModel]
+    bare: dict[str, BaseModel]
+    dated: frozenset[str]
+
+
 @functools.cache
-def _by_key() -> dict[str, BaseModel]:
-    """The table by reduced name and alias."""
-    return {key(name): model for model in table().values() for name in (model.name, *model.aliases)}
+def _index() -> _Index:
+    """Index the table. `dated` names the models that tell their releases apart by dates."""
+    listed: dict[str, BaseModel] = {}
+    bare: dict[str, set[str]] = {}
+    dated = set()
+    for model in table().values():
+        for name in model.names:
+            listed[_joined(_plain(name))] = model
+            bare.setdefault(key(name), set()).add(model.name)
+            if _DATE.search(_plain(name)):
+                dated.add(model.name)
+    alone = {name: table()[models.pop()] for name, models in bare.items() if len(models) == 1}
+    return _Index(listed, alone, frozenset(dated))
 
 
+@functools.lru_cache(maxsize=1024)
 def find(name: str) -> BaseModel | None:
-    """Look a model up by its name, an alias, or an id with organisation and variant."""
-    return _by_key().get(key(name))
+    """Look a model up by what people paste.
+
+    Args:
+        name: a name or alias of the table in any case, with any organisation, variant (`-instruct`, `-it`, `-chat`,
+            `-base`, `-hf`) or date, with spaces, points, colons or underscores for dashes.
+
+    Returns:
+        The row, or None. A date that the row's own releases do not have is another model.
+    """
+    plain, index = _plain(name), _index()
+    found = index.listed.get(_joined(plain)) or _without_variant(plain, index)
+    if found is None and (undated := _DATE.sub("", plain)) != plain:
+        found = index.listed.get(_joined(undated)) or _without_variant(undated, index)
+        if found is not None and found.name in index.dated:
+            return None
+    return found
+
+
+def _without_variant(plain: str, index: _Index) -> BaseModel | None:
+    """Look a name up without its words for variants."""
+    bare = _joined(_VARIANT.sub("", plain))
+    return index.listed.get(bare) or index.bare.get(bare)
 
 
 def model_names() -> tuple[str, ...]:
@@ -119,25 +144,50 @@ def model_names() -> tuple[str, ...]:
 
 def _row(row: dict[str, str]) -> BaseModel:
     """Read one line of the table."""
-    shapes = None
-    if row["hidden"]:
-        shapes = Shapes(
-            hidden=int(row["hidden"]),
-            intermediate=int(row["intermediate"]),
-            layers=int(row["layers"]),
-            heads=int(row["heads"]),
-            kv_heads=int(row["kv_heads"]),
-            vocab=int(row["vocab"]),
-            tied_embeddings=row["tied_embeddings"] == "yes",
-        )
     return BaseModel(
         name=row["name"],
+        hub_id=row["hf_id"],
         aliases=tuple(filter(None, row["aliases"].split(";"))),
         architecture=row["architecture"],
         params=int(row["params"]),
-        params_are=row["params_are"],
-        shapes=shapes,
+        params_are=cast("ParamsAre", row["params_are"]),
+        active_params=int(row["active_params"]) if row["active_params"] else None,
+        shapes=_shapes(row) if row["hidden"] else None,
         lora=row["lora"],
         qlora=row["qlora"],
+        note=row["note"],
         source=row["source"],
+    )
+
+
+def _shapes(row: dict[str, str]) -> Shapes:
+    """Read the shapes of one line; an empty cell is 0."""
+
+    def number(column: str) -> int:
+        return int(row[column] or 0)
+
+    def numbers(column: str) -> Iterable[int]:
+        return map(int, row[column].split(";"))
+
+    return Shapes(
+        architecture=row["architecture"],
+        hidden=number("hidden"),
+        intermediate=number("intermediate"),
+        layers=number("layers"),
+        heads=number("heads"),
+        kv_heads=number("kv_heads"),
+        head_dim=number("head_dim"),
+        vocab=number("vocab"),
+        tied_embeddings=row["tied"] == "yes",
+        bias=cast("Bias", row["bias"]),
+        experts=number("experts"),
+        experts_per_token=number("experts_per_token"),
+        moe_intermediate=number("moe_intermediate"),
+        shared_intermediate=number("shared_intermediate"),
+        dense_layers=number("dense_layers"),
+        window=number("window"),
+        windowed_layers=number("windowed_layers"),
+        mamba=Mamba(*numbers("mamba")) if row["mamba"] else None,
+        latent=Latent(*numbers("mla")) if row["mla"] else None,
+        vision=number("vision_params"),
     )

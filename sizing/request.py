@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sizing import units
 from sizing.methods import MethodName
+from sizing.models import ParamsAre
 
 DEFAULT_GPU_GB = 80  # "1GPU = 80 GB" in the published table
 NAME_LENGTH = 64
@@ -48,7 +49,7 @@ class SizingRequest(BaseModel):
     Args:
         params: parameters of the base model, 1 million to 10 trillion.
         model: canonical name of the table's model, None where a number was typed.
-        params_are: where `params` comes from: typed, exact (the table's count) or nominal (the model's name).
+        params_are: where `params` comes from: typed, or how the table knows it (`models.ParamsAre`).
         method: row of the sizing table.
         method_word: the method as it was typed, lower case; None where the default was taken.
         adapters: groups, largest size first, each size once; empty for the base alone.
@@ -62,7 +63,7 @@ class SizingRequest(BaseModel):
 
     params: int
     model: str | None = None
-    params_are: Literal["typed", "exact", "nominal"] = "typed"
+    params_are: Literal["typed"] | ParamsAre = "typed"
     method: MethodName = "lora"
     method_word: str | None = None
     adapters: tuple[AdapterGroup, ...] = ()

@@ -9,8 +9,13 @@ from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
 from sizing.units import MICROBYTES_PER_BYTE, params_text
 
 
-def build(draft: Draft) -> SizingRequest:
-    """Make the request of a draft that has one model, at most one method and no problem."""
+def build(draft: Draft, text: str) -> SizingRequest:
+    """Make the request of a draft that has one model, at most one method and no problem.
+
+    Args:
+        draft: everything that was read.
+        text: what it was read from.
+    """
     model, options = draft.models[0], draft.options
     word = draft.methods[0].text if draft.methods else None
     values: dict[str, Any] = {}
@@ -24,16 +29,16 @@ def build(draft: Draft) -> SizingRequest:
         method=methods.DEFAULT if word is None else methods.WORDS[word],
         method_word=word,
         adapters=_groups(draft),
-        assumptions=tuple(_assumed(draft, word)),
+        assumptions=tuple(_assumed(draft, word, text[model.start : model.end])),
         **values,
     )
 
 
-def _assumed(draft: Draft, word: str | None) -> Iterator[str]:
+def _assumed(draft: Draft, word: str | None, typed: str) -> Iterator[str]:
     """What was not typed and had to be assumed."""
     known = draft.models[0].known
-    if known is not None and known.params_are == "nominal":
-        yield f"{known.name} -> {params_text(known.params)} by its name"
+    if known is not None:
+        yield from _about(known, typed)
     if word is None:
         yield f"method omitted -> {methods.DEFAULT}"
     elif word in methods.WIDTH_ASSUMED:
@@ -46,6 +51,18 @@ def _assumed(draft: Draft, word: str | None) -> Iterator[str]:
         yield "rank -> size in 16-bit; a saved PEFT file is often fp32 and so twice that"
     elif not draft.groups and not draft.nones:
         yield "adapters omitted -> base only"
+
+
+def _about(known: models.BaseModel, typed: str) -> Iterator[str]:
+    """Which row of the table was taken, where the name was another one, and what its count is."""
+    if typed.lower() != known.name:
+        yield f"{typed} -> {known.name}"
+    if known.params_are == "nominal":
+        yield f"{known.name} -> {params_text(known.params)} by its name"
+    elif known.params_are == "computed":
+        yield f"{known.name} -> {params_text(known.params)} from its layer shapes, no count is published"
+    if known.is_mixture:
+        yield f"{known.name} -> all {params_text(known.params)}, since every expert is in memory"
 
 
 def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
@@ -74,8 +91,10 @@ def _sizes_of_ranks(draft: Draft) -> dict[int, list[Rank]]:
         alike.setdefault((rank.rank, rank.targets or "all"), []).append(rank)
     sizes: dict[int, list[Rank]] = {}
     for (number, targets), ranks in alike.items():
-        shapes = cast("models.Shapes", cast("models.BaseModel", draft.models[0].known).shapes)
-        sizes.setdefault(shapes.adapter_bytes(number, targets) * MICROBYTES_PER_BYTE, []).extend(ranks)
+        known = cast("models.BaseModel", draft.models[0].known)
+        if known.shapes is not None:  # `validate` has seen to it
+            one = known.shapes.adapter_bytes(number, targets) * MICROBYTES_PER_BYTE
+            sizes.setdefault(one, []).extend(ranks)
     return sizes
 
 

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable
 
 from sizing import methods
-from sizing.models import TARGETS
 from sizing.parsing import misquantity, nearest
 from sizing.parsing.draft import Draft, Edit, Model, Problem
 from sizing.parsing.nearest import quote
 from sizing.parsing.options import is_item
 from sizing.parsing.tokens import END, NUMBER, RULES, SCALE, TIMES, Cursor
+from sizing.shapes import TARGETS
 
 _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"

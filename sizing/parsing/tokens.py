@@ -24,7 +24,7 @@ RULES = {
         "option": r"([a-z][a-z_-]*)=([^\s]*)",
         # A comma between digits belongs to a number (a wrong one), not to the grammar.
         "number": rf"{NUMBER}(?!,[0-9])(?! ?[0-9]{{3}} ?{SCALE}{END})(?!\s+{FOREIGN_UNIT}{END}){END}",
-        "word": rf"(?![0-9.]+{END})(?![0-9]+,)[a-z0-9][a-z0-9._/-]*{END}",
+        "word": rf"(?![0-9.]+{END})(?![0-9]+,)[a-z0-9][a-z0-9._/-]*(?::[a-z0-9][a-z0-9._-]*)?{END}",
     }.items()
 }
 

@@ -34,7 +34,7 @@ def settle(draft: Draft, text: str) -> SizingRequest | None:
     if draft.ranks:
         _known_shapes(draft, text)
     _not_too_many(draft, text)
-    return None if draft.problems else build(draft)
+    return None if draft.problems else build(draft, text)
 
 
 def _one_model(draft: Draft, text: str) -> None:
@@ -185,14 +185,23 @@ def _none_or_some(draft: Draft, text: str) -> None:
 
 
 def _known_shapes(draft: Draft, text: str) -> None:
-    """A LoRA rank has a size only where the model's layer shapes are known."""
+    """A LoRA rank has a size only where the model's layer shapes are known, and every layer is alike."""
     model = draft.models[0] if draft.models else None
-    if model is None or model.params is None or (model.known is not None and model.known.shapes is not None):
+    if model is None or model.params is None:
         return
     name = model.known.name if model.known else quote(text[model.start : model.end])
+    shapes = model.known.shapes if model.known is not None else None
     for rank in draft.ranks[:_ENOUGH]:
-        message = f"I don't have layer shapes for {name}. Give the adapter size instead of its rank."
+        if shapes is None:
+            why = f"I don't have layer shapes for {name}"
+        elif not shapes.uniform:
+            why = f"The layers of {name} differ, so a rank has no one size there"
+        elif not shapes.linears(rank.targets or "all"):
+            why = f"{name} has q, k and v in one module"
+        else:
+            continue
         edit = Edit(rank.start, rank.end, f"{rank.adapters}x128MB")
+        message = f"{why}. Give the adapter size instead of its rank."
         draft.problems.append(Problem("E12", message, rank.start, rank.end, (edit,), invents=True))
 
 

@@ -70,7 +70,7 @@ REFUSED = [
     ("10b 3bit", "E14", (4, 8)),
     ("10b fp32", "E14", (4, 8)),
     ("10b gguf", "E14", (4, 8)),
-    ("falcon-40b", "E16", (0, 10)),
+    ("bloomz-176b", "E16", (0, 11)),
     ("@bob 10b", "E16", (0, 4)),
     (" " * 301, "E17", (0, 301)),
 ]
@@ -96,7 +96,7 @@ def test_a_mistake_is_named_where_it_stands(text, code, span):
     ("text", "suggestion"),
     [
         ("lama-3.1-8b lroa", "llama-3.1-8b lora"),
-        ("falcon-40b 2x64MB", "40b 2x64MB"),
+        ("bloomz-40b 2x64MB", "40b 2x64MB"),
         ("https://huggingface.co/meta-llama/Llama-3.1-8B lora", "llama-3.1-8b lora"),
         ("10b; 2x128MB; lora.", "10b 2x128MB lora"),
         ("model=10b adapters=2x128MB method=qlora4", "10b 2x128MB qlora4"),
@@ -169,5 +169,12 @@ def test_what_was_assumed_is_said():
         "rank targets omitted -> all (q k v o gate up down)",
         twice,
     )
-    assert parse("granite-13b none lora").assumptions == ("granite-13b -> 13b by its name",)
+    assert parse("allam-13b none lora").assumptions == ("allam-13b -> 13b by its name",)
+    counted = "granite-13b -> 13.077390336b from its layer shapes, no count is published"
+    assert parse("granite-13b none lora").assumptions == (counted,)
+    assert parse("Qwen/Qwen2.5-7B-Instruct none lora").assumptions == (
+        "Qwen/Qwen2.5-7B-Instruct -> qwen2.5-7b",
+    )
+    whole = "qwen3-30b-a3b -> all 30.532122624b, since every expert is in memory"
+    assert parse("qwen3-30b-a3b none lora").assumptions == (whole,)
     assert parse("10b none lora").assumptions == ()

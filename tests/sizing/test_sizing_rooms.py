@@ -20,7 +20,6 @@ from sizing import (
     canonical_json,
     digest,
     explain,
-    model_names,
     parse,
     size,
     spec_for,
@@ -80,32 +79,6 @@ def test_an_adapters_size_is_its_matrices(targets, mib):
     shapes = model_table.find("llama-3.1-8b").shapes
     assert shapes.adapter_bytes(16, targets) == mib * MIB
     assert parse(f"llama-3.1-8b r16:{targets} lora").adapters[0].size == f"{mib:.0f}MB"
-
-
-def test_the_tables_counts_follow_from_its_shapes():
-    """Where shapes are known and the count is exact, weights, norms and embeddings add up to the parameters."""
-    for model in model_table.table().values():
-        if (shapes := model.shapes) is None:
-            continue
-        linear = sum(d_in * d_out for d_in, d_out in shapes.linears("all"))
-        norms = 2 * shapes.hidden
-        embeddings = shapes.vocab * shapes.hidden * (1 if shapes.tied_embeddings else 2)
-        assert shapes.layers * (linear + norms) + embeddings + shapes.hidden == model.params, model.name
-
-
-def test_the_model_table_is_sound():
-    """Names are canonical text and safe names, no two ids mean different models, every rank has a writable size."""
-    seen = {}
-    for model in model_table.table().values():
-        assert re.fullmatch(r"[a-z0-9.-]+", model.name)
-        for name in (model.name, *model.aliases):
-            assert seen.setdefault(model_table.key(name), model.name) == model.name
-            assert parse(f"{name} none lora").model == model.name
-        for rank in (1, 7, 512) if model.shapes else ():
-            for targets in model_table.TARGETS:
-                request = parse(f"{model.name} 3xr{rank}:{targets} lora")
-                assert parse(request.canonical) == request
-    assert len({name.replace(".", "_") for name in model_names()}) == len(model_names())
 
 
 def test_the_breakdown_is_told_line_by_line():

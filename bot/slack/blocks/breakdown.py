@@ -10,7 +10,7 @@ import sizing
 from bot.messages import gigabytes, gpus
 from bot.slack.blocks.kit import bar, context, fields, section
 from bot.slack.blocks.text import safe
-from sizing import models, units
+from sizing import estimate, units
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft
@@ -25,6 +25,11 @@ _LONGEST_FORMULA = 160
 _LONGEST_LABEL = 28
 _LONGEST_SUM = 34
 _LONGEST_MODEL = 40
+_HOW_COUNTED = {
+    "exact": "exact count",
+    "computed": "counted from its layer shapes",
+    "nominal": "by its name, no exact count is known",
+}
 
 
 class Numbers(NamedTuple):
@@ -166,13 +171,13 @@ def warnings(advice: Advice) -> Block | None:
 
 def has_estimate(sized: SizingRequest) -> bool:
     """Return whether a second opinion can be given: the model's layer shapes are known."""
-    return sized.model is not None and models.table()[sized.model].shapes is not None
+    return estimate.shapes_of(sized) is not None
 
 
 def _model(sized: SizingRequest) -> str:
     if sized.params_are == "typed":
         return f"Base model: {units.params_text(sized.params)[:_LONGEST_MODEL]} parameters, as typed."
-    how = "exact count" if sized.params_are == "exact" else "by its name, no exact count is known"
+    how = _HOW_COUNTED[sized.params_are]
     return f"Base model: {safe(sized.model_text, 80)}, {sized.params:,} parameters ({how})."
 
 
