@@ -124,7 +124,7 @@ class Worker:
         self.store.run(lambda tx: tx.queues.sent(message, self.owner))
 
     def _after_trouble(self, message: OutboxMessage, trouble: SlackTrouble) -> None:
-        facts = {"message": message.kind, "what": trouble.what, "tries": message.tries}
+        facts = {"kind": message.kind, "what": trouble.what, "tries": message.tries}
         with self.store.write() as tx:
             if trouble.permanent:
                 tx.queues.sent(message, self.owner)

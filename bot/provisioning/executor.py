@@ -8,10 +8,10 @@ cannot settle waits for a person in ``attention``.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from bot.approvals import state_machine
+from bot.approvals.operation import contradiction, operation
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest, Who
@@ -32,12 +32,14 @@ from bot.provisioning.transitions import (
 )
 from bot.store.attempts import Attempt
 from bot.workflow import revise
+from bot.workflow.notify import tell_admins
 from bot.workflow.service import VersionConflict
 from sizing import SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.approvals.operation import Operation
     from bot.provisioning.transitions import Pace
     from bot.store import Tx
     from bot.workflow.ports import Specs
@@ -94,45 +96,48 @@ class Executor:
 
     def _carry_out(self, request: Request, specs: Specs) -> None:
         """Check once more what was approved, look the name up, and only then write and send."""
-        if self._changed(request):
+        approved = self._approved(request)
+        if approved is None:
             return
         if request.kind is Kind.DELETE:
-            self._delete(request, specs)
+            self._delete(request, approved, specs)
             return
         try:
-            found = specs.find(request.name, request.space_id)
+            found = specs.find(approved.name, approved.space_id)
         except Rejected as error:
             move(self.service, request, Action.FAIL, error_text(error), rest=rest_of(error))
             return
         except SpecsError as error:
             wait(self.service, request, error)
             return
-        ours, foreign = split(found, request)
+        ours, foreign = split(found, approved)
         if ours is not None:
             self._finish(request, ours.id, "adopted", Rest(spec_id=ours.id))
         elif foreign is not None:
             move(self.service, request, Action.FAIL, taken(foreign))
         else:
-            self._create(request, specs)
+            self._create(request, approved, specs)
 
-    def _create(self, request: Request, specs: Specs) -> None:
+    def _create(self, request: Request, approved: Operation, specs: Specs) -> None:
         not_after = self.service.clock() + self.pace.timeout_ms  # our own clock: the database's may differ
         attempt = self._begin(request)
-        body = json.loads(request.payload)
         try:
-            made = specs.create(body, request.space_id, attempt_id=attempt.id, not_after_ms=not_after)
+            made = specs.create(
+                approved.body, approved.space_id, attempt_id=attempt.id, not_after_ms=not_after
+            )
         except SpecsError as error:
-            self._after_error(attempt, error, specs)
+            if not self._name_was_taken(attempt, approved, error, specs):
+                self._after_error(attempt, error)
             return
         rest = Rest(made.status, made.trace, made.spec_id, attempt.id)
         record_result(self.service, attempt, made.spec_id, "created", rest, made.warnings)
 
-    def _delete(self, request: Request, specs: Specs) -> None:
+    def _delete(self, request: Request, approved: Operation, specs: Specs) -> None:
         attempt = self._begin(request)
         try:
-            gone = specs.delete(request.spec_id or "", request.space_id, attempt_id=attempt.id)
+            gone = specs.delete(request.spec_id or "", approved.space_id, attempt_id=attempt.id)
         except SpecsError as error:
-            self._after_error(attempt, error, specs)
+            self._after_error(attempt, error)
             return
         rest = Rest(gone.status, gone.trace, request.spec_id, attempt.id)
         record_result(self.service, attempt, request.spec_id, "deleted", rest)
@@ -149,7 +154,7 @@ class Executor:
             tx.attempts.begin(attempt)
         return attempt
 
-    def _after_error(self, attempt: Attempt, error: SpecsError, specs: Specs) -> None:
+    def _after_error(self, attempt: Attempt, error: SpecsError) -> None:
         """Sort a failed call: provably nothing, a definite no, or unknown."""
         rest = rest_of(error, attempt.id)
         facts = {"status": error.status, "trace": error.trace}
@@ -177,21 +182,17 @@ class Executor:
                     tx, row, step(row, Action.FAIL, error_text(error)), rest=rest, error=error_text(error)
                 )
 
-        if self._name_was_taken(attempt, error, specs):
-            return
         self.service.retry_on_conflict(once)
 
-    def _name_was_taken(self, attempt: Attempt, error: SpecsError, specs: Specs) -> bool:
+    def _name_was_taken(self, attempt: Attempt, approved: Operation, error: SpecsError, specs: Specs) -> bool:
         """After a refusal for the name's sake, adopt the spec that has it if it is the same."""
         conflict = isinstance(error, Rejected) and (
             error.status == CONFLICT or "exist" in error.message.lower()
         )
-        with self.service.store.read() as tx:
-            row = tx.requests.get(attempt.request_id)
-        if not conflict or row is None or row.kind is Kind.DELETE:
+        if not conflict:
             return False
         try:
-            ours, _ = split(specs.find(row.name, row.space_id), row)
+            ours, _ = split(specs.find(approved.name, approved.space_id), approved)
         except SpecsError:
             return False
         if ours is None:
@@ -203,20 +204,26 @@ class Executor:
 
     # --- small steps
 
-    def _changed(self, request: Request) -> bool:
-        """Ask again where policy, formula or target are not what was approved."""
+    def _approved(self, request: Request) -> Operation | None:
+        """Return what was approved, computed anew from the text; None if the row was moved instead.
+
+        Asked again where policy, formula or target have changed; failed where the row was tampered with.
+        """
+        if (wrong := contradiction(request)) is not None:
+            self._tampered(request, f"tampered: {wrong}; nothing was sent")
+            return None
         try:
             drafted = self.service.draft(request.text, request.use_gpus)
         except SizingError as error:
             move(self.service, request, Action.FAIL, f"the request can no longer be read: {error.message}")
-            return True
+            return None
         ruling = self.service.ruling(drafted, workflow=request.execution_id is not None)
-        digest = revise.digest_of(drafted, request, self.service.site.target)
+        approved = operation(request, drafted, self.service.site.target)
         reason = state_machine.ready(request, ruling)
-        if digest != request.digest:
+        if approved.digest != request.digest:
             reason = "what would be sent, or where, is no longer what was approved"
         if reason is None:
-            return False
+            return approved
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
             after = revise.revision(
@@ -224,7 +231,14 @@ class Executor:
             )
             change = step(row, Action.REVISE, reason)
             self.service.apply(tx, row, change, **revise.columns(after, ruling, tx.now) | {"error": reason})
-        return True
+        return None
+
+    def _tampered(self, request: Request, reason: str) -> None:
+        """Fail a row that contradicts its own digest, and tell requester and admins."""
+        with self.service.store.write() as tx:
+            row = lock_unchanged(tx, request)
+            failed = self.service.apply(tx, row, step(row, Action.FAIL, reason, "tampered"), error=reason)
+            tell_admins(tx, failed, "tampered", reason, self.service.rules.defaults.admins)
 
     def _finish(self, request: Request, spec_id: str, event: str, rest: Rest) -> None:
         with self.service.store.write() as tx:

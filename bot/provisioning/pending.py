@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from bot.approvals import policy
@@ -94,11 +93,10 @@ def _match(service: RequestService, specs: Specs, request: Request) -> None:
         drafted = service.draft(request.text, request.use_gpus)
         if request.kind is not Kind.CREATE or drafted.sized.method != "lora":
             return
-        live = specs.list(request.space_id)
+        live = specs.list(drafted.space_id)
     except (SizingError, SpecsError):
         return  # a convenience; the request does not wait for it
-    wanted = json.loads(request.payload)["nodes"]
-    fit = [spec for spec in live if nodes_equal(wanted, spec.nodes)]
+    fit = [spec for spec in live if nodes_equal(drafted.body["nodes"], spec.nodes)]
     if not fit:
         return
     best = min(fit, key=lambda spec: (not spec.is_global, spec.name, spec.id))

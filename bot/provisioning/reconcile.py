@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.approvals.operation import operation
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest
 from bot.errors import SpecsError
 from bot.provisioning.transitions import lock_unchanged, record_result, split, step, taken, wait
+from sizing import SizingError
 
 if TYPE_CHECKING:
+    from bot.approvals.operation import Operation
     from bot.provisioning.transitions import Pace
     from bot.store import Tx
     from bot.store.attempts import Attempt
-    from bot.workflow.ports import RemoteSpec, Specs
+    from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
 
 LOOKUPS = 3
 """Look-ups after an unknown outcome before a person is asked."""
 MINUTELY_MS, HOURLY_MS = 60_000, 3_600_000
 """In ``attention``: a look-up a minute for an hour, then one an hour."""
+_NOT_KNOWN = (
+    "what was sent can no longer be told from the request: its row, the settings or the formula have changed"
+)
 
 
 def mark_unknown(service: RequestService, request: Request, pace: Pace) -> None:
@@ -43,11 +49,16 @@ def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pac
         attempt = tx.attempts.latest(request.id)
     if attempt is None:
         return
+    sent = _what_was_sent(service, request, attempt)
+    if sent is None:
+        with service.store.write() as tx:
+            _absent(service, tx, lock_unchanged(tx, request), attempt, _NOT_KNOWN, pace)
+        return
     try:
         if request.kind is Kind.DELETE:
-            _settle_delete(service, specs, request, attempt)
+            _settle_delete(service, specs, request, attempt, sent)
             return
-        ours, foreign = split(specs.find(request.name, request.space_id), request)
+        ours, foreign = split(specs.find(sent.name, sent.space_id), sent)
     except SpecsError as error:
         wait(service, request, error)
         return
@@ -55,17 +66,28 @@ def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pac
         record_result(service, attempt, ours.id, "found", Rest(spec_id=ours.id, attempt=attempt.id))
         return
     with service.store.write() as tx:
-        _absent(service, tx, lock_unchanged(tx, request), attempt, foreign, pace)
+        reason = taken(foreign) if foreign else None
+        _absent(service, tx, lock_unchanged(tx, request), attempt, reason, pace)
+
+
+def _what_was_sent(service: RequestService, request: Request, attempt: Attempt) -> Operation | None:
+    """Compute from the request's text what the attempt sent; None if that is no longer what it comes to."""
+    try:
+        drafted = service.draft(request.text, request.use_gpus)
+    except SizingError:
+        return None
+    sent = operation(request, drafted, service.site.target)
+    return sent if sent.digest == attempt.digest else None
 
 
 def _absent(
-    service: RequestService, tx: Tx, row: Request, attempt: Attempt, foreign: RemoteSpec | None, pace: Pace
+    service: RequestService, tx: Tx, row: Request, attempt: Attempt, reason: str | None, pace: Pace
 ) -> None:
     """Count a look-up that found nothing; after the last one a person is asked."""
     tx.attempts.count_lookup(attempt.id)
     lookups = attempt.lookups + 1
     if row.state is State.UNKNOWN and lookups >= LOOKUPS:
-        reason = taken(foreign) if foreign else f"not there after {lookups} look-ups"
+        reason = reason or f"not there after {lookups} look-ups"
         service.apply(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
         return
     gap = pace.gap_ms
@@ -74,9 +96,11 @@ def _absent(
     tx.queues.postpone("requests", row.id, tx.now + gap, failed=False)
 
 
-def _settle_delete(service: RequestService, specs: Specs, request: Request, attempt: Attempt) -> None:
+def _settle_delete(
+    service: RequestService, specs: Specs, request: Request, attempt: Attempt, sent: Operation
+) -> None:
     """A delete is idempotent: what is still there is simply deleted again."""
-    if specs.get(request.spec_id or "", request.space_id) is None:
+    if specs.get(request.spec_id or "", sent.space_id) is None:
         rest = Rest(spec_id=request.spec_id, attempt=attempt.id)
         record_result(service, attempt, request.spec_id, "deleted", rest)
         return

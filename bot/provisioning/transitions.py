@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from bot.workflow.service import VersionConflict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bot.approvals.operation import Operation
     from bot.store import Tx
     from bot.store.attempts import Attempt
     from bot.workflow.ports import RemoteSpec
@@ -108,9 +108,9 @@ def record_result(
     service.retry_on_conflict(once)
 
 
-def split(found: list[RemoteSpec], request: Request) -> tuple[RemoteSpec | None, RemoteSpec | None]:
+def split(found: list[RemoteSpec], approved: Operation) -> tuple[RemoteSpec | None, RemoteSpec | None]:
     """Return a spec of this name that is what was approved, and one that is not."""
-    nodes = json.loads(request.payload)["nodes"]
+    nodes = approved.body["nodes"]
     ours = [spec for spec in found if not spec.is_global and nodes_equal(nodes, spec.nodes)]
     foreign = [spec for spec in found if spec not in ours]
     first = min(ours, key=lambda spec: (spec.created_at, spec.id)) if ours else None

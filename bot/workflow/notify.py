@@ -36,13 +36,17 @@ def announce(tx: Tx, before: Request, after: Request, admins: Collection[str]) -
         key = f"dm:{after.id}:{after.version}"
         tx.queues.put(key, "dm", request_id=after.id, body={"user_id": after.requester_id})
     if moved and after.state is State.ATTENTION:
-        line = f"{after.id} ({after.name}): {after.error or 'nobody knows whether it was created'}"
-        for admin in sorted(entry for entry in admins if not entry.startswith("S")):
-            body = {"user_id": admin, "code": "attention", "lines": [line]}
-            tx.queues.put(f"notice:{after.id}:{admin}", "notice", body=body)
+        tell_admins(tx, after, "attention", after.error or "nobody knows whether it was created", admins)
     ended = after.state in TERMINAL or (after.state is State.FAILED and not after.reserved)
     if after.execution_id and ended:
         tx.queues.put(f"step:{after.id}", "step", request_id=after.id)
+
+
+def tell_admins(tx: Tx, request: Request, code: str, words: str, admins: Collection[str]) -> None:
+    """Ask for a message about a request to every admin who is named by user id."""
+    for admin in sorted(entry for entry in admins if not entry.startswith("S")):
+        body = {"user_id": admin, "code": code, "lines": [f"{request.id} ({request.name}): {words}"]}
+        tx.queues.put(f"notice:{request.id}:{admin}", "notice", body=body)
 
 
 def words_for(request: Request, transition: Transition) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sizing
 from bot.approvals import state_machine
+from bot.approvals.operation import deletion_digest, operation
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action, Refusal
 from bot.workflow.audit_events import event_of, who_clicked
@@ -68,7 +69,7 @@ def ask_delete(
         state=State.PENDING,
         version=1,
         revision=1,
-        digest=delete_digest(request),
+        digest=deletion_digest(request),
         team_id=click.team_id,
         enterprise_id=click.enterprise_id,
         requester_id=click.user_id,
@@ -133,7 +134,7 @@ def revision(
         name=drafted.name,
         use_gpus=drafted.use_gpus,
         payload=drafted.payload,
-        digest=drafted.digest,
+        digest=operation(request, drafted, service.site.target).digest,
         target=service.site.target,
         space_id=drafted.space_id,
         author_id=author_id,
@@ -143,18 +144,6 @@ def revision(
     )
     tx.requests.revise(after, tx.now)
     return after
-
-
-def digest_of(drafted: Draft, request: Request, target: str) -> str:
-    """Return the digest of what would be sent now for a request."""
-    if request.kind is Kind.DELETE:
-        return delete_digest(replace(request, target=target))
-    return drafted.digest
-
-
-def delete_digest(request: Request) -> str:
-    """Return the digest that an approval to delete is bound to: the spec, its host and its space."""
-    return sizing.digest({"delete": request.spec_id}, request.target, request.space_id)
 
 
 def columns(after: Request, ruling: Ruling, now: int) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
+import sizing
 from bot.approvals.request import State
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from tests.scenarios.team import NAME, POLICY, TWO, Team
@@ -74,7 +76,8 @@ def test_another_formula(team: Team) -> None:
     older = request.payload.replace('"8Gi"', '"9Gi"')
     assert older != request.payload
     with sqlite3.connect(team.folder / "team.db") as connection:
-        connection.execute("UPDATE revisions SET payload = ?, digest = ?", (older, "0" * 64))
+        digest = sizing.digest(json.loads(older), request.target, request.space_id)
+        connection.execute("UPDATE revisions SET payload = ?, digest = ?", (older, digest))
     connection.close()
     team.approve("ada", request)
     asked_again(team, request)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOTICES = {
     "drift": "*Live hardware specifications and our records differ:*",
     "attention": "*Nobody knows whether this was created.* Look at the space, then decide on the card:",
+    "tampered": "*An approved request was changed in the database, so nothing was sent.* Find out who can write there:",
     "anchor": "*Head of the audit chain* (row and hash), for `peftsize audit verify`:",
 }
 """What a notice begins with, by its code."""

@@ -1,0 +1,77 @@
+"""What an approval covers: the operation on the cluster, computed from a request's text. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sizing
+from bot.approvals.request import Kind, Request
+
+if TYPE_CHECKING:
+    from bot.approvals.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is sent for a request, and where; never read from the request's stored body.
+
+    Args:
+        name: The spec's name.
+        space_id: The deployment space.
+        payload: The exact REST body as canonical JSON; a deletion sends none.
+        digest: SHA-256 of body, host and space; of spec id, host and space for a deletion.
+    """
+
+    name: str
+    space_id: str
+    payload: str
+    digest: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Return the body to send: serialized, it is ``payload`` byte for byte."""
+        body: dict[str, Any] = json.loads(self.payload)
+        return body
+
+
+def operation(request: Request, drafted: Draft, target: str) -> Operation:
+    """Return what carrying a request out would send now.
+
+    Args:
+        request: The row; of its columns only kind and spec id count.
+        drafted: What its text comes to under the settings in force.
+        target: Base URL of the service.
+    """
+    digest = drafted.digest
+    if request.kind is Kind.DELETE:
+        digest = deletion_digest(replace(request, target=target, space_id=drafted.space_id))
+    return Operation(drafted.name, drafted.space_id, drafted.payload, digest)
+
+
+def deletion_digest(request: Request) -> str:
+    """Return the digest that an approval to delete is bound to: the spec, its host and its space."""
+    return sizing.digest({"delete": request.spec_id}, request.target, request.space_id)
+
+
+def contradiction(request: Request) -> str | None:
+    """Return how a row contradicts its own digest, or None if its columns agree.
+
+    The row's own host and space are used, so a changed setting or formula is no contradiction.
+    """
+    try:
+        body = json.loads(request.payload)
+        name, num_gpus = body["name"], body["nodes"]["gpu"]["num_gpu"]
+        digest = sizing.digest(body, request.target, request.space_id)
+    except (ValueError, TypeError, KeyError):
+        return "its body cannot be read"
+    if request.kind is Kind.DELETE:
+        digest = deletion_digest(request)
+    if digest != request.digest:
+        return "its digest is not that of its content, host and space"
+    if name != request.name:
+        return "its name is not that in its body"
+    if request.use_gpus not in {None, num_gpus}:
+        return "its GPU count is not that in its body"
+    return None

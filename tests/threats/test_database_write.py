@@ -1,0 +1,176 @@
+"""Somebody can write to the database: whatever they change, nothing is sent that nobody approved."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import sizing
+from bot.approvals.request import State
+from tests.scenarios.team import NAME, TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.approvals.request import Request
+    from tests.scenarios.team import Team
+
+OTHER_SPACE = "5f0c1d2e-0000-4000-8000-00000000b00a"
+GPUS_64 = "UPDATE revisions SET payload = replace(payload, '\"num_gpu\":1', '\"num_gpu\":64')"
+TAMPERING = {
+    "payload": GPUS_64,
+    "payload that is no JSON": "UPDATE revisions SET payload = '{'",
+    "space": "UPDATE requests SET space_id = '5f0c1d2e-0000-4000-8000-00000000b00a'",
+    "name": "UPDATE requests SET name = 'peft-mine'",
+    "GPU count": "UPDATE revisions SET use_gpus = 64",
+    "target": "UPDATE revisions SET target = 'https://cpd.attacker.example'",
+    "digest": "UPDATE revisions SET digest = replace(digest, 'a', 'b')",
+}
+
+
+def write(team: Team, statement: str, **values: object) -> None:
+    """Change the database behind the bot's back."""
+    with team.product.store.database.write() as connection:
+        assert connection.exec_driver_sql(statement, values).rowcount > 0
+
+
+def shown_body(team: Team, request: Request) -> str:
+    """Return the body that Show JSON shows to an approver, as canonical JSON."""
+    team.click("ada", "show_json", request)
+    fenced = team.slack.modals("ada")[-1].body["blocks"][0]["text"]["text"].split("```")[3]
+    return sizing.canonical_json(json.loads(fenced))
+
+
+def sent_bodies(team: Team) -> list[str]:
+    """Return the bodies of the creates that reached the cluster, as they arrived."""
+    return [one.body for one in team.cluster.requests() if one.method == "POST" and "hardware" in one.path]
+
+
+def test_what_is_sent_is_what_was_shown(team: Team) -> None:
+    """The bytes that arrive at the cluster are the body that the approver was shown."""
+    request = team.ask()
+    shown = shown_body(team, request)
+    assert team.approve("ada", request).state is State.CREATED
+    assert sent_bodies(team) == [shown]
+
+
+@pytest.mark.parametrize("changed", TAMPERING)
+@pytest.mark.parametrize("voted", ["before", "after"])
+def test_a_changed_row_fails(team: Team, changed: str, voted: str) -> None:
+    """A row that contradicts its digest is not carried out; audit, card, requester and admin say so."""
+    team.cluster.api.add_space(OTHER_SPACE, "other")
+    request = team.ask()
+    if voted == "before":
+        team.break_cluster()
+        assert team.approve("ada", request).state is State.APPROVED
+        write(team, TAMPERING[changed])
+        team.cluster.come_back()
+        team.later(60)
+    else:
+        write(team, TAMPERING[changed])
+        team.approve("ada", request)
+    assert (team.row(request).state, sent_bodies(team)) == (State.FAILED, [])
+    event = team.last("tampered")
+    assert (event["from_state"], event["to_state"]) == ("approved", "failed")
+    assert event["reason"].startswith("tampered: ")
+    assert "tampered" in team.shows(request)
+    assert "tampered" in team.words(team.slack.dms("rosa")[-1])
+    assert "was changed in the database" in team.words(team.slack.dms("ines")[-1])
+    team.click("rosa", "retry", request)
+    assert (team.row(request).state, sent_bodies(team)) == (State.FAILED, [])
+
+
+def test_a_payload_with_a_digest_to_match_is_asked_again(team: Team) -> None:
+    """A consistent forgery is not what the text comes to: votes are void, and only the text's body is sent."""
+    request = team.ask()
+    shown = shown_body(team, request)
+    forged = json.loads(request.payload)
+    forged["nodes"]["gpu"]["num_gpu"] = 64
+    write(
+        team,
+        "UPDATE revisions SET payload = :payload, digest = :digest",
+        payload=sizing.canonical_json(forged),
+        digest=sizing.digest(forged, request.target, request.space_id),
+    )
+    after = team.approve("ada", request)
+    assert (after.state, after.revision, after.votes, sent_bodies(team)) == (State.PENDING, 2, (), [])
+    assert team.last("revised")["reason"] == "what would be sent, or where, is no longer what was approved"
+    assert team.approve("ada", request).state is State.CREATED
+    assert sent_bodies(team) == [shown]
+
+
+def test_a_space_with_a_digest_to_match_is_asked_again(team: Team) -> None:
+    """The space comes from text and settings: the row's does not decide where anything is sent."""
+    team.cluster.api.add_space(OTHER_SPACE, "other")
+    request = team.ask()
+    digest = sizing.digest(json.loads(request.payload), request.target, OTHER_SPACE)
+    write(team, "UPDATE requests SET space_id = :space", space=OTHER_SPACE)
+    write(team, "UPDATE revisions SET digest = :digest", digest=digest)
+    after = team.approve("ada", request)
+    assert (after.state, after.space_id, sent_bodies(team)) == (State.PENDING, request.space_id, [])
+    assert team.approve("ada", request).state is State.CREATED
+    assert team.cluster.specs(NAME, OTHER_SPACE) == []
+
+
+def test_another_text_is_asked_again(team: Team) -> None:
+    """A text that does not come to the approved digest is shown to the approvers anew."""
+    request = team.ask()
+    write(team, "UPDATE revisions SET text = '70b none lora'")
+    after = team.approve("ada", request)
+    assert (after.state, after.votes, sent_bodies(team)) == (State.PENDING, (), [])
+    assert "70b none lora" in team.shows(request)
+
+
+def test_a_deletion_removes_only_the_spec_that_was_approved(team: Team) -> None:
+    """The spec id is bound to the digest: another one is not deleted."""
+    mine, other = team.ask(), team.ask("7b none qlora4")
+    team.approve("ada", mine)
+    kept = team.approve("ada", other).spec_id
+    team.click("rosa", "delete", mine)
+    deletion = team.rows()[0]
+    write(team, "UPDATE requests SET spec_id = :id WHERE id = :request", id=kept, request=deletion.id)
+    assert team.approve("ada", deletion).state is State.FAILED
+    assert team.last("tampered")["request_id"] == deletion.id
+    assert [one for one in team.cluster.requests() if one.method == "DELETE"] == []
+
+
+def test_a_deletion_is_asked_again_where_the_space_has_changed(team: Team) -> None:
+    """After a changed setting the deletion needs a new vote, which is then carried out in that space."""
+    request = team.ask()
+    team.approve("ada", request)
+    team.click("rosa", "delete", request)
+    deletion = team.rows()[0]
+    team.cluster.api.add_space(OTHER_SPACE, "other")
+    team.restart(watsonx_space_id=OTHER_SPACE)
+    after = team.approve("ada", deletion)
+    assert (after.state, after.revision, after.space_id) == (State.PENDING, 2, OTHER_SPACE)
+    assert [one for one in team.cluster.requests() if one.method == "DELETE"] == []
+    assert team.approve("ada", deletion).state is State.DELETED
+
+
+@pytest.mark.parametrize("statement", [GPUS_64, "UPDATE attempts SET digest = '0'"])
+def test_a_lost_answer_adopts_nothing_else(team: Team, statement: str) -> None:
+    """While an outcome is looked up, a changed row makes no spec ours: a person decides."""
+    team.fail_creates()
+    request = team.ask()
+    assert team.approve("ada", request).state is State.ATTENTION
+    (sent,) = sent_bodies(team)
+    write(team, statement)
+    team.cluster.api.add(NAME, json.loads(team.row(request).payload)["nodes"], request.space_id)
+    team.later(300)
+    assert (team.row(request).state, team.row(request).spec_id) == (State.ATTENTION, None)
+    assert sent_bodies(team) == [sent]
+
+
+def test_no_other_spec_is_adopted_before_the_create(new_team: Callable[..., Team]) -> None:
+    """A spec of our name with the forged content is somebody else's, whatever the row says."""
+    team = new_team()
+    request = team.ask(TEXT)
+    forged = json.loads(request.payload)
+    forged["nodes"]["gpu"]["num_gpu"] = 64
+    team.cluster.api.add(NAME, forged["nodes"], request.space_id)
+    write(team, GPUS_64)
+    assert team.approve("ada", request).state is State.FAILED
+    assert team.row(request).spec_id is None
