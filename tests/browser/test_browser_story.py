@@ -142,15 +142,37 @@ def test_time_that_passes_expires_a_request(screen: Screen) -> None:
 
 
 def test_a_thread_and_the_shortcut(screen: Screen) -> None:
-    """A message can be answered in a thread, where commands are refused, and sized by its shortcut."""
+    """A message can be answered in its thread, where commands are refused, and sized by its shortcut."""
+    page = screen.page
     screen.type("could somebody size 10b 2x128MB qlora4")
+    message = page.locator("#log > article").first
+    message.hover()
+    message.get_by_role("button", name="Message actions").click()
+    page.get_by_role("menuitem", name="Reply in thread").click()
+    expect(page.get_by_role("heading", name="Thread")).to_be_visible()
+    screen.type("/peftsize help")
+    expect(screen.private()).to_contain_text("not supported in threads")
+    screen.type("I will")
+    expect(page.locator("#log > article")).to_have_count(3)
+    page.get_by_role("link", name="Back to the conversation").click()
+    expect(page.locator("#log > article")).to_have_count(1)
+    page.get_by_role("button", name="2 replies").click()
+    expect(page.locator("#log > article").last).to_contain_text("I will")
+    page.go_back()
+    message.get_by_role("button", name="Message actions").click()
+    page.get_by_role("menuitem", name="Size this request").click()
+    expect(screen.modal("New request")).to_be_visible()
+
+
+def test_a_mention_in_a_thread_reaches_the_app(screen: Screen) -> None:
+    """What is said to the app in a thread carries the thread."""
+    screen.type("could somebody size this?")
     message = screen.page.locator("#log > article").first
     message.hover()
     message.get_by_role("button", name="Message actions").click()
     screen.page.get_by_role("menuitem", name="Reply in thread").click()
-    message.get_by_label("Reply in thread").fill("/peftsize help")
-    message.get_by_role("button", name="Reply").click()
-    expect(screen.private()).to_contain_text("not supported in threads")
-    message.get_by_role("button", name="Message actions").click()
-    screen.page.get_by_role("menuitem", name="Size this request").click()
-    expect(screen.modal("New request")).to_be_visible()
+    screen.type("@peftsize 10b 2x128MB qlora4")
+    expect(screen.state()).to_have_text("pending")
+    (asked, *_) = screen.world.slack.messages("ml-serving")
+    events = [one.payload["event"] for one in screen.world.slack.recorded if "event" in one.payload]
+    assert [one["thread_ts"] for one in events if one["type"] == "app_mention"] == [asked.ts]

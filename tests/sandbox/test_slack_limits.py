@@ -178,7 +178,7 @@ def test_what_slacks_own_models_write_is_taken():
                     text="Go", action_id="a", value="1", style="primary",
                     confirm=sdk.ConfirmObject(title="t", text="x", confirm="y", deny="n"),
                 ),
-                sdk.OverflowMenuElement(action_id="o", options=[choice]),
+                sdk.OverflowMenuElement(action_id="o", options=[choice, choice]),
                 sdk.StaticSelectElement(action_id="s", options=[choice], placeholder="pick"),
                 sdk.UserSelectElement(action_id="u", placeholder="who"),
                 sdk.DatePickerElement(action_id="d", initial_date="2026-01-01"),

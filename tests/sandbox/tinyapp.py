@@ -49,6 +49,36 @@ def reason_modal(**more: object) -> dict:
     } | more
 
 
+def plain(words: str) -> dict:
+    return {"type": "plain_text", "text": words}
+
+
+def option(value: str, words: str = "") -> dict:
+    return {"text": plain(words or value), "value": value}
+
+
+def form_modal(numbers: str = "no numbers yet") -> dict:
+    """Returns a modal whose model is searched for and whose numbers follow its fields."""
+    model = {"type": "external_select", "action_id": "model", "min_query_length": 1}
+    method = {"type": "static_select", "action_id": "method", "options": [option("lora"), option("qlora")]}
+    ranks = {"type": "plain_text_input", "action_id": "ranks"}
+    fields = {"model": model, "method": method, "ranks": ranks}
+    return {
+        "type": "modal",
+        "callback_id": "form",
+        "title": plain("Form"),
+        "submit": plain("Ask"),
+        "blocks": [
+            *(
+                {"type": "input", "block_id": name, "label": plain(name), "element": field}
+                | ({"dispatch_action": True} if name != "ranks" else {})
+                for name, field in fields.items()
+            ),
+            section(numbers, "numbers"),
+        ],
+    }
+
+
 def client_of(slack: FakeSlack, token: str | None = None) -> WebClient:
     return WebClient(
         token=slack.bot_token if token is None else token, base_url=slack.url, timeout=5, retry_handlers=[]
@@ -95,6 +125,7 @@ def bolt_app(slack: FakeSlack) -> App:
             )
 
     _events(app)
+    _menus(app)
 
     @app.action("approve")
     def approve(ack, body, client):
@@ -122,6 +153,39 @@ def bolt_app(slack: FakeSlack) -> App:
             ack()
 
     return app
+
+
+def _menus(app: App) -> None:
+    @app.action("more")
+    def more(ack, body, client):
+        ack()
+        if body["actions"][0]["selected_option"]["value"] == "form 42":
+            client.views_open(trigger_id=body["trigger_id"], view=form_modal())
+
+    @app.options("model")
+    def models(ack, body):
+        known = ["llama-8b", "llama-70b", "granite-8b"]
+        if body["value"] == "too many":
+            ack(options=[option(f"{number}") for number in range(101)])
+        elif body["value"] == "groups":
+            ack(option_groups=[{"label": plain("All"), "options": [option(name) for name in known]}])
+        else:
+            ack(options=[option(name) for name in known if body["value"] in name])
+
+    @app.view("form")
+    def form(ack):
+        ack()
+
+    @app.action("model")
+    @app.action("method")
+    def numbers(ack, body, client):
+        ack()
+        view = body["view"]
+        chosen = view["state"]["values"]
+        model, method = (
+            (chosen[name][name]["selected_option"] or {}).get("value") for name in ("model", "method")
+        )
+        client.views_update(view_id=view["id"], hash=view["hash"], view=form_modal(f"{model} {method}"))
 
 
 def _events(app: App) -> None:

@@ -43,6 +43,7 @@ class Acts:
         self._acts: dict[str, Callable[[Told], Told]] = {
             "say": self._say,
             "click": self._click,
+            "suggest": self._suggest,
             "submit": self._submit,
             "close": self._close,
             "home": self._home,
@@ -84,7 +85,7 @@ class Acts:
             return {"ok": True}
         command, rest = slash.group(1), (slash.group(2) or "")
         if thread:
-            return self._slackbot(who, place, f"{command} is not supported in threads. Sorry!")
+            return self._slackbot(who, place, f"{command} is not supported in threads. Sorry!", thread)
         if command in _MEMBERSHIP:
             return self._membership(who, place, command, rest)
         if command != "/peftsize":
@@ -101,18 +102,29 @@ class Acts:
         return {"ok": True}
 
     def _click(self, asked: Told) -> Told:
-        who = self._who(asked)
-        shown = self._view(who, asked) if "view" in asked else self._message(who, asked)
-        values = asked.get("values") or {}
+        who, shown = self._shown(asked)
         delivery = self._slack.click(
             who,
             shown,
             _text(asked, "action"),
             asked.get("value"),
             block_id=_text(asked, "block_id", ""),
-            values=values if "view" in asked else None,
+            values=asked.get("values") or {},
         )
         return _told(delivery)
+
+    def _suggest(self, asked: Told) -> Told:
+        """Type into an external select; the answer has the options that the app offers."""
+        who, shown = self._shown(asked)
+        delivery = self._slack.suggest(
+            who,
+            shown,
+            _text(asked, "action"),
+            _text(asked, "query"),
+            block_id=_text(asked, "block_id", ""),
+            values=asked.get("values") or {},
+        )
+        return _told(delivery) | {"options": delivery.options}
 
     def _submit(self, asked: Told) -> Told:
         who = self._who(asked)
@@ -146,6 +158,11 @@ class Acts:
     def _who(self, asked: Told) -> Person:
         return self._state.person(_text(asked, "person"))
 
+    def _shown(self, asked: Told) -> tuple[Person, Message | View]:
+        """Return who looks at which message or view."""
+        who = self._who(asked)
+        return who, self._view(who, asked) if "view" in asked else self._message(who, asked)
+
     def _may_see(self, who: Person, place: str) -> None:
         """Refuse a conversation that this person is not shown."""
         visible = {one.id for one in self._slack.directory.visible_to(who)} | {self._slack.dm(who).id}
@@ -171,10 +188,13 @@ class Acts:
                 return view
         raise KeyError(name)
 
-    def _slackbot(self, who: Person, place: str, words: str) -> Told:
+    def _slackbot(self, who: Person, place: str, words: str, thread: str = "") -> Told:
         """Say what Slack itself would say to the person alone."""
         workspace = self._slack.workspace
-        workspace.put(Message(workspace.new_ts(), place, SLACKBOT, words, [], ephemeral_to=who.id))
+        message = Message(
+            workspace.new_ts(), place, SLACKBOT, words, [], thread_ts=thread, ephemeral_to=who.id
+        )
+        workspace.put(message)
         return {"ok": True}
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
+from bot.sandbox.slack.inputs import options_of
 from bot.sandbox.slack.socket import NotConnected
 from bot.sandbox.slack.web import masked
 
@@ -84,6 +85,11 @@ class Delivery:
         return decoded if isinstance(decoded, dict) else {"text": self.answer}
 
     @property
+    def options(self) -> list[dict[str, Any]]:
+        """The options that the answer offers, those of groups too; none where it was refused."""
+        return options_of(self.json) if self.ok else []
+
+    @property
     def ephemerals(self) -> tuple[Message, ...]:
         """The private messages that the answer itself made."""
         return tuple(message for message in self.said if message.ephemeral_to)
@@ -133,6 +139,7 @@ class Deliverer:
         self, workspace: Workspace, sockets: Sockets, signing_secret: str, deadline_s: float = DEADLINE_S
     ) -> None:
         self.url = ""
+        self.options_url = ""
         self.deadline_s = deadline_s
         self.socket_mode = False
         self.recorded: list[Delivery] = []
@@ -161,13 +168,15 @@ class Deliverer:
         self._workspace.changed()
         return delivery
 
-    def bring(self, kind: Envelope, payload: dict[str, Any], attempt: int = 0, reason: str = "") -> Delivery:
+    def bring(
+        self, kind: Envelope, payload: dict[str, Any], attempt: int = 0, reason: str = "", *, url: str = ""
+    ) -> Delivery:
         """Brings a payload to the app, whichever way the app listens; does not record it."""
         if self.socket_mode:
             return self._over_socket(kind, payload, attempt, reason)
         retry = {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": reason} if attempt else {}
         body, content_type = encoded(kind, payload)
-        sent = self.post(body, content_type, retry)
+        sent = self.post(body, content_type, retry, url=url)
         return replace(sent, kind=kind, payload=payload, attempt=attempt)
 
     def bring_event(self, payload: dict[str, Any]) -> Delivery:
@@ -185,7 +194,12 @@ class Deliverer:
         return delivery
 
     def post(
-        self, body: bytes, content_type: str = FORM, headers: Mapping[str, str] | None = None
+        self,
+        body: bytes,
+        content_type: str = FORM,
+        headers: Mapping[str, str] | None = None,
+        *,
+        url: str = "",
     ) -> Delivery:
         """Posts raw bytes to the app, signed; `headers` replace the signed ones, an empty value drops one."""
         timestamp = str(int(self._workspace.clock()))
@@ -199,7 +213,7 @@ class Deliverer:
         sent = Delivery("interactive", {}, "http", signed, body, at_s=self._workspace.clock())
         started = time.perf_counter()
         try:
-            status, answer = _post(self.url, body, signed, self.deadline_s)
+            status, answer = _post(url or self.url, body, signed, self.deadline_s)
         except TimeoutError:
             return replace(sent, seconds=time.perf_counter() - started, error="operation_timeout")
         except (OSError, http.client.HTTPException):

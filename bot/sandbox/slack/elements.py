@@ -133,7 +133,8 @@ BUTTONS: dict[str, Shape] = {
         },
     ),
     "overflow": Shape(
-        {"options": many(_option("plain_text", links=True), 5)}, {"action_id": ID, "confirm": CONFIRM}
+        {"options": many(_option("plain_text", links=True), 5, least=2)},
+        {"action_id": ID, "confirm": CONFIRM},
     ),
     "workflow_button": Shape(
         {
@@ -182,6 +183,18 @@ TYPED: dict[str, Shape] = {
         },
     ),
 }
+
+SUGGESTIONS = Shape(
+    {},
+    {
+        "options": many(OPTION, 100, least=0),
+        "option_groups": many(
+            Shape({"label": plain(75), "options": many(OPTION, 100, least=0)}, {}), 100, least=0
+        ),
+    },
+    _either_options,
+)
+"""What an app answers to the query of an external select."""
 
 IN_ACTIONS = typed({**BUTTONS, **SELECTS, **CHOOSERS, **DATETIME}, "element")
 IN_SECTION = typed({**BUTTONS, **SELECTS, **MULTI, **CHOOSERS, **IMAGE}, "element")

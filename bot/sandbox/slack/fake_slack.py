@@ -77,12 +77,18 @@ class FakeSlack(Interactions, Events):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def attach(self, url: str) -> None:
-        """Sets the address that deliveries are posted to, such as `http://127.0.0.1:3000/slack/events`.
+    def attach(self, url: str, options_url: str | None = None) -> None:
+        """Sets where deliveries are posted to.
 
         An app that opens a Socket Mode connection instead gets its deliveries there from then on.
+
+        Args:
+            url: such as `http://127.0.0.1:3000/slack/events`.
+            options_url: the options load URL for external selects; the same one when none is given,
+                none of both when it is empty.
         """
         self.courier.url = url
+        self.courier.options_url = url if options_url is None else options_url
         self.courier.socket_mode = False
 
     def _open_socket(self) -> str:

@@ -54,14 +54,18 @@ def find_element(
     raise NotThere(f"{name} in {block_id or 'any block'}")
 
 
+def options_of(element: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the options of an element or of an app's suggestions, those of groups and the first one too."""
+    groups = element.get("option_groups", [])
+    first = [element["initial_option"]] if "initial_option" in element else []
+    return [*element.get("options", []), *(o for group in groups for o in group["options"]), *first]
+
+
 def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:
     """Returns the option with this value or these words."""
-    groups = element.get("option_groups", [])
-    options = [*element.get("options", []), *(o for group in groups for o in group["options"])]
-    for option in options:
+    for option in options_of(element):
         if value in (option.get("value"), option["text"]["text"]):
-            found: dict[str, Any] = option
-            return found
+            return option
     raise NotThere(f"option {value} of {element.get('action_id')}")
 
 
@@ -98,7 +102,7 @@ def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dic
 
     Args:
         blocks: of the view.
-        values: by action id or block id; for options their value or words.
+        values: by action id, by block id or by both (`block/action`); for options their value or words.
 
     Raises:
         NotThere: a value is for nothing in the view.
@@ -109,10 +113,12 @@ def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dic
         for element in elements_of(block):
             if element["type"] in {"button", "overflow", "workflow_button"}:
                 continue
-            name = next((n for n in (element["action_id"], block["block_id"]) if n in values), None)
+            action_id, block_id = element["action_id"], block["block_id"]
+            names = (f"{block_id}/{action_id}", action_id, block_id)
+            name = next((one for one in names if one in values), None)
             left.discard(name or "")
             now = _initial(element) if name is None else filled(element, values[name])
-            state.setdefault(block["block_id"], {})[element["action_id"]] = now
+            state.setdefault(block_id, {})[action_id] = now
     if left:
         raise NotThere(", ".join(sorted(left)))
     return state

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.chat import respond
 from bot.sandbox.slack.delivery import Delivery
+from bot.sandbox.slack.elements import SUGGESTIONS
 from bot.sandbox.slack.inputs import NotThere, field_errors, find_element, pressed, state_values
+from bot.sandbox.slack.limits import with_elements
 from bot.sandbox.slack.views import checked_view
 from bot.sandbox.slack.web import SlackRefusal
 from bot.sandbox.slack.workspace import Message, ResponseUrl, View
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from bot.sandbox.slack.web import Api
 
 SLACKBOT = "USLACKBOT"
+SHORTEST_QUERY = 3
+"""Characters before Slack's client asks an app for options, where the select does not say otherwise."""
 
 
 class Interactions:
@@ -76,13 +80,13 @@ class Interactions:
         Raises:
             NotThere: no such element.
         """
-        person = self.api.workspace.directory.person(user)
-        blocks = shown.blocks if isinstance(shown, Message) else shown.body["blocks"]
+        person = self._who_sees(user, shown)
+        blocks = self._blocks(shown)
         block, element = find_element(blocks, action, block_id)
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            raise NotThere(f"{action} acts on its own: its block has no dispatch_action")
         done = pressed(block, element, value, self.api.workspace.new_ts())
         if isinstance(shown, Message):
-            if shown.ephemeral_to not in ("", person.id):
-                raise NotThere(f"{person.name} does not see this message")
             payload = payloads.click(self.api, person, shown, done)
         else:
             state = state_values(blocks, values or {})
@@ -92,6 +96,51 @@ class Interactions:
                 }
             payload = payloads.view_click(self.api, person, shown, done, state)
         return self.courier.keep(self.courier.bring("interactive", payload))
+
+    def suggest(
+        self,
+        user: str | Person,
+        shown: Message | View,
+        action: str,
+        query: str = "",
+        *,
+        block_id: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> Delivery:
+        """Types into an external select; what the app offers can be chosen from then on.
+
+        The app has three seconds to answer with at most 100 options.
+
+        Args:
+            user: who types.
+            shown: the message or view.
+            action: action id of the select.
+            query: what is typed, at least the select's `min_query_length`.
+            block_id: which block, where several have such an element.
+            values: what is filled in elsewhere in the view.
+
+        Raises:
+            NotThere: no such external select, or the query is too short for Slack's client to ask.
+        """
+        person = self._who_sees(user, shown)
+        blocks = self._blocks(shown)
+        block, element = find_element(blocks, action, block_id)
+        if element["type"] != "external_select":
+            raise NotThere(f"{action} as an external select")
+        if len(query) < element.get("min_query_length", SHORTEST_QUERY):
+            raise NotThere(f"a query of {len(query)} characters for {action}")
+        where = {"action_id": element["action_id"], "block_id": block["block_id"], "value": query}
+        state = {} if isinstance(shown, Message) else state_values(blocks, values or {})
+        payload = payloads.suggestion(self.api, person, shown, where, state)
+        if not self.courier.options_url and not self.courier.socket_mode:
+            return self.courier.keep(Delivery("interactive", payload, error="no_options_load_url"))
+        delivery = self.courier.bring("interactive", payload, url=self.courier.options_url)
+        if delivery.ok:
+            if list(SUGGESTIONS(delivery.json, "")):
+                delivery = replace(delivery, error="invalid_options")
+            offered = (_surface(shown), block["block_id"], element["action_id"])
+            self.api.workspace.offers[offered] = delivery.options
+        return self.courier.keep(delivery)
 
     def submit(self, user: str | Person, view: View, values: Mapping[str, Any] | None = None) -> Delivery:
         """Fills in a modal and submits it.
@@ -109,7 +158,7 @@ class Interactions:
         """
         person = self.api.workspace.directory.person(user)
         self._must_be_open(person, view)
-        state = state_values(view.body["blocks"], values or {})
+        state = state_values(self._blocks(view), values or {})
         payload = payloads.submission(self.api, person, view, state)
         if errors := field_errors(view.body["blocks"], state):
             self.api.workspace.change_view(view, errors=errors)
@@ -141,6 +190,32 @@ class Interactions:
         person = self.api.workspace.directory.person(user)
         payload = payloads.shortcut(self.api, person, callback_id, message)
         return self.courier.keep(self.courier.bring("interactive", payload))
+
+    def _who_sees(self, user: str | Person, shown: Message | View) -> Person:
+        """Returns the person, who must be the one that an ephemeral message is meant for."""
+        person = self.api.workspace.directory.person(user)
+        if isinstance(shown, Message) and shown.ephemeral_to not in ("", person.id):
+            raise NotThere(f"{person.name} does not see this message")
+        return person
+
+    def _blocks(self, shown: Message | View) -> list[dict[str, Any]]:
+        """Returns the blocks of a message or view, external selects with the options they were offered."""
+        blocks = shown.blocks if isinstance(shown, Message) else shown.body["blocks"]
+        offers = {
+            key[1:]: offer for key, offer in self.api.workspace.offers.items() if key[0] == _surface(shown)
+        }
+
+        def offered(block: dict[str, Any]) -> dict[str, Any]:
+            return with_elements(
+                block,
+                lambda element: (
+                    {**element, "options": offers.get((block["block_id"], element["action_id"]), [])}
+                    if element["type"] == "external_select"
+                    else element
+                ),
+            )
+
+        return [offered(block) for block in blocks]
 
     def _must_be_open(self, person: Person, view: View) -> None:
         """Refuses to act on a modal that is not this person's top one."""
@@ -182,3 +257,8 @@ class Interactions:
         """Shows what Slack itself tells the person who typed."""
         workspace = self.api.workspace
         workspace.put(Message(workspace.new_ts(), to.channel, SLACKBOT, words, [], ephemeral_to=to.user))
+
+
+def _surface(shown: Message | View) -> str:
+    """Returns what tells one message or view from all others."""
+    return f"{shown.channel}/{shown.ts}" if isinstance(shown, Message) else shown.id

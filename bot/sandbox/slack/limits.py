@@ -27,7 +27,7 @@ from bot.sandbox.slack.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 BLOCKS_A_MESSAGE = 50
 BLOCKS_A_VIEW = 100
@@ -177,6 +177,19 @@ def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(found, list):
         found = [block.get("accessory"), block.get("element")]
     return [element for element in found if isinstance(element, dict) and element.get("type") != "image"]
+
+
+def with_elements(
+    block: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Returns a copy of a block, each of its interactive elements replaced by what `change` makes of it."""
+    copy = dict(block)
+    if block["type"] == "actions":
+        copy["elements"] = [change(element) for element in block["elements"]]
+    for key in ("accessory", "element"):
+        if key in block and block[key] in elements_of(block):
+            copy[key] = change(block[key])
+    return copy
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,10 +10,12 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from bot.sandbox.slack.workspace import View
+
 if TYPE_CHECKING:
     from bot.sandbox.slack.people import Channel, Directory, Person
     from bot.sandbox.slack.web import Api
-    from bot.sandbox.slack.workspace import Message, View
+    from bot.sandbox.slack.workspace import Message
 
 _MENTION = re.compile(r"(?<![\w<])([@#])([a-z0-9][a-z0-9._-]*)")
 
@@ -98,44 +100,63 @@ def _at(api: Api, person: Person, message: Message) -> dict[str, Any]:
     }
 
 
-def click(api: Api, person: Person, message: Message, action: dict[str, Any]) -> dict[str, Any]:
-    """Returns `block_actions` for something pressed in a message; an ephemeral message is not included."""
-    hidden = bool(message.ephemeral_to)
+def _message(api: Api, message: Message) -> dict[str, Any]:
+    """Returns where something in a message was used; an ephemeral message is not included."""
     container = {
         "type": "message",
         "message_ts": message.ts,
         "channel_id": message.channel,
-        "is_ephemeral": hidden,
+        "is_ephemeral": bool(message.ephemeral_to),
     }
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
-    payload = _interaction(api, "block_actions", person) | {
-        "container": container,
+    shown = {} if message.ephemeral_to else {"message": message.json(api.app.app_id, api.app.team_id)}
+    return {"container": container, **shown}
+
+
+def _view(api: Api, view: View, state: dict[str, Any]) -> dict[str, Any]:
+    """Returns where something in a modal or on a Home tab was used, and what is filled in."""
+    shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id) | {"state": {"values": state}}
+    return {"container": {"type": "view", "view_id": view.id}, "view": shown}
+
+
+def click(api: Api, person: Person, message: Message, action: dict[str, Any]) -> dict[str, Any]:
+    """Returns `block_actions` for something pressed in a message."""
+    return _interaction(api, "block_actions", person) | {
+        **_message(api, message),
         **_at(api, person, message),
         "state": {"values": {}},
         "actions": [action],
     }
-    if not hidden:
-        payload["message"] = message.json(api.app.app_id, api.app.team_id)
-    return payload
 
 
 def view_click(
     api: Api, person: Person, view: View, action: dict[str, Any], state: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns `block_actions` for something pressed in a modal or on a Home tab."""
-    shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id) | {"state": {"values": state}}
     in_view = view.id if view.body["type"] == "modal" else ""
     return _interaction(api, "block_actions", person, in_view) | {
-        "container": {"type": "view", "view_id": view.id},
-        "view": shown,
+        **_view(api, view, state),
         "actions": [action],
     }
 
 
+def suggestion(
+    api: Api, person: Person, shown: Message | View, where: dict[str, Any], state: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns `block_suggestion`, which carries no trigger and no response URL."""
+    payload = _interaction(api, "block_suggestion", person) | where
+    del payload["trigger_id"]
+    if isinstance(shown, View):
+        return payload | _view(api, shown, state)
+    channel = api.workspace.directory.channel(shown.channel)
+    named = {"channel": {"id": channel.id, "name": channel_name(channel)}}
+    return payload | _message(api, shown) | named
+
+
 def submission(api: Api, person: Person, view: View, state: dict[str, Any]) -> dict[str, Any]:
     """Returns `view_submission`."""
-    shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id) | {"state": {"values": state}}
+    shown = _view(api, view, state)["view"]
     return _interaction(api, "view_submission", person, view.id) | {"view": shown, "response_urls": []}
 
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.slack.limits import elements_of
+from bot.sandbox.slack.limits import with_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,19 +134,14 @@ class ResponseUrl:
 
 def with_ids(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns the blocks with the block and action ids filled in that the app left out, as Slack does."""
-    filled = []
-    for block in blocks:
-        block = {**block, "block_id": block.get("block_id") or secrets.token_hex(3)}  # noqa: PLW2901  # a copy
-        for key in ("accessory", "element"):
-            if isinstance(block.get(key), dict) and block[key] in elements_of(block):
-                block[key] = {**block[key], "action_id": block[key].get("action_id") or secrets.token_hex(3)}
-        if block.get("type") == "actions":
-            block["elements"] = [
-                {**element, "action_id": element.get("action_id") or secrets.token_hex(3)}
-                for element in block["elements"]
-            ]
-        filled.append(block)
-    return filled
+
+    def named(element: dict[str, Any]) -> dict[str, Any]:
+        return {**element, "action_id": element.get("action_id") or secrets.token_hex(3)}
+
+    return [
+        with_elements({**block, "block_id": block.get("block_id") or secrets.token_hex(3)}, named)
+        for block in blocks
+    ]
 
 
 class Workspace:
@@ -168,6 +163,7 @@ class Workspace:
         self.stacks: dict[str, list[str]] = {}
         self.homes: dict[str, View] = {}
         self.executions: dict[str, dict[str, Any]] = {}
+        self.offers: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self._last_ts = 0

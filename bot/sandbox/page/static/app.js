@@ -1,23 +1,23 @@
 // The sandbox page: follows the server's state and draws it for the person you are.
 import { get, post } from "./api.js";
-import { blocks, Surface } from "./blocks.js";
+import { redrawBlocks, Surface } from "./blocks.js";
 import { composer } from "./composer.js";
 import { byId, changed, h, keepingFocus, put } from "./dom.js";
 import { icon } from "./icons.js";
-import { drawMessages, goTo, toggleThread } from "./messages.js";
+import { drawMessages, goTo, isReply } from "./messages.js";
 import { drawModals } from "./modal.js";
 import { Names } from "./names.js";
 import { drawPanel, preparePanel } from "./panel.js";
 import { drawPeople, drawSide, read } from "./side.js";
 
 const EXAMPLE = "/peftsize 10b 2x128MB qlora4";
-const here = { person: "", channel: "", tab: "home", ts: "" };
-let first, names, state, line, following;
+const here = { person: "", channel: "", thread: "", tab: "home", ts: "" };
+let first, names, state, line, following, home;
 
 const page = {
   here: () => here,
   redraw: () => draw(),
-  thread: (ts) => { toggleThread(ts); draw(); },
+  thread: (ts) => { location.hash = `${names.to(here.channel, ts)}/thread`; },
   /** Says what went wrong, and hands the answer on. */
   async sent(answer) {
     const told = await answer;
@@ -60,13 +60,13 @@ async function follow() {
   }
 }
 
-/** Reads from the address who you are and where: #person/channel/message. */
+/** Reads from the address who you are and where: #person/channel/message, or #person/channel/message/thread. */
 function travel() {
-  const [who, channel, ts] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [who, channel, ts, thread] = decodeURIComponent(location.hash.slice(1)).split("/");
   const people = first.people.filter((one) => !one.is_bot);
   const person = people.find((one) => one.name === who || one.id === who) ?? people[0];
   const changedPerson = person.id !== here.person;
-  Object.assign(here, { person: person.id, channel: channel ?? "", ts: ts ?? "" });
+  Object.assign(here, { person: person.id, channel: channel ?? "", ts: ts ?? "", thread: thread ? ts : "" });
   if (changedPerson) {
     state = undefined;
     following?.abort();
@@ -79,18 +79,17 @@ function draw() {
   const known = (which) => state.channels.find((one) => one.id === which || one.name === which);
   const channel = known(here.channel) ?? state.channels[0];
   here.channel = channel.id;
+  const reply = (state.messages[channel.id] ?? []).find((one) => one.ts === here.ts && isReply(one));
+  if (reply) here.thread = reply.thread_ts;
   read(state, channel.id);
   drawPeople(first, state, (id) => { location.hash = `#${names.people.get(id).name}/${channel.kind === "app" ? channel.name : channel.id}`; });
   drawSide(first, state, names, channel.id);
   drawHead(channel);
-  const home = channel.kind === "app" && here.tab === "home";
+  const home = channel.kind === "app" && here.tab === "home" && !here.thread;
   byId("composer").hidden = home;
   if (home) drawHome();
-  else {
-    byId("log").drawnFrom = null;
-    drawMessages(byId("log"), state, names, channel.id, page);
-  }
-  line.update(channel.kind === "app" ? "peftsize" : `#${channel.name}`);
+  else drawMessages(byId("log"), state, names, channel.id, here.thread, page);
+  line.update(here.thread ? "the thread" : channel.kind === "app" ? "peftsize" : `#${channel.name}`);
   drawModals(state, names);
   drawPanel(first, state, names);
   const offset = state.offset_ms ? `, ${Math.round(state.offset_ms / 60_000)} minutes ahead` : "";
@@ -102,7 +101,11 @@ function draw() {
 
 function drawHead(channel) {
   const head = byId("chat-head");
-  if (!changed(head, [channel, here.tab, state.me])) return;
+  if (!changed(head, [channel, here.tab, here.thread, state.me])) return;
+  if (here.thread) {
+    put(head, h("h2", { tabindex: "-1" }, "Thread"), h("p", {}, channel.name), h("a", { class: "back", href: names.to(channel.id, here.thread) }, "Back to the conversation"));
+    return;
+  }
   const tab = (name, words) => h("button", { type: "button", class: "tab", "aria-pressed": String(here.tab === name), "data-key": name, onclick: () => { here.tab = name; draw(); name === "home" && openHome(); } }, words);
   const about = channel.bot_in ? `${channel.members} members, peftsize among them` : `${channel.members} members; peftsize is not one of them: /invite @peftsize`;
   keepingFocus(head, () => put(head,
@@ -115,11 +118,14 @@ const openHome = () => page.sent(post("home", { person: here.person }));
 
 function drawHome() {
   const log = byId("log");
-  if (!changed(log, ["home", state.me, state.home])) return;
-  const surface = new Surface(names, (block, element, value) => page.sent(post("click", {
-    person: state.me, view: state.home.id, action: element.action_id, block_id: block.block_id, value, values: surface.values() })));
-  keepingFocus(log, () => put(log, h("section", { class: "home", "aria-label": "Home" },
-    state.home ? blocks(state.home.blocks, surface) : h("p", {}, "The Home tab is on its way …"))));
+  const id = `${state.me}/${state.home?.id}`;
+  if (home?.id !== id) home = {
+    id,
+    node: h("section", { class: "home", "aria-label": "Home" }, !state.home && h("p", {}, "The Home tab is on its way …")),
+    surface: state.home && new Surface(names, { person: state.me, view: state.home.id }, page.sent),
+  };
+  if (log.firstChild !== home.node) put(log, home.node);
+  if (state.home) redrawBlocks(home.node, state.home.blocks, home.surface);
 }
 
 function welcome() {

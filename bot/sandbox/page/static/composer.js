@@ -68,12 +68,12 @@ export function composer(form, command, page) {
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const { person, channel } = page.here();
+    const { person, channel, thread } = page.here();
     const text = box.value;
     if (!text.trim()) return;
     box.value = "";
     changed();
-    const told = await page.sent(post("say", { person, channel, text }));
+    const told = await page.sent(post("say", { person, channel, text, thread_ts: thread }));
     if (!told.ok && !box.value) box.value = text;
   });
   put(form, list, h("div", { class: "line" }, box, send), usage);

@@ -29,6 +29,14 @@ export function put(node, ...children) {
   return node;
 }
 
+/** Puts nodes in order without touching those that are in their place: they keep focus and selection. */
+export function arrange(parent, nodes) {
+  [...parent.children].filter((one) => !nodes.includes(one)).forEach((one) => one.remove());
+  nodes.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+}
+
 /** Draws again only if the data changed; returns whether it did. */
 export function changed(node, data) {
   const now = JSON.stringify(data);
@@ -61,3 +69,12 @@ export function keepingFocus(node, redraw) {
 let next = 0;
 /** Returns a new id for an element. */
 export const newId = (what) => `${what}-${(next += 1)}`;
+
+/** Returns a function that waits for a short pause before it calls `act`. */
+export function pausing(act, pause = 200) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, pause);
+  };
+}

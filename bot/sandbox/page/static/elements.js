@@ -1,24 +1,27 @@
 // Interactive elements of Block Kit: buttons, menus and fields.
-import { h, newId } from "./dom.js";
+import { h, newId, pausing } from "./dom.js";
 import { ask } from "./confirm.js";
 import { icon } from "./icons.js";
+import { picker } from "./picker.js";
 
-const KEY = (block, element) => `${block.block_id}/${element.action_id}`;
+/** What tells an element from all others of its surface. */
+export const keyOf = (block, element) => `${block.block_id}/${element.action_id}`;
 const FIELD_TYPES = { number_input: "text", email_text_input: "email", url_text_input: "url", datepicker: "date", timepicker: "time", datetimepicker: "datetime-local" };
 
 /**
  * Returns an element that acts as soon as it is used.
  * `surface.act(block, element, value)` brings it to the app.
  */
-export function acting(block, element, surface) {
+export function acting(block, element, surface, kept) {
   switch (element.type) {
     case "button": case "workflow_button": return button(block, element, surface);
     case "overflow": return overflow(block, element, surface);
     case "image": return h("span", { class: "b-image", role: "img", "aria-label": element.alt_text }, icon("picture"));
     default: {
-      const { node, value } = field(block, element, surface, newId("field"));
+      const { node, value } = field(block, element, surface, newId("field"), kept[keyOf(block, element)]);
+      surface.fields.set(keyOf(block, element), value);
       node.addEventListener("change", () => surface.act(block, element, value()));
-      node.setAttribute("aria-label", element.placeholder?.text ?? element.action_id);
+      (node.control ?? node).setAttribute("aria-label", element.placeholder?.text ?? element.action_id);
       return node;
     }
   }
@@ -26,8 +29,15 @@ export function acting(block, element, surface) {
 
 /** Returns a field and what reads its value: `{ node, value }`. `kept` is what was typed before. */
 export function field(block, element, surface, id, kept) {
+  const made = make(block, element, surface, id, kept);
+  (made.node.control ?? made.node).dataset.key = keyOf(block, element);
+  return made;
+}
+
+function make(block, element, surface, id, kept) {
   switch (element.type) {
-    case "static_select": case "external_select": case "multi_static_select": case "multi_external_select":
+    case "external_select": return picker(block, element, surface, id, kept);
+    case "static_select": case "multi_static_select":
       return select(element, options(element, surface), id, kept);
     case "users_select": case "multi_users_select":
       return select(element, surface.people(), id, kept);
@@ -38,11 +48,28 @@ export function field(block, element, surface, id, kept) {
   }
 }
 
+/** Lets a field of an input block act by itself: once it is chosen, or at the moments that its text names. */
+export function dispatch(block, surface, node, value) {
+  const element = block.element;
+  const act = () => surface.act(block, element, value());
+  if (!element.type.endsWith("_input")) {
+    node.addEventListener("change", act);
+    return;
+  }
+  const moments = element.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
+  if (moments.includes("on_enter_pressed")) node.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    act();
+  });
+  if (moments.includes("on_character_entered")) node.addEventListener("input", pausing(act));
+}
+
 function button(block, element, surface) {
   const made = h("button", {
     type: "button",
     class: `btn ${element.style ?? ""}`,
-    "data-key": KEY(block, element),
+    "data-key": keyOf(block, element),
     "aria-label": element.accessibility_label && element.accessibility_label !== element.text.text ? `${element.text.text}. ${element.accessibility_label}` : null,
     onclick: () => once(made, element.confirm, () => surface.act(block, element)),
   }, element.text.text);
@@ -51,7 +78,7 @@ function button(block, element, surface) {
 
 function overflow(block, element, surface) {
   const menu = h("ul", { class: "menu", role: "menu", hidden: true });
-  const opener = h("button", { type: "button", class: "btn", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "More actions", "data-key": KEY(block, element) }, "⋯");
+  const opener = h("button", { type: "button", class: "btn", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "More actions", "data-key": keyOf(block, element) }, "⋯");
   const pick = async (option) => {
     toggle(opener, menu, false);
     await once(opener, element.confirm, () => surface.act(block, element, option.value));
@@ -110,7 +137,7 @@ function select(element, rows, id, kept) {
   const initial = [element.initial_option?.value, element.initial_user, element.initial_conversation, element.initial_channel,
     ...(element.initial_options ?? []).map((one) => one.value), ...(element.initial_users ?? [])].filter(Boolean);
   const chosen = kept === undefined ? initial : [kept ?? []].flat();
-  const node = h("select", { id, multiple: many, size: many ? Math.min(rows.length, 5) : null, "data-key": id },
+  const node = h("select", { id, multiple: many, size: many ? Math.min(rows.length, 5) : null },
     many ? [] : h("option", { value: "" }, element.placeholder?.text ?? "Choose…"),
     rows.map((row) => {
       const option = h("option", { value: row.value }, row.words);
@@ -139,7 +166,6 @@ function choices(element, surface, id, kept) {
 function input(element, id, kept) {
   const common = {
     id,
-    "data-key": id,
     placeholder: element.placeholder?.text,
     autofocus: element.focus_on_load === true,
     inputmode: element.type === "number_input" ? "decimal" : null,

@@ -1,45 +1,39 @@
 // The messages of one conversation, each updated in its place.
 import { post } from "./api.js";
 import { blocks, Surface } from "./blocks.js";
-import { announce, h, newId, put } from "./dom.js";
+import { announce, arrange, h, newId, put } from "./dom.js";
 import { menuButton } from "./elements.js";
 import { icon } from "./icons.js";
 import { mrkdwn, words } from "./mrkdwn.js";
 
 const SLACKBOT = "USLACKBOT";
 const drawn = new Map();
-const openThreads = new Set();
 let place = "";
 
-/** Draws a conversation; tells screen readers what is new or changed. */
-export function drawMessages(log, state, names, channel, page) {
+/** Whether a message stands in somebody else's thread. */
+export const isReply = (message) => Boolean(message.thread_ts) && message.thread_ts !== message.ts;
+
+/** Draws a conversation, or one of its threads; tells screen readers what is new or changed. */
+export function drawMessages(log, state, names, channel, thread, page) {
   const list = state.messages[channel] ?? [];
-  const moved = place !== `${state.me}/${channel}`;
+  const moved = place !== `${state.me}/${channel}/${thread}`;
   if (moved) {
     drawn.clear();
     put(log);
-    place = `${state.me}/${channel}`;
+    place = `${state.me}/${channel}/${thread}`;
   }
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-  const top = list.filter((one) => !one.thread_ts || one.thread_ts === one.ts);
+  const here = list.filter((one) => (thread ? one.ts === thread || one.thread_ts === thread : !isReply(one)));
   const before = new Set(drawn.keys());
-  const nodes = top.map((message) => {
-    const replies = list.filter((one) => one.thread_ts === message.ts && one.ts !== message.ts);
+  const nodes = here.map((message) => {
+    const replies = thread ? 0 : list.filter((one) => isReply(one) && one.thread_ts === message.ts).length;
     before.delete(message.ts);
     return keyed(message, replies, state, names, page, moved);
   });
   before.forEach((ts) => drawn.delete(ts));
-  const shown = nodes.length > 0 ? nodes : [page.welcome()];
+  const shown = nodes.length > 0 || thread ? nodes : [page.welcome()];
   arrange(log, shown);
   if (moved || atEnd) log.scrollTop = log.scrollHeight;
-}
-
-/** Puts nodes in order without touching those that are in their place: they keep focus and selection. */
-function arrange(log, nodes) {
-  [...log.children].filter((one) => !nodes.includes(one)).forEach((one) => one.remove());
-  nodes.forEach((node, index) => {
-    if (log.children[index] !== node) log.insertBefore(node, log.children[index] ?? null);
-  });
 }
 
 /** Brings a message into sight. */
@@ -51,7 +45,7 @@ export function goTo(log, ts) {
 }
 
 function keyed(message, replies, state, names, page, silent) {
-  const data = JSON.stringify([message, replies, openThreads.has(message.ts), Math.floor(state.now_ms / 3_600_000)]);
+  const data = JSON.stringify([message, replies, Math.floor(state.now_ms / 3_600_000)]);
   const old = drawn.get(message.ts);
   if (old?.data === data) return old.node;
   const fresh = article(message, replies, state, names, page);
@@ -77,8 +71,7 @@ function say(message, old, names) {
 function article(message, replies, state, names, page) {
   const by = author(message, names);
   const label = newId("message");
-  const surface = new Surface(names, (block, element, value) => page.sent(post("click", {
-    person: state.me, channel: message.channel, ts: message.ts, action: element.action_id, block_id: block.block_id, value })));
+  const surface = new Surface(names, { person: state.me, channel: message.channel, ts: message.ts }, page.sent);
   const body = message.blocks.length > 0 ? blocks(message.blocks, surface) : h("div", { class: "b-mrkdwn words" }, mrkdwn(message.text, names));
   return h("article", { class: `message ${message.only_you ? "only-you" : ""}`, tabindex: "-1", "aria-labelledby": label, "data-ts": message.ts },
     avatar(by.name, by.app ? -1 : by.number),
@@ -86,40 +79,20 @@ function article(message, replies, state, names, page) {
       message.only_you && h("p", { class: "private" }, icon("eye"), " Only visible to you"),
       h("h3", { class: "by", id: label }, h("span", { class: "who" }, by.name), by.app && h("span", { class: "app" }, "APP"), " ", time(message, names), message.edited && h("span", { class: "edited" }, " (edited)")),
       h("div", { class: "content" }, body),
-      thread(message, replies, state, names, page)),
+      thread(message, replies, page)),
     message.only_you ? null : more(message, state, page));
 }
 
-function thread(message, replies, state, names, page) {
-  const open = openThreads.has(message.ts);
-  if (replies.length === 0 && !open) return null;
-  const count = replies.length === 1 ? "1 reply" : `${replies.length} replies`;
-  const toggle = h("button", { type: "button", class: "quiet thread-toggle", "aria-expanded": String(open), "data-key": `thread/${message.ts}`, onclick: () => page.thread(message.ts) },
-    open ? "Hide the thread" : `Show ${count}`);
-  if (!open) return toggle;
-  const input = h("input", { type: "text", "aria-label": "Reply in thread", placeholder: "Reply…", "data-key": `reply/${message.ts}` });
-  const reply = (event) => {
-    event.preventDefault();
-    if (input.value.trim()) page.sent(post("say", { person: state.me, channel: message.channel, text: input.value, thread_ts: message.ts }));
-    input.value = "";
-  };
-  return h("div", { class: "thread" }, toggle,
-    replies.map((one) => article(one, [], state, names, page)),
-    h("form", { class: "reply", onsubmit: reply }, input, h("button", { type: "submit", class: "btn" }, "Reply")));
-}
-
-/** Opens a thread, or closes it. */
-export function toggleThread(ts) {
-  if (!openThreads.delete(ts)) openThreads.add(ts);
+function thread(message, replies, page) {
+  if (replies === 0) return null;
+  return h("button", { type: "button", class: "quiet thread-opener", "data-key": `thread/${message.ts}`, onclick: () => page.thread(message.ts) },
+    replies === 1 ? "1 reply" : `${replies} replies`);
 }
 
 function more(message, state, page) {
   const opener = h("button", { type: "button", class: "quiet", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Message actions", "data-key": `more/${message.ts}` }, "⋮");
   const item = (wording, act) => h("li", { role: "none" }, h("button", { type: "button", role: "menuitem", tabindex: "-1", onclick: act }, wording));
-  const reply = () => {
-    openThreads.add(message.ts);
-    page.redraw();
-  };
+  const reply = () => page.thread(message.thread_ts || message.ts);
   const shortcut = () => page.sent(post("shortcut", { person: state.me, channel: message.channel, ts: message.ts, callback_id: page.shortcut.callback_id }));
   const menu = h("ul", { class: "menu", role: "menu", hidden: true }, item("Reply in thread", reply), item(`${page.shortcut.name} (peftsize)`, shortcut));
   const joined = menuButton(opener, menu);
