@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
 
 __all__ = [
+    "BARRED",
     "LONGEST_REASON",
     "REFUSALS",
     "duration",
@@ -97,6 +98,16 @@ REFUSALS: Mapping[str, str] = {
     "busy": "The database is busy; nothing was stored. Try again in a few seconds.",
 }
 """What happened and what to do next, for every code that a person can be refused with."""
+
+BARRED: Mapping[str, str] = {
+    "deleted": "the account is deactivated",
+    "bot": "a bot has no say in a request",
+    "guest": "a guest has no say in a request",
+    "stranger": "belongs to another organization",
+    "foreign_team": "belongs to another workspace",
+    "unknown_person": "Slack knows nobody by this id",
+}
+"""Why somebody whom the policy names can have no say, for every ``Person.barred`` that a look-up gives."""
 
 LONGEST_REASON = 500
 """Characters of the reason of a rejection."""

@@ -230,10 +230,18 @@ def shortage(quorum: int, able: int) -> Shortage | None:
     return Shortage(quorum, able) if able < quorum else None
 
 
-def shortages(policy: Policy, members: Callable[[str], frozenset[str] | None]) -> list[Shortage]:
-    """Return every quorum that the policy may ask for and nobody can reach, as ``voters`` counts."""
+def shortages(
+    policy: Policy, members: Callable[[str], frozenset[str] | None], barred: frozenset[str] = frozenset()
+) -> list[Shortage]:
+    """Return every quorum that the policy may ask for and that cannot be reached.
+
+    Args:
+        policy: The policy.
+        members: As for ``voters``.
+        barred: People whom Slack bars from voting, where that is known.
+    """
     asked = ((quorum, voters(approvers, members)) for quorum, approvers in _asked(policy))
-    found = {shortage(quorum, len(able)) for quorum, able in asked if able is not None}
+    found = {shortage(quorum, len(able - barred)) for quorum, able in asked if able is not None}
     return sorted(one for one in found if one is not None)
 
 

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bot import messages
 from bot.approvals import policy as policies
-from bot.errors import BotError, PeopleError, SettingsError, SpecsError, StoreError
+from bot.errors import PeopleError, SettingsError, SpecsError, StoreError
 from bot.runtime import settings as configuration
 from bot.runtime import settings_check, wiring
 from bot.runtime.settings import sqlite_path
@@ -23,15 +23,29 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
+    from bot.approvals.policy_file import Policy
     from bot.runtime.settings import Settings
+    from bot.slack.outbound.people import Identity, SlackPeople
 
 LARGEST_SKEW_S = 60
 """Slack refuses, and so do we, what is more than five minutes off."""
 
+MOST_PEOPLE = 80
+"""People who are looked up in one run; Slack answers about a hundred ``users.info`` a minute.
+
+Source: https://docs.slack.dev/reference/methods/users.info (tier 4).
+"""
+
+REINSTALL = "add it under “OAuth & Permissions” (or update the manifest) and install the app again"
+NETWORK = "check the network and SLACK_API_URL"
+CHANNEL_SCOPES = "channels:read (for a private channel groups:read)"
+"""What ``conversations.info`` needs; nothing but these checks calls it."""
+LATER = "look at Slack's status, then run the checks again"
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at.
+    """One thing that was checked.
 
     Args:
         name: What.
@@ -41,13 +55,13 @@ class Check:
     """
 
     name: str
-    status: str
+    status: Literal["ok", "warning", "failed"]
     found: str
     fix: str = ""
 
 
 def examine() -> list[Check]:
-    """Look at everything; a later check is left out where an earlier one makes it pointless."""
+    """Run every check; one that an earlier failure makes pointless is left out."""
     try:
         settings = configuration.load()
     except SettingsError as error:
@@ -55,7 +69,7 @@ def examine() -> list[Check]:
             Check("settings", "failed", problem, "correct it in the environment or in .env")
             for problem in error.problems
         ]
-    return [*_settings(settings), *_database(settings), *_slack(settings), *_watsonx(settings), _manifest()]
+    return [*_settings(settings), *_database(settings), *_slack(settings), *_watsonx(settings)]
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
@@ -65,7 +79,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
         settings_check.check(settings, need)
     except SettingsError as error:
         for problem in error.problems:
-            yield Check("settings", "failed", problem, "see the settings table in the README")
+            yield Check("settings", "failed", problem, "see the table of settings in the documentation")
     else:
         yield Check("settings", "ok", f"complete for {'Socket' if socket else 'HTTP'} mode")
 
@@ -73,13 +87,11 @@ def _settings(settings: Settings) -> Iterator[Check]:
 def _database(settings: Settings) -> Iterator[Check]:
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
-        writable = path.parent.is_dir() and os.access(path.parent, os.W_OK)
-        if writable:
-            yield Check("database", "ok", "does not exist yet; serve makes it")
+        if path.parent.is_dir() and os.access(path.parent, os.W_OK):
+            yield Check("database", "ok", "does not exist yet; serve creates it")
         else:
-            yield Check(
-                "database", "failed", "the folder cannot be written", "make the folder, or name another file"
-            )
+            fix = "create the folder, or name another file in PEFTSIZE_DATABASE_URL"
+            yield Check("database", "failed", f"the folder {path.parent} cannot be written to", fix)
         return
     database = None
     try:
@@ -90,11 +102,11 @@ def _database(settings: Settings) -> Iterator[Check]:
         with database.write():
             pass
     except (StoreError, SettingsError) as error:
-        fix = "start the database, or correct PEFTSIZE_DATABASE_URL"
+        fix = "start or repair the database, or correct PEFTSIZE_DATABASE_URL"
         yield Check("database", "failed", messages.explain(error), fix)
     else:
         if at == schema.HEAD:
-            yield Check("database", "ok", f"takes writes, schema {at}")
+            yield Check("database", "ok", f"accepts writes, schema {at}")
         else:
             found = f"schema {at or 'empty'}, this program's is {schema.HEAD}"
             yield Check("database", "warning", found, "serve migrates it, or run: peftsize database upgrade")
@@ -106,107 +118,242 @@ def _database(settings: Settings) -> Iterator[Check]:
 def _slack(settings: Settings) -> Iterator[Check]:
     if settings.slack_bot_token is None:
         return
-    from slack_sdk.errors import SlackApiError, SlackClientError
-
     from bot.slack.inbound.app import web_client
+    from bot.slack.outbound.people import identify
+    from bot.slack.outbound.web_api import FAILURES, word_of
 
     client = web_client(
         settings.slack_bot_token.get_secret_value(), settings.slack_api_url, wiring.SLACK_TIMEOUT_S
     )
     try:
-        told = client.auth_test()
-    except SlackApiError as error:
-        word = error.response.get("error", "an error") if isinstance(error.response.data, dict) else "no JSON"
-        yield Check(
-            "Slack token", "failed", f"auth.test: {word}", "install the app again and set SLACK_BOT_TOKEN"
-        )
+        answer = client.auth_test()
+        identity = identify(client, settings.peftsize_teams, settings.peftsize_app_id)
+    except FAILURES as error:
+        yield Check("Slack token", "failed", f"auth.test: {word_of(error)}", _token_fix(word_of(error)))
         return
-    except (SlackClientError, OSError) as error:
-        fix = "check the network and SLACK_API_URL"
-        yield Check("Slack token", "failed", f"Slack cannot be reached: {type(error).__name__}", fix)
+    except PeopleError as error:
+        yield _unanswered("Slack token", error.what)
         return
-    yield Check("Slack token", "ok", f"{told.get('user')} in {told.get('team')}")
-    yield _scopes(told.headers)
-    yield _clock(told.headers)
+    yield Check("Slack token", "ok", f"{answer.get('user')} in {answer.get('team')}")
+    headers = {name.lower(): str(value) for name, value in answer.headers.items()}
+    yield _scopes(headers.get("x-oauth-scopes"))
+    yield _clock(headers.get("date"))
+    if settings.slack_app_token is not None:
+        yield _socket_mode(client, settings.slack_app_token.get_secret_value())
+    yield _app_manifest(settings, client, identity.app_id)
     for channel in (settings.peftsize_approval_channel, settings.peftsize_anchor_channel):
         if channel:
             yield _member(client, channel)
-    yield from _policy(settings, client)
+    yield from _policy(settings, client, identity)
 
 
-def _scopes(headers: dict[str, Any]) -> Check:
+def _token_fix(word: str) -> str:
+    """Return what to do about a bot token that ``auth.test`` did not accept."""
+    if word[:1].isupper():  # the name of an exception: Slack did not answer
+        return NETWORK
+    if word in {"ratelimited", "internal_error", "service_unavailable", "fatal_error"}:
+        return LATER
+    return "install the app again and set SLACK_BOT_TOKEN"
+
+
+def _unanswered(name: str, what: str) -> Check:
+    """Return the check that Slack did not answer, with the fix that the failure asks for.
+
+    Args:
+        name: Of the check.
+        what: The method and Slack's word for the failure, as in ``PeopleError``.
+    """
+    from bot.slack.manifest import SCOPES
+
+    method, _, word = what.partition(": ")
+    if word == "missing_scope":
+        fix = f"the scope {SCOPES.get(method, CHANNEL_SCOPES)} is missing: {REINSTALL}"
+    else:
+        fix = NETWORK if word[:1].isupper() else LATER
+    return Check(name, "failed", f"Slack did not answer {what}", fix)
+
+
+def _scopes(given: str | None) -> Check:
+    """Compare the token's scopes with the manifest's; a missing one takes its events and methods with it."""
     from bot.slack.manifest import EVENTS, FURTHER, SCOPES
 
-    given = {name.lower(): value for name, value in headers.items()}.get("x-oauth-scopes")
     if given is None:
         return Check("Slack scopes", "warning", "Slack did not say which scopes the token has")
-    has = {scope.strip() for scope in str(given).split(",")}
-    needed = {scope for scope in (*SCOPES.values(), *EVENTS.values(), *FURTHER) if scope}
-    missing = sorted(needed - has)
+    uses: dict[str, list[str]] = {scope: [use] for scope, use in FURTHER.items()}
+    for use, scope in [*((f"event {name}", scope) for name, scope in EVENTS.items()), *SCOPES.items()]:
+        if scope:
+            uses.setdefault(scope, []).append(use)
+    missing = sorted(uses.keys() - {scope.strip() for scope in given.split(",")})
     if missing:
-        fix = "add them under “OAuth & Permissions” (or update the manifest) and install the app again"
-        return Check("Slack scopes", "failed", f"missing: {', '.join(missing)}", fix)
-    return Check("Slack scopes", "ok", f"all {len(needed)} are there")
+        named = "; ".join(f"{scope} ({', '.join(uses[scope])})" for scope in missing)
+        return Check("Slack scopes", "failed", f"missing: {named}", REINSTALL)
+    return Check("Slack scopes", "ok", f"all {len(uses)} are there")
 
 
-def _clock(headers: dict[str, Any]) -> Check:
-    date = {name.lower(): value for name, value in headers.items()}.get("date")
+def _clock(date: str | None) -> Check:
     if not date:
         return Check("clock", "warning", "Slack's answer had no date to compare with")
-    skew = abs(time.time() - parsedate_to_datetime(str(date)).timestamp())
+    skew = abs(time.time() - parsedate_to_datetime(date).timestamp())
     if skew > LARGEST_SKEW_S:
-        return Check(
-            "clock",
-            "failed",
-            f"{skew:.0f} s off Slack's",
-            "set the clock (NTP): signatures live five minutes",
-        )
+        fix = "set the clock (NTP): Slack's signatures are valid for five minutes"
+        return Check("clock", "failed", f"{skew:.0f} s off Slack's", fix)
     return Check("clock", "ok", f"within {LARGEST_SKEW_S} s of Slack's")
 
 
-def _member(client: WebClient, channel: str) -> Check:
-    from slack_sdk.errors import SlackApiError, SlackClientError
+def _socket_mode(client: WebClient, app_token: str) -> Check:
+    """Ask for the address of a connection, and open none."""
+    from bot.slack.outbound.web_api import FAILURES, word_of
 
     try:
-        told = client.conversations_info(channel=channel)
-    except SlackApiError as error:
-        return Check(
-            "channel",
-            "failed",
-            f"{channel}: {error.response.get('error')}",
-            "invite the bot: /invite @peftsize",
+        client.apps_connections_open(app_token=app_token)
+    except FAILURES as error:
+        word = word_of(error)
+        fix = (
+            NETWORK
+            if word[:1].isupper()
+            else "turn Socket Mode on in the app's settings, make an app-level token (xapp-…) with the scope "
+            "connections:write, and set SLACK_APP_TOKEN"
         )
-    except (SlackClientError, OSError) as error:
-        return Check("channel", "failed", f"{channel}: {type(error).__name__}", "check the network")
-    if told["channel"].get("is_member"):
+        return Check("Socket Mode", "failed", f"apps.connections.open: {word}", fix)
+    return Check("Socket Mode", "ok", "Slack gives connections")
+
+
+def _app_manifest(settings: Settings, client: WebClient, app_id: str | None) -> Check:
+    """Compare the app in Slack with our manifest; only a configuration token may see it."""
+    from bot.slack import manifest
+    from bot.slack.outbound.web_api import FAILURES, word_of
+
+    name, token = "manifest", settings.slack_config_token
+    if token is None or app_id is None:
+        what = "SLACK_CONFIG_TOKEN" if token is None else "PEFTSIZE_APP_ID"
+        return Check(
+            name,
+            "warning",
+            "Slack shows a bot neither its event subscriptions nor its addresses, so they were not compared",
+            f"to compare them with the manifest set {what} for this run",
+        )
+    try:
+        answer: Any = client.apps_manifest_export(app_id=app_id, token=token.get_secret_value()).data
+    except FAILURES as error:
+        word = word_of(error)
+        fix = NETWORK if word[:1].isupper() else "make a new app configuration token; each lives 12 hours"
+        return Check(name, "failed", f"apps.manifest.export: {word}", fix)
+    lacking = manifest.lacking(answer["manifest"], socket=settings.slack_app_token is not None)
+    if lacking:
+        fix = "update the app's manifest with what this prints: peftsize manifest (--url … for HTTP mode)"
+        return Check(name, "failed", f"the app in Slack lacks {'; '.join(lacking)}", fix)
+    return Check(name, "ok", "event subscriptions, addresses and features are those of the manifest")
+
+
+def _member(client: WebClient, channel: str) -> Check:
+    from bot.slack.outbound.web_api import FAILURES, word_of
+
+    try:
+        found = client.conversations_info(channel=channel)["channel"]
+    except FAILURES as error:
+        word = word_of(error)
+        if word == "channel_not_found":
+            fix = "correct the id; if the channel is private, type there: /invite @peftsize"
+            return Check("channel", "failed", f"{channel}: no such channel, or a private one", fix)
+        return _unanswered("channel", f"conversations.info: {word}")
+    if found.get("is_archived"):
+        return Check("channel", "failed", f"{channel} is archived", "unarchive it, or name another channel")
+    if found.get("is_member"):
         return Check("channel", "ok", f"the bot is in {channel}")
     return Check("channel", "failed", f"the bot is not in {channel}", "type there: /invite @peftsize")
 
 
-def _policy(settings: Settings, client: WebClient) -> Iterator[Check]:
-    from bot.slack.outbound.people import SlackPeople, identify
+def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterator[Check]:
+    """Look up everybody whom the policy names, and count whether each quorum can be reached."""
+    from bot.slack.outbound.people import SlackPeople
 
     try:
         rules = configuration.rules(settings)
-        identity = identify(client, settings.peftsize_teams, settings.peftsize_app_id)
-        people = SlackPeople(client, lambda: identity)
-        groups = {entry: people.members(entry) for entry in rules.entries() if entry.startswith("S")}
-    except (SettingsError, PeopleError) as error:
-        yield Check("policy", "failed", messages.explain(error), "correct the policy, or try again")
+    except SettingsError:
+        return  # among the settings already
+    roll = _Roll(SlackPeople(client, lambda: identity), min(identity.team_ids))
+    try:
+        useless = [(entry, why) for entry in sorted(rules.entries()) if (why := roll.useless(entry))]
+        short = policies.shortages(rules, roll.able_in, roll.barred)
+    except PeopleError as error:
+        yield _unanswered("policy", error.what)
         return
-    troubles = [f"the user group {name} does not exist" for name, found in groups.items() if found is None]
-    troubles += [messages.unreachable(found) for found in policies.shortages(rules, groups.get)]
-    for trouble in troubles:
-        yield Check("policy", "failed", trouble, "correct PEFTSIZE_POLICY_FILE or the user group")
-    if not troubles:
-        yield Check("policy", "ok", "enforceable: every quorum can be reached")
+    for entry, why in useless:
+        fix = f"remove it from {_named_in(settings, entry)}, or correct it"
+        yield Check("policy", "failed", f"{_role(rules, entry)} {entry}: {why}", fix)
+    for found in short:
+        yield Check(
+            "policy", "failed", messages.unreachable(found), "name more approvers, or lower the quorum"
+        )
+    if not useless and not short:
+        yield Check("policy", "ok", "everybody it names can act, and every quorum can be reached")
+
+
+class _Roll:
+    """Who of the policy's people can act, each asked of Slack once.
+
+    Args:
+        people: Asks Slack.
+        home: The workspace.
+    """
+
+    def __init__(self, people: SlackPeople, home: str) -> None:
+        self._people = people
+        self._home = home
+        self._barred: dict[str, str | None] = {}
+        self._members: dict[str, frozenset[str] | None] = {}
+
+    def useless(self, entry: str) -> str | None:
+        """Return why an entry lets nobody act, or None; raises ``PeopleError`` if Slack cannot say."""
+        if not entry.startswith("S"):
+            why = self._bar(entry)
+            return why and messages.BARRED.get(why, why)
+        members = self._group(entry)
+        if members is None:
+            return "there is no such user group"
+        if not members:
+            return "the user group has no members"
+        return None if self.able_in(entry) else f"none of the {len(members)} members can act"
+
+    def able_in(self, group: str) -> frozenset[str]:
+        """Return the members of a user group who can act."""
+        return frozenset(user for user in self._group(group) or () if self._bar(user) is None)
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Everybody found so far who cannot act."""
+        return frozenset(user for user, why in self._barred.items() if why is not None)
+
+    def _group(self, group: str) -> frozenset[str] | None:
+        if group not in self._members:
+            self._members[group] = self._people.members(group)
+        return self._members[group]
+
+    def _bar(self, user: str) -> str | None:
+        if user not in self._barred and len(self._barred) < MOST_PEOPLE:
+            self._barred[user] = self._people.look_up(self._home, user, ()).barred
+        return self._barred.get(user)
+
+
+def _role(rules: Policy, entry: str) -> str:
+    """Return what an entry of the policy is for."""
+    approvers = rules.defaults.approvers.union(*(rule.approvers or () for rule in rules.rule))
+    if entry in approvers:
+        return "approver"
+    return "admin" if entry in rules.defaults.admins else "notify"
+
+
+def _named_in(settings: Settings, entry: str) -> str:
+    """Return the setting that names an entry."""
+    named = {"PEFTSIZE_APPROVERS": settings.peftsize_approvers, "PEFTSIZE_ADMINS": settings.peftsize_admins}
+    return next((name for name, entries in named.items() if entry in entries), "PEFTSIZE_POLICY_FILE")
 
 
 def _watsonx(settings: Settings) -> Iterator[Check]:
     try:
         settings_check.check(settings, Need(watsonx=True))
     except SettingsError:
-        return
+        return  # among the settings already
     space = settings.watsonx_space_id or ""
     spaces = {space: "the default space"} | {found: name for name, found in settings.peftsize_spaces.items()}
     with wiring.connect_specs(settings) as specs:
@@ -224,15 +371,3 @@ def _answers(name: str, call: Callable[[], object], fix: str) -> Check:
     except SpecsError as error:
         return Check(name, "failed", messages.explain(error), fix)
     return Check(name, "ok", "answers")
-
-
-def _manifest() -> Check:
-    try:
-        from bot.slack.manifest import manifest
-
-        text = manifest()
-    except (OSError, BotError) as error:
-        return Check("manifest", "failed", type(error).__name__, "install peftsize again")
-    return Check(
-        "manifest", "ok", f"{len(text.splitlines())} lines; update the app if scopes are missing above"
-    )

@@ -27,6 +27,7 @@ SECRETS = (
     "SLACK_BOT_TOKEN",
     "SLACK_SIGNING_SECRET",
     "SLACK_APP_TOKEN",
+    "SLACK_CONFIG_TOKEN",
     "WATSONX_TOKEN",
     "WATSONX_APIKEY",
     "WATSONX_PASSWORD",
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = None
     slack_signing_secret: SecretStr | None = None
     slack_app_token: SecretStr | None = None
+    slack_config_token: SecretStr | None = None
     slack_api_url: str = "https://slack.com/api/"
     watsonx_url: str | None = None
     watsonx_space_id: str | None = None

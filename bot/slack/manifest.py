@@ -7,12 +7,15 @@ manifest and with what the code calls, so that no scope is missing and none is l
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import yaml
 
 from bot.slack.inbound.payload import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 SCOPES: dict[str, str] = {
     "auth.test": "",
@@ -43,6 +46,11 @@ EVENTS: dict[str, str] = {
 
 Source: https://docs.slack.dev/reference/events.
 """
+
+_EXAMPLE = "https://bot.example.com"
+_COMPARED = ("features", "oauth_config", "settings")
+_FREE = frozenset({"bot_user", "description", "name", "usage_hint"})
+"""What an admin may change without anything failing."""
 
 FURTHER: dict[str, str] = {
     "commands": "the slash command and the message shortcut",
@@ -75,6 +83,52 @@ def manifest(url: str | None = None) -> str:
     settings["interactivity"] = {**settings["interactivity"], "request_url": address}
     features["slash_commands"] = [{**command, "url": address} for command in features["slash_commands"]]
     return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
+
+
+def lacking(has: Mapping[str, Any], *, socket: bool) -> list[str]:
+    """Return what our manifest has and an app in Slack has not.
+
+    Args:
+        has: The app's manifest, as ``apps.manifest.export`` returns it.
+        socket: Whether the bot uses Socket Mode; over HTTP every address must be the app's own for events.
+
+    Returns:
+        One entry for each difference, such as ``settings.event_subscriptions.bot_events: app_mention``.
+        Names and descriptions may differ.
+    """
+    given = (has.get("settings") or {}).get("event_subscriptions") or {}
+    try:
+        url = None if socket else request_url(str(given.get("request_url")))
+    except ValueError:
+        url = _EXAMPLE
+    wanted: dict[str, Any] = yaml.safe_load(manifest(url))
+    steps = wanted["functions"].keys() - (has.get("functions") or {}).keys()
+    return [
+        *(line for part in _COMPARED for line in _lacking(wanted[part], has.get(part), part)),
+        *(f"functions: {name}" for name in sorted(steps)),
+    ]
+
+
+def _lacking(wanted: Any, has: Any, path: str) -> Iterator[str]:
+    """Walk two manifests side by side; lists are sets of names, or of entries known by a name."""
+    if isinstance(wanted, dict):
+        known = has if isinstance(has, dict) else {}
+        for key in (key for key in wanted if key not in _FREE):
+            yield from _lacking(wanted[key], known.get(key), f"{path}.{key}")
+    elif isinstance(wanted, list):
+        known = {_name_of(entry): entry for entry in has or ()}
+        for entry in wanted:
+            name = _name_of(entry)
+            if name not in known:
+                yield f"{path}: {name}"
+            elif isinstance(entry, dict):
+                yield from _lacking(entry, known[name], f"{path} {name}")
+    elif wanted != (has or False):
+        yield f"{path}: {str(wanted).lower() if isinstance(wanted, bool) else wanted}"
+
+
+def _name_of(entry: Any) -> str:
+    return str(entry.get("command") or entry.get("callback_id")) if isinstance(entry, dict) else str(entry)
 
 
 def request_url(url: str) -> str:

@@ -80,6 +80,14 @@ def bots_info(api: Api, args: Args) -> dict[str, Any]:
     return {"bot": told | {"user_id": api.app.bot_user_id, "icons": {}}}
 
 
+def manifest_export(api: Api, args: Args) -> dict[str, Any]:
+    """Returns the app's manifest."""
+    (app_id,) = need(args, "app_id")
+    if app_id != api.app.app_id:
+        raise SlackRefusal("app_not_found")
+    return {"manifest": api.manifest}
+
+
 def users_info(api: Api, args: Args) -> dict[str, Any]:
     """Says who somebody is."""
     (user,) = need(args, "user")
@@ -231,6 +239,7 @@ def _page(entries: list[Any], args: Args) -> tuple[list[Any], str]:
 LOOKUPS: dict[str, Method] = {
     "api.test": Method(api_test),
     "auth.test": Method(auth_test),
+    "apps.manifest.export": Method(manifest_export, caller="config"),
     "bots.info": Method(bots_info, "users:read"),
     "users.info": Method(users_info, "users:read"),
     "usergroups.list": Method(usergroups, "usergroups:read"),

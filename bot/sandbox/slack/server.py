@@ -130,6 +130,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it so
         """Says nothing: the calls are kept in `Api.calls`."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Tells the time of the stand-in's clock in the Date header."""
+        return super().date_time_string(self.server.api.workspace.clock() if timestamp is None else timestamp)
+
     def do_GET(self) -> None:
         """Takes Web API calls with a query, and WebSocket upgrades."""
         if urlsplit(self.path).path == "/link/":

@@ -150,5 +150,5 @@ VIEWS: dict[str, Method] = {
     "views.publish": Method(views_publish),
     "functions.completeSuccess": Method(function_success),
     "functions.completeError": Method(function_error),
-    "apps.connections.open": Method(connections_open, app_level=True),
+    "apps.connections.open": Method(connections_open, caller="app"),
 }

@@ -58,6 +58,7 @@ class InstalledApp:
     scopes: frozenset[str] = SCOPES
     bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(20)}", repr=False)
     app_token: str = field(default_factory=lambda: f"xapp-1-{secrets.token_hex(20)}", repr=False)
+    config_token: str = field(default_factory=lambda: f"xoxe.xoxp-1-{secrets.token_hex(20)}", repr=False)
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     verification_token: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
     workflow_token: str = field(default_factory=lambda: f"xwfp-{secrets.token_hex(20)}", repr=False)
@@ -94,6 +95,7 @@ def nobody(_moment: Moment, _method: str, _port: int) -> None:
 class Api:
     """What a method sees: the state, the app that calls, and the address of the stand-in.
 
+    `manifest` is what `apps.manifest.export` says of the app.
     `witness` is called at each moment of each call, with the client's port; the call waits for it.
     """
 
@@ -105,16 +107,17 @@ class Api:
     warnings: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     open_socket: Callable[[], str] | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
     witness: Callable[[Moment, str, int], None] = nobody
 
 
 @dataclass(frozen=True)
 class Method:
-    """What a method does, the scope it needs (empty: none), and whether it wants the app-level token."""
+    """What a method does, the scope it needs (empty: none), and whose token it takes."""
 
     call: Callable[[Api, Args], dict[str, Any]]
     scope: str = ""
-    app_level: bool = False
+    caller: Literal["bot", "app", "config"] = "bot"
 
 
 SECRET_KEYS = frozenset({"token", "trigger_id", "response_url", "bot_access_token"})
@@ -155,16 +158,18 @@ def authorise(api: Api, known: Method, token: str) -> None:
     """
     if not token:
         raise SlackRefusal("not_authed")
-    app_level = secrets.compare_digest(token.encode(), api.app.app_token.encode())
-    of_bot = any(
-        secrets.compare_digest(token.encode(), ours.encode())
-        for ours in (api.app.bot_token, api.app.workflow_token)
-    )
-    if not (app_level or of_bot):
+    ours = {
+        api.app.bot_token: "bot",
+        api.app.workflow_token: "bot",
+        api.app.app_token: "app",
+        api.app.config_token: "config",
+    }
+    kind = next((ours[one] for one in ours if secrets.compare_digest(token.encode(), one.encode())), None)
+    if kind is None:
         raise SlackRefusal("invalid_auth")
-    if known.app_level != app_level:
+    if kind != known.caller:
         raise SlackRefusal("not_allowed_token_type")
-    if of_bot and api.faults.revoked:
+    if kind == "bot" and api.faults.revoked:
         raise SlackRefusal(api.faults.revoked)
     require_scope(api, known.scope)
 
