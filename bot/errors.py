@@ -4,17 +4,15 @@
 
     BotError
     ├── Refused              somebody asked for what they may not have; nothing changed
-    │   ├── NotAllowed       this person may not do this
-    │   ├── WrongState       the request is no longer (or not yet) in a state for this
-    │   ├── Stale            the person saw an older revision
     │   └── UnknownRequest   there is no such request
     ├── SpecsError           the hardware-specification API
     │   ├── Unavailable      provably nothing happened; trying again is safe
     │   ├── Rejected         a definite no, in the service's own words
     │   └── Uncertain        it may or may not have happened
-    ├── SlackTrouble         a Slack effect was not had; it is tried again, or given up
+    ├── SlackTrouble         Slack delivery failed; it is tried again, or given up
     ├── PeopleError          Slack could not say who somebody is
     ├── StoreError           the database did not take it: nothing was stored
+    │   └── VersionConflict  another transaction changed the row first
     └── SettingsError        every problem of the settings at once, never a value
 
 Errors hold facts; ``bot.messages`` makes the words. ``sizing.SizingError`` stands apart: the
@@ -40,18 +38,6 @@ class Refused(BotError):
         super().__init__(code)
         self.code = code
         self.facts = facts
-
-
-class NotAllowed(Refused):
-    """This person may not do this."""
-
-
-class WrongState(Refused):
-    """The request is not in a state for this."""
-
-
-class Stale(Refused):
-    """The person saw an older revision than the row holds."""
 
 
 class UnknownRequest(Refused):
@@ -153,6 +139,13 @@ class StoreError(BotError):
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
+
+
+class VersionConflict(StoreError):
+    """Another transaction changed the row first: read it again and decide again."""
+
+    def __init__(self, what: str = "conflict") -> None:
+        super().__init__(what)
 
 
 class SettingsError(BotError):

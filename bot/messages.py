@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import is_dry_run, is_given_up
 from bot.errors import (
     PeopleError,
     Refused,
@@ -182,8 +183,8 @@ def state_words(request: Request) -> str:
         return f"{words}, deleted since" if request.retired_by else words
     if state is State.FAILED:
         reason = f": {_short(request.error)}" if request.error else ""
-        return f"failed{reason}" if request.reserved else f"given up{reason}"
-    if state is State.APPROVED and not request.target:
+        return f"given up{reason}" if is_given_up(request) else f"failed{reason}"
+    if is_dry_run(request):
         return "approved in a dry run, nothing is created"
     if request.kind is Kind.DELETE and state in _DELETE_WORDS:
         return _DELETE_WORDS[state]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,16 +25,16 @@ IMPURE = {
 
 
 class Room(NamedTuple):
-    """One line of DESIGN.md's table."""
+    """One line of DESIGN.md's table: a folder or a file, and what it may import."""
 
     name: str
-    files: tuple[str, ...]
+    place: str
     rooms: frozenset[str]
     packages: frozenset[str]
 
 
 class Import(NamedTuple):
-    """One import that runs: the file, its line, and the module it needs."""
+    """One import: the file, its line, and the module it needs."""
 
     path: Path
     line: int
@@ -49,27 +49,17 @@ def rooms() -> list[Room]:
     table = text.partition("<!-- rooms -->")[2].partition("<!-- /rooms -->")[0]
     found = []
     for line in table.strip().splitlines()[2:]:
-        name, files, may, packages = (cell.strip() for cell in line.strip("|").split("|"))
-        found.append(
-            Room(
-                name.strip("`"),
-                tuple(re.findall(r"`([^`]+)`", files)),
-                frozenset(may.split()),
-                frozenset(packages.split()),
-            )
-        )
+        place, may, packages = (cell.strip().strip("`") for cell in line.strip("|").split("|"))
+        name = place.removeprefix("bot/").removesuffix("/").removesuffix(".py").replace("/", ".")
+        found.append(Room(name, place, frozenset(may.split()), frozenset(packages.split())))
     return found
 
 
 def room_of(path: Path, all_rooms: list[Room]) -> Room | None:
+    """Return the innermost room that a file stands in."""
     place = path.relative_to(ROOT).as_posix()
-    fitting = [room for room in all_rooms if place in room.files] or [
-        room
-        for room in all_rooms
-        if any(file.endswith("/") and place.startswith(file) for file in room.files)
-    ]
-    assert len(fitting) < 2, f"{place} is in two rooms"
-    return fitting[0] if fitting else None
+    fitting = [room for room in all_rooms if place == room.place or place.startswith(room.place)]
+    return max(fitting, key=lambda room: len(room.place), default=None)
 
 
 def sources() -> list[Path]:
@@ -85,17 +75,8 @@ def file_of(module: str) -> Path | None:
 
 
 def imports(path: Path) -> Iterator[Import]:
-    """Yield what a file imports when it runs; names for the type checker alone are left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
+    """Yield everything a file imports; a name for the type checker alone is a dependency too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (Import(path, node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -115,7 +96,7 @@ def test_every_file_has_a_room_and_every_room_has_files() -> None:
         if room_of(path, table) is None and path != ROOT / "bot/__init__.py"
     ]
     assert homeless == []
-    gone = [file for room in table for file in room.files if not (ROOT / file).exists()]
+    gone = [room.place for room in table if not (ROOT / room.place).exists()]
     assert gone == []
 
 
@@ -141,6 +122,28 @@ def test_the_table_has_no_circle() -> None:
     for room in rooms():
         assert room.rooms <= seen, f"{room.name} may import what stands below it"
         seen.add(room.name)
+
+
+def test_no_two_files_import_each_other() -> None:
+    """Files form no circle either: each can be read before those that import it."""
+    order = TopologicalSorter(
+        {
+            path: {
+                target
+                for found in imports(path)
+                if found.module.split(".")[0] in OURS
+                and (target := file_of(found.module)) not in {None, path}
+            }
+            for path in sources()
+        }
+    )
+    order.prepare()  # raises CycleError, which names the files
+
+
+def test_few_modules_stand_loose() -> None:
+    """A module belongs in a folder that says what it is for; what everybody uses may stand at the top."""
+    loose = {path.name for path in (ROOT / "bot").glob("*.py")} - {"__init__.py"}
+    assert len(loose) <= 4, loose
 
 
 def test_the_table_allows_nothing_that_is_not_used() -> None:

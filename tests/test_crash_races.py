@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
+from bot.errors import VersionConflict
 from bot.provisioning.transitions import same
 from bot.store import Database, Store, schema
-from bot.workflow.service import VersionConflict
 from tests.dispatch_parts import Replica, wait_until
 from tests.store_rows import APPROVE, Clock, stored
 

@@ -61,6 +61,35 @@ class Draft:
     use_gpus: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one revision of a request says, and exactly what it would send where.
+
+    Args:
+        text: The request as typed.
+        canonical: Its canonical text.
+        name: The spec's name.
+        use_gpus: GPU count chosen by a person, if any.
+        payload: The REST body as canonical JSON.
+        digest: SHA-256 of what would be sent, to which host and space.
+        target: Base URL of the service; empty in a dry run.
+        space_id: The deployment space.
+    """
+
+    text: str
+    canonical: str
+    name: str
+    use_gpus: int | None
+    payload: str
+    digest: str
+    target: str
+    space_id: str
+
+    def columns(self) -> dict[str, Any]:
+        """Return the content by column."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
 def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
     """Read and size a text for a site.
 
@@ -93,6 +122,27 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
         name=str(body["name"]),
         space_id=space_id,
         use_gpus=use_gpus,
+    )
+
+
+def content(text: str, drafted: Draft, site: Site, digest: str | None = None) -> Content:
+    """Return what a draft asks for at a site.
+
+    Args:
+        text: The request as typed.
+        drafted: What it comes to.
+        site: Where.
+        digest: What approvals are bound to; that of a creation where None.
+    """
+    return Content(
+        text=text,
+        canonical=drafted.sized.canonical,
+        name=drafted.name,
+        use_gpus=drafted.use_gpus,
+        payload=drafted.payload,
+        digest=digest or drafted.digest,
+        target=site.target,
+        space_id=drafted.space_id,
     )
 
 

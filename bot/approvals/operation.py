@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sizing
+from bot.approvals.draft import Content
 from bot.approvals.request import Kind, Request
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def operation(request: Request, drafted: Draft, target: str) -> Operation:
     if request.kind is Kind.DELETE:
         digest = deletion_digest(replace(request, target=target, space_id=drafted.space_id))
     return Operation(drafted.name, drafted.space_id, drafted.payload, digest)
+
+
+def deletion(request: Request) -> Content:
+    """Return what a request to delete the spec of another request asks for."""
+    columns = {name: getattr(request, name) for name in Content.__slots__}
+    return Content(**columns | {"digest": deletion_digest(request)})
 
 
 def deletion_digest(request: Request) -> str:

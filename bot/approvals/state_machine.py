@@ -97,6 +97,31 @@ EVENTS: Mapping[Action, str] = {
 """The audit event of each action; ``finished`` is written as created, adopted or deleted."""
 
 
+def is_given_up(request: Request) -> bool:
+    """Return whether a failed request was given up: it has freed its name and nothing can follow."""
+    return request.state is S.FAILED and not request.reserved
+
+
+def has_ended(request: Request) -> bool:
+    """Return whether nothing more can happen to a request."""
+    return request.state in TERMINAL or is_given_up(request)
+
+
+def is_dry_run(request: Request) -> bool:
+    """Return whether an approved request creates nothing, since no service is configured."""
+    return request.state is S.APPROVED and not request.target
+
+
+def has_live_spec(request: Request) -> bool:
+    """Return whether a request created a specification that has not been deleted since."""
+    return (
+        request.kind is Kind.CREATE
+        and request.state is S.CREATED
+        and request.spec_id is not None
+        and request.retired_by is None
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """What an action does to a row.
@@ -127,12 +152,10 @@ class Refusal:
     """Why an action does nothing.
 
     Args:
-        action: What was tried.
         code: A key of ``bot.messages.REFUSALS``.
         detail: A fact the sentence needs, if any.
     """
 
-    action: Action
     code: str
     detail: str = ""
 
@@ -180,14 +203,14 @@ def decide(
     """
     refusal = _who(request, action, actor, ruling)
     if actor.barred:
-        return Refusal(action, actor.barred)
+        return Refusal(actor.barred)
     if revision is not None and revision != request.revision:
-        return Refusal(action, "stale_revision", str(request.revision))
+        return Refusal("stale_revision", str(request.revision))
     to_state = target(request.state, action, request.kind)
-    if to_state is None or (request.state is S.FAILED and not request.reserved):
-        return Refusal(action, "wrong_state", request.state.value)
+    if to_state is None or is_given_up(request):
+        return Refusal("wrong_state", request.state.value)
     if request.state is S.PENDING and now >= request.expires_at:
-        return Refusal(action, "expired")
+        return Refusal("expired")
     if refusal is not None:
         return refusal
     if action is A.APPROVE:
@@ -195,7 +218,7 @@ def decide(
     if action is A.WITHDRAW:
         return Transition(action, to_state, EVENTS[action], unvote=True)
     if action is A.REJECT and not (reason or "").strip():
-        return Refusal(action, "reason_missing")
+        return Refusal("reason_missing")
     if action is A.RETRY and (refused := _still_approved(request, ruling)):
         return refused
     frees = to_state in FREE_NAME or action is A.GIVE_UP
@@ -236,10 +259,10 @@ def ready(request: Request, ruling: Ruling) -> str | None:
 
 def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transition | Refusal:
     if ruling.deny is not None:
-        return Refusal(A.APPROVE, "denied", ruling.deny)
+        return Refusal("denied", ruling.deny)
     standing = valid_votes(request.votes, ruling)
     if any(vote.user_id == actor.user_id for vote in standing):
-        return Refusal(A.APPROVE, "already_voted")
+        return Refusal("already_voted")
     vote = Vote(actor.team_id, actor.user_id, actor.name, now, actor.via)
     reached = len(standing) + 1 >= ruling.quorum
     event = "approved" if reached else "voted"
@@ -254,20 +277,20 @@ def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refu
     wrote_it = actor.user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
     match action:
         case A.APPROVE if wrote_it and not ruling.self_approval:
-            return Refusal(action, "self_approval")
+            return Refusal("self_approval")
         case A.APPROVE | A.REJECT if not actor.may_vote:
-            return Refusal(action, "not_an_approver")
+            return Refusal("not_an_approver")
         case A.WITHDRAW if not any(vote.user_id == actor.user_id for vote in request.votes):
-            return Refusal(action, "no_vote")
+            return Refusal("no_vote")
         case A.EDIT | A.CANCEL if not (is_requester or actor.is_admin):
-            return Refusal(action, "not_yours")
+            return Refusal("not_yours")
         case A.RETRY | A.GIVE_UP if not (actor.is_admin or (actor.may_vote and not is_requester)):
             own_failure = is_requester and request.state is S.FAILED
-            return None if own_failure else Refusal(action, "not_an_operator")
+            return None if own_failure else Refusal("not_an_operator")
         case _:
             return None
 
 
 def _still_approved(request: Request, ruling: Ruling) -> Refusal | None:
     reason = ready(request, ruling)
-    return Refusal(A.RETRY, "quorum_gone", reason) if reason else None
+    return Refusal("quorum_gone", reason) if reason else None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import SlackTrouble, StoreError
-from bot.runtime.tracing import span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.provisioning.executor import Executor
     from bot.store import Store
     from bot.store.queues import OutboxMessage
@@ -41,6 +43,7 @@ class Worker:
         executor: Carries requests out.
         delivery: Has Slack effects.
         owner: Names this worker in ``claimed_by``.
+        trace: Opens a span by name and row key; nothing is traced without it.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class Worker:
         executor: Executor,
         delivery: DeliversMessages,
         owner: str,
+        trace: Callable[[str, str], AbstractContextManager[None]] = lambda _name, _key: nullcontext(),
     ) -> None:
         self.store = store
         self.service = service
         self.executor = executor
         self.delivery = delivery
         self.owner = owner
+        self._trace = trace
         self._held: dict[str, int] = {}
 
     def claim(self, lane: str, key: str | None = None) -> str | None:
@@ -67,7 +72,7 @@ class Worker:
     def run(self, lane: str, key: str) -> None:
         """Do the work of a claimed row; never raises for what is expected."""
         try:
-            with span(f"work {lane}", key=key):
+            with self._trace(f"work {lane}", key):
                 if lane == "inbox":
                     self.service.handle(key)
                 elif lane == "requests":
@@ -139,7 +144,7 @@ class Worker:
                 )
         if not trouble.paced:
             level = logging.WARNING if trouble.permanent or message.tries else logging.INFO
-            log.log(level, "a Slack effect was not had", extra={"facts": facts})
+            log.log(level, "Slack delivery failed", extra={"facts": facts})
 
     def _later(self, lane: str, key: str) -> None:
         try:

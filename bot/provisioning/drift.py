@@ -12,7 +12,8 @@ from bot.approvals.request import Kind, State
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bot.workflow.ports import RemoteSpec, Specs, Transactions
+    from bot.store import Store
+    from bot.workflow.ports import RemoteSpec, Specs
 
 PREFIX = "peft-"
 
@@ -53,7 +54,7 @@ class Drift:
                 )
 
 
-def compare(store: Transactions, specs: Specs, space_id: str, more_spaces: Iterable[str] = ()) -> list[Drift]:
+def compare(store: Store, specs: Specs, space_id: str, more_spaces: Iterable[str] = ()) -> list[Drift]:
     """Compare the live specs of the spaces with our records.
 
     Args:

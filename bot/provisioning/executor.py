@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.approvals import state_machine
+from bot.approvals.draft import content
 from bot.approvals.operation import contradiction, operation
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest, Who
-from bot.errors import Rejected, SpecsError, Unavailable, Uncertain
+from bot.errors import Rejected, SpecsError, Unavailable, Uncertain, VersionConflict
 from bot.provisioning.pending import advance_pending
 from bot.provisioning.reconcile import mark_unknown, reconcile
 from bot.provisioning.transitions import (
@@ -31,9 +32,7 @@ from bot.provisioning.transitions import (
     wait_ms,
 )
 from bot.store.attempts import Attempt
-from bot.workflow import revise
 from bot.workflow.notify import tell_admins
-from bot.workflow.service import VersionConflict
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class Executor:
             attempt = Attempt(self.new_attempt(), row.id, row.revision, row.digest, tx.now, deadline)
             start = step(row, Action.START)
             lost_at = deadline + self.pace.settle_ms
-            self.service.apply(tx, row, start, rest=Rest(attempt=attempt.id), due_at=lost_at, tries=row.tries)
+            self.service.write(tx, row, start, rest=Rest(attempt=attempt.id), due_at=lost_at, tries=row.tries)
             tx.attempts.begin(attempt)
         return attempt
 
@@ -168,21 +167,21 @@ class Executor:
                 tries = row.tries + 1
                 due = tx.now + wait_ms(tries, error.retry_after_s)
                 change = step(row, Action.RELEASE, error_text(error))
-                self.service.apply(
+                self.service.write(
                     tx, row, change, rest=rest, due_at=due, tries=tries, error=error_text(error)
                 )
             elif isinstance(error, Uncertain):
                 tx.attempts.end(attempt.id, "unknown", tx.now, **facts)
                 due = attempt.deadline_at + self.pace.settle_ms
                 change = step(row, Action.LOSE, error_text(error))
-                self.service.apply(tx, row, change, rest=rest, due_at=due, error=error_text(error))
+                self.service.write(tx, row, change, rest=rest, due_at=due, error=error_text(error))
             else:
                 tx.attempts.end(attempt.id, "failed", tx.now, **facts)
-                self.service.apply(
+                self.service.write(
                     tx, row, step(row, Action.FAIL, error_text(error)), rest=rest, error=error_text(error)
                 )
 
-        self.service.retry_on_conflict(once)
+        self.service.store.retry_on_conflict(once)
 
     def _name_was_taken(self, attempt: Attempt, approved: Operation, error: SpecsError, specs: Specs) -> bool:
         """After a refusal for the name's sake, adopt the spec that has it if it is the same."""
@@ -226,24 +225,21 @@ class Executor:
             return approved
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
-            after = revise.revision(
-                self.service, tx, row, drafted, ruling, text=row.text, author_id=row.author_id
-            )
-            change = step(row, Action.REVISE, reason)
-            self.service.apply(tx, row, change, **revise.columns(after, ruling, tx.now) | {"error": reason})
+            revised = content(request.text, drafted, self.service.site, approved.digest)
+            self.service.revise(tx, row, step(row, Action.REVISE, reason), revised, ruling)
         return None
 
     def _tampered(self, request: Request, reason: str) -> None:
         """Fail a row that contradicts its own digest, and tell requester and admins."""
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
-            failed = self.service.apply(tx, row, step(row, Action.FAIL, reason, "tampered"), error=reason)
+            failed = self.service.write(tx, row, step(row, Action.FAIL, reason, "tampered"), error=reason)
             tell_admins(tx, failed, "tampered", reason, self.service.rules.defaults.admins)
 
     def _finish(self, request: Request, spec_id: str, event: str, rest: Rest) -> None:
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
-            self.service.apply(
+            self.service.write(
                 tx, row, step(row, Action.FINISH, event=event), rest=rest, spec_id=spec_id, error=None
             )
 

@@ -8,13 +8,13 @@ from bot.approvals import policy
 from bot.approvals.draft import nodes_equal
 from bot.approvals.request import Kind, Request
 from bot.approvals.state_machine import Action
-from bot.errors import PeopleError, SpecsError
+from bot.errors import SpecsError
 from bot.provisioning.transitions import lock_unchanged, step
+from bot.workflow import outbox
 from bot.workflow.audit_events import event_of
 from sizing import SizingError
 
 if TYPE_CHECKING:
-    from bot.approvals.policy import Ruling
     from bot.audit.chain import Who
     from bot.store import Tx
     from bot.workflow.ports import Specs
@@ -42,14 +42,14 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
     reminder = policy.remind_at(ruling, asked_at, request.reminded)
     voters = None
     if reminder is not None and service.clock() >= reminder:
-        voters = waiting_for(service, request, ruling)
+        voters = service.eligible_voters(request, ruling)
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         if tx.now >= row.expires_at:
             if tx.queues.undecided(row.expires_at):  # a click made in time counts, however late it is decided
                 tx.queues.postpone("requests", row.id, tx.now + LOOK_AGAIN_MS, failed=False)
                 return
-            service.apply(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
+            service.write(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
             return
         sent = row.reminded
         if reminder is not None and tx.now >= reminder:
@@ -64,25 +64,9 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
         tx.queues.wake(row.id, due)
 
 
-def waiting_for(service: RequestService, request: Request, ruling: Ruling) -> frozenset[str] | None:
-    """Return who can still vote on a request, or None if Slack could not say.
-
-    ``anyone`` names nobody: the card itself is the reminder then.
-    """
-    try:
-        people = policy.voters(ruling.approvers, service.people.members)
-    except PeopleError:
-        return None
-    done = {vote.user_id for vote in request.votes}
-    if not ruling.self_approval:
-        done |= {request.requester_id, request.author_id}
-    return (people or frozenset()) - done
-
-
 def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> None:
     for user_id in voters:
-        key = f"remind:{row.id}:{user_id}"
-        tx.queues.put(key, "remind", request_id=row.id, body={"user_id": user_id, "sent": sent})
+        outbox.reminder(tx, row, user_id, sent)
     reason = f"reminder {sent} to {', '.join(voters) or 'nobody by name'}"
     tx.audit_log.append(event_of(row, "reminded", nobody, None, reason=reason, at=tx.now))
 
@@ -103,4 +87,4 @@ def _match(service: RequestService, specs: Specs, request: Request) -> None:
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         tx.requests.note(row.id, existing_id=best.id, existing_name=best.name)
-        tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)
+        outbox.card(tx, row)

@@ -40,7 +40,7 @@ def mark_unknown(service: RequestService, request: Request, pace: Pace) -> None:
             tx.attempts.end(attempt.id, "unknown", tx.now)
         reason = "whoever sent it did not report back"
         rest = Rest(attempt=attempt.id if attempt else None)
-        service.apply(tx, row, step(row, Action.LOSE, reason), rest=rest, due_at=due, error=reason)
+        service.write(tx, row, step(row, Action.LOSE, reason), rest=rest, due_at=due, error=reason)
 
 
 def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pace) -> None:
@@ -88,7 +88,7 @@ def _absent(
     lookups = attempt.lookups + 1
     if row.state is State.UNKNOWN and lookups >= LOOKUPS:
         reason = reason or f"not there after {lookups} look-ups"
-        service.apply(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
+        service.write(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
         return
     gap = pace.gap_ms
     if row.state is State.ATTENTION:
@@ -107,4 +107,4 @@ def _settle_delete(
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         tx.attempts.end(attempt.id, "unsent", tx.now)
-        service.apply(tx, row, step(row, Action.RELEASE, "it is still there"), tries=row.tries + 1)
+        service.write(tx, row, step(row, Action.RELEASE, "it is still there"), tries=row.tries + 1)

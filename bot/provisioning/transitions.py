@@ -10,8 +10,8 @@ from bot.approvals.draft import nodes_equal
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action, Transition
 from bot.audit.chain import Rest
-from bot.errors import SpecsError, Unavailable
-from bot.workflow.service import VersionConflict
+from bot.errors import SpecsError, Unavailable, VersionConflict
+from bot.workflow import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def move(
     """Move a row as it was read, and show the reason on the card."""
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
-        service.apply(tx, row, step(row, action, reason), rest=rest, error=reason)
+        service.write(tx, row, step(row, action, reason), rest=rest, error=reason)
 
 
 def wait(service: RequestService, request: Request, error: SpecsError) -> None:
@@ -78,7 +78,7 @@ def wait(service: RequestService, request: Request, error: SpecsError) -> None:
         due = tx.now + wait_ms(row.tries + 1, asked)
         tx.queues.postpone("requests", row.id, due, error=error_text(error))
         if row.error != error_text(error):
-            tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id)
+            outbox.card(tx, row)
 
 
 def record_result(
@@ -101,11 +101,11 @@ def record_result(
         outcome = "deleted" if row.kind is Kind.DELETE else "created"
         facts = {"status": rest.status, "trace": rest.trace, "spec_id": spec_id}
         tx.attempts.end(attempt.id, outcome, tx.now, **facts)
-        service.apply(tx, row, finish, rest=rest, spec_id=spec_id, error=finish.reason)
+        service.write(tx, row, finish, rest=rest, spec_id=spec_id, error=finish.reason)
         if row.kind is Kind.DELETE and spec_id:
             _retire(tx, row, spec_id)
 
-    service.retry_on_conflict(once)
+    service.store.retry_on_conflict(once)
 
 
 def split(found: list[RemoteSpec], approved: Operation) -> tuple[RemoteSpec | None, RemoteSpec | None]:
@@ -149,4 +149,4 @@ def _retire(tx: Tx, row: Request, spec_id: str) -> None:
     """Give the name of a deleted spec back and say so on the card that made it."""
     for made in tx.requests.listed(states=(State.CREATED,), spec_id=spec_id, limit=None):
         tx.requests.note(made.id, reserved=False, retired_by=row.id)
-        tx.queues.put(f"card:{made.id}", "card", request_id=made.id, channel_id=made.channel_id)
+        outbox.card(tx, made)

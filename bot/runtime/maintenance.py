@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.approvals import policy
 from bot.errors import PeopleError
 from bot.provisioning import drift
+from bot.workflow import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -108,8 +109,8 @@ class Maintenance:
             return
         with self.service.store.write() as tx:
             head = tx.audit_log.head()
-            body = {"channel_id": self.anchor_channel, "code": "anchor", "lines": [f"{head.seq} {head.hash}"]}
-            tx.queues.put("notice:anchor", "notice", channel_id=self.anchor_channel, body=body)
+            line = f"{head.seq} {head.hash}"
+            outbox.notice(tx, "anchor", [line], about="anchor", channel_id=self.anchor_channel)
 
     def revoked(self, event: str) -> None:
         """Note and log that the app was uninstalled or its token revoked: nobody in Slack can be told."""
@@ -125,5 +126,4 @@ class Maintenance:
         for entry in self.service.rules.defaults.admins:
             admins |= (self._groups or {}).get(entry) or frozenset() if entry.startswith("S") else {entry}
         for user_id in sorted(admins):
-            body = {"user_id": user_id, "code": code, "lines": lines[:20]}
-            tx.queues.put(f"notice:{code}:{user_id}", "notice", body=body)
+            outbox.notice(tx, code, lines[:20], about=code, user_id=user_id)

@@ -20,6 +20,7 @@ from bot.runtime import settings as configuration
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.metrics import Metrics
 from bot.runtime.settings import sqlite_path
+from bot.runtime.tracing import span
 from bot.store import Database, Store, schema
 from bot.workflow.service import RequestService
 
@@ -251,7 +252,14 @@ def build(
         shortage=maintenance.shortage,
         on_call=lambda method, status, seconds: metrics.called("slack", method, status, seconds),
     )
-    worker = Worker(store, service, executor, delivery, owner=f"{os.getpid()}-{secrets.token_hex(6)}")
+    worker = Worker(
+        store,
+        service,
+        executor,
+        delivery,
+        owner=f"{os.getpid()}-{secrets.token_hex(6)}",
+        trace=lambda name, key: span(name, key=key),
+    )
     context = ListenerContext(
         service=service,
         identity=lambda: me.identity,

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bot.store.store import Tx
+Tx = TypeVar("Tx")
+"""The transaction that a job works in."""
 
 MOST_TOGETHER = 32
 """Bounds how long the first of a batch waits for the last."""
 
 
-class Job:
+class Job(Generic[Tx]):
     """One writer's transaction, as a function.
 
     Args:
@@ -38,17 +39,17 @@ class Job:
         self.woken.acquire()
 
 
-class GroupCommit:
+class GroupCommit(Generic[Tx]):
     """Lets the first of the waiting writers work for all of them.
 
     Args:
         carry_out: Does jobs in one transaction and notes each one's result or error; never raises.
     """
 
-    def __init__(self, carry_out: Callable[[Sequence[Job]], None]) -> None:
+    def __init__(self, carry_out: Callable[[Sequence[Job[Tx]]], None]) -> None:
         self._carry_out = carry_out
         self._gate = threading.Lock()
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[Job[Tx]] = deque()
         self._led = False
 
     def run(self, once: Callable[[Tx], Any]) -> Any:

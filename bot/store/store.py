@@ -46,6 +46,8 @@ _FIRST_NOTE = {
 _NOTE = {"sqlite": _replace(sqlite), "postgresql": _replace(postgresql)}
 
 T = TypeVar("T")
+MOST_CONFLICTS = 20
+"""Transactions begun again because another one was first; only PostgreSQL runs them at the same time."""
 Woken = tuple[str, str, int]
 """Lane, key and time of a row that will be due."""
 
@@ -159,6 +161,20 @@ class Store:
         with self.write() as tx:
             return once(tx)
 
+    def retry_on_conflict(self, once: Callable[[Tx], T]) -> T:
+        """Run a transaction, again from the current row while another one changes it first.
+
+        Raises:
+            StoreError: Nothing was stored; ``busy`` where others were always first.
+        """
+        for _ in range(MOST_CONFLICTS):
+            try:
+                return self.run(once)
+            except StoreError as error:
+                if error.what != "conflict":  # a constraint that another commit has filled
+                    raise
+        raise StoreError("busy")
+
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """Open a transaction that commits everything at the end of the block, or nothing.
@@ -192,7 +208,7 @@ class Store:
         if woken and self.waker is not None:
             self.waker.wake(woken)
 
-    def _carry_out(self, jobs: Sequence[Job]) -> None:
+    def _carry_out(self, jobs: Sequence[Job[Tx]]) -> None:
         """Do jobs in one transaction; one that fails is undone alone, a database that fails fails all."""
         head: Head | None = None
         woken: list[Woken] = []
@@ -208,7 +224,9 @@ class Store:
             return
         self._committed(head, woken)
 
-    def _one(self, connection: Connection, job: Job, *, alone: bool) -> tuple[Head | None, Sequence[Woken]]:
+    def _one(
+        self, connection: Connection, job: Job[Tx], *, alone: bool
+    ) -> tuple[Head | None, Sequence[Woken]]:
         if not alone:
             connection.exec_driver_sql("SAVEPOINT one")
         try:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-T = TypeVar("T")
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from contextlib import AbstractContextManager
+    from collections.abc import Collection, Mapping
 
     from bot.approvals.policy import Person
     from bot.approvals.request import Request
-    from bot.store import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +78,11 @@ class Click:
     reason: str | None = None
     text: str | None = None
     operator: str | None = None
+
+    @classmethod
+    def from_stored(cls, content: Mapping[str, Any]) -> Click:
+        """Read a stored click; fields that a newer release added are left out."""
+        return cls(**{name: content[name] for name in cls.__slots__ if name in content})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +195,3 @@ class People(Protocol):
         Raises:
             PeopleError: Slack could not say.
         """
-
-
-class Transactions(Protocol):
-    """The store, as the service sees it."""
-
-    def run(self, once: Callable[[Tx], T]) -> T:
-        """Run a transaction given as a function, perhaps together with others; returns after the commit."""
-
-    def write(self) -> AbstractContextManager[Tx]:
-        """Open a transaction that commits everything, or nothing."""
-
-    def read(self) -> AbstractContextManager[Tx]:
-        """Open a transaction that only reads."""

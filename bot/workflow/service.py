@@ -1,49 +1,50 @@
-"""The one line through the house, top to bottom.
+"""The line from a request to a decision, top to bottom.
 
-``submit`` stores what somebody asked · ``receive`` stores a click before it is acknowledged ·
-``handle`` looks the person up and ``decide``s · ``bot.provisioning.executor`` carries an approved request out.
-Each step is one transaction: the row, its audit events and the Slack effects together.
+``submit`` stores what somebody asked for. ``receive`` stores a click before it is acknowledged.
+``handle`` looks up who clicked, and ``decide`` reads the row, rules on it, decides, and writes the
+row, its audit event and the messages to Slack in one transaction. What follows an approval is in
+``bot.provisioning``.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from bot.approvals import policy, state_machine
-from bot.approvals.draft import Draft, draft, facts
-from bot.approvals.policy import Actor, Person, Ruling
-from bot.approvals.request import Request, State
-from bot.approvals.state_machine import Action, Refusal, Transition
-from bot.audit.chain import Rest, Who
-from bot.errors import PeopleError, StoreError
-from bot.workflow.audit_events import event_of, who_asked, who_clicked
-from bot.workflow.notify import announce, words_for
-from bot.workflow.ports import Ask, Click, Outcome
-from bot.workflow.revise import ask_delete, edit, use_existing
-from bot.workflow.submit import first_look, first_row
+from bot.approvals import policy
+from bot.approvals.draft import content, draft, facts
+from bot.approvals.policy import Person
+from bot.approvals.state_machine import Refusal
+from bot.errors import PeopleError
+from bot.workflow import actions
+from bot.workflow.actions import Case
+from bot.workflow.ports import Click, Outcome
+from bot.workflow.record import record, record_ask, write_transition
+from bot.workflow.revise import changed_columns, next_revision
+from bot.workflow.submit import first_due, new_request
 from sizing import SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.approvals.draft import Site
+    from bot.approvals.draft import Content, Draft, Site
+    from bot.approvals.policy import Ruling
     from bot.approvals.policy_file import Policy
-    from bot.store import Tx
-    from bot.workflow.ports import People, Transactions
+    from bot.approvals.request import Request
+    from bot.approvals.state_machine import Transition
+    from bot.audit.chain import Rest
+    from bot.store import Store, Tx
+    from bot.workflow.actions import Decision
+    from bot.workflow.ports import Ask, People
 
-T = TypeVar("T")
-
-LOOK_UP_TRIES = 5  # after 1, 2, 4, 8 s; then the answer is no
-RACES = 20  # transactions begun anew because somebody was faster (PostgreSQL only)
-
-
-class VersionConflict(Exception):
-    """The compare-and-set found another version; the transaction starts anew."""
+UNKNOWN_ACTION_MS = 30_000
+"""How long a click that a newer release stored is left to a replica that knows its action."""
+LOOK_UP_TRIES = 5
+"""Look-ups of a person before a click is refused: after 1, 2, 4 and 8 s."""
 
 
 class RequestService:
-    """Submit, receive, decide: the same for every entrance.
+    """Takes requests and decisions, in the same way from every entrance.
 
     Args:
         store: The transactions.
@@ -58,7 +59,7 @@ class RequestService:
     def __init__(
         self,
         *,
-        store: Transactions,
+        store: Store,
         people: People,
         site: Site,
         rules: Policy,
@@ -84,6 +85,14 @@ class RequestService:
         """Return what the policy says of a draft."""
         return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow))
 
+    def ruling_of(self, request: Request) -> Ruling:
+        """Return what the policy says now of a stored request; one that can no longer be read is denied."""
+        try:
+            drafted = self.draft(request.text, request.use_gpus)
+        except SizingError as error:
+            return policy.unreadable(self.rules, f"The request can no longer be read: {error.message}")
+        return self.ruling(drafted, workflow=request.execution_id is not None)
+
     def submit(self, ask: Ask) -> Outcome:
         """Store a request and ask for its card, in one transaction.
 
@@ -93,31 +102,22 @@ class RequestService:
         """
         drafted = self.draft(ask.text, ask.use_gpus)
         ruling = self.ruling(drafted, workflow=ask.execution_id is not None)
-        return self.store.run(lambda tx: self._ask(tx, ask, drafted, ruling))
 
-    def _ask(self, tx: Tx, ask: Ask, drafted: Draft, ruling: Ruling) -> Outcome:
-        """Store a request that was read and ruled on."""
-        row = first_row(ask, drafted, ruling, request_id=self.new_id(), target=self.site.target, now=tx.now)
-        if not tx.queues.receive(ask.key, None):
-            holder = tx.requests.holder(row.space_id, row.kind, row.name)
-            return Outcome("existing", holder) if holder else Outcome("duplicate")
-        who = who_asked(ask)
-        if ruling.deny is not None:
-            refused = event_of(
-                None, "request.refused", who, ask, reason=f"{ruling.deny} ({row.canonical})", at=tx.now
+        def once(tx: Tx) -> Outcome:
+            request = new_request(
+                content(ask.text, drafted, self.site),
+                ask.person,
+                ruling,
+                request_id=self.new_id(),
+                channel_id=ask.channel_id,
+                origin="workflow" if ask.execution_id else ask.origin,
+                now=tx.now,
+                execution_id=ask.execution_id,
             )
-            tx.audit_log.append(replace(refused, digest=row.digest))
-            return Outcome("denied", None, ruling.deny)
-        due = first_look(row, drafted, ruling, dry_run=self.site.dry_run)
-        if not tx.requests.insert(row, due_at=due):
-            holder = tx.requests.holder(row.space_id, row.kind, row.name)
-            same = holder is not None and holder.digest == row.digest
-            return Outcome("existing" if same else "name_taken", holder, row.name)
-        tx.queues.wake(row.id, due)
-        tx.audit_log.append(event_of(row, "requested", who, ask, reason=row.canonical, at=tx.now))
-        body = {"response_url": ask.response_url, "user_id": ask.person.user_id} if ask.response_url else {}
-        tx.queues.put(f"card:{row.id}", "card", request_id=row.id, channel_id=row.channel_id, body=body)
-        return Outcome("submitted", row)
+            due_at = first_due(request, drafted, ruling, dry_run=self.site.dry_run)
+            return record_ask(tx, ask, request, ruling, due_at)
+
+        return self.store.run(once)
 
     # --- clicks
 
@@ -139,7 +139,11 @@ class RequestService:
             found = tx.queues.received(key)
         if found is None:
             return None
-        click, tries = Click(**found[0]), found[1]
+        click, tries = Click.from_stored(found[0]), found[1]
+        if click.action not in actions.ACTIONS:
+            with self.store.write() as tx:
+                tx.queues.postpone("inbox", key, tx.now + UNKNOWN_ACTION_MS, failed=False)
+            return None
         try:
             person = self.look_up(click.team_id, click.user_id)
         except PeopleError as error:
@@ -160,129 +164,37 @@ class RequestService:
         """Decide a click of a person who was looked up, in one transaction."""
 
         def once(tx: Tx) -> Outcome:
-            outcome = self._decide(tx, click, person)
+            request = tx.requests.get(click.request_id)
+            decision = self._decision(tx, click, person, request)
+            outcome = record(tx, click, person, request, decision, self.rules.defaults.admins)
             tx.queues.decided(click.key)
             return outcome
 
-        outcome = self.retry_on_conflict(once)
+        outcome = self.store.retry_on_conflict(once)
         self.on_outcome(outcome)
         return outcome
 
-    def retry_on_conflict(self, once: Callable[[Tx], T]) -> T:
-        """Run a transaction, anew while somebody else is faster."""
-        for _ in range(RACES):
-            try:
-                return self.store.run(once)
-            except VersionConflict:
-                continue
-            except StoreError as error:
-                if error.what != "conflict":  # a constraint that somebody else's commit has filled
-                    raise
-        raise StoreError("busy")
-
-    def ruling_of(self, request: Request) -> Ruling:
-        """Return what the policy says now of a stored request; one that can no longer be read is denied."""
-        try:
-            drafted = self.draft(request.text, request.use_gpus)
-        except SizingError as error:
-            return policy.unreadable(self.rules, f"The request can no longer be read: {error.message}")
-        return self.ruling(drafted, workflow=request.execution_id is not None)
-
-    # --- one transaction's worth
-
-    def _decide(self, tx: Tx, click: Click, person: Person) -> Outcome:
-        who = who_clicked(click, person.name)
-        request = tx.requests.get(click.request_id)
+    def _decision(self, tx: Tx, click: Click, person: Person, request: Request | None) -> Decision:
+        """Rule on the row and decide; reads only."""
         if request is None:
-            return self.refuse(tx, None, click, who, "unknown_request", click.request_id)
+            return Refusal("unknown_request", click.request_id)
         if self._misplaced(tx, request, click):
-            return self.refuse(tx, request, click, who, "foreign_message")
+            return Refusal("foreign_message")
         ruling = self.ruling_of(request)
-        actor = policy.standing(ruling, person)
-        if actor.barred:
-            said = (click.reason or "") if actor.barred == "lookup_failed" else ""
-            return self.refuse(tx, request, click, who, actor.barred, said)
-        if click.action == "post_again":
-            tx.queues.put(f"card:{request.id}", "card", request_id=request.id, channel_id=request.channel_id)
-            return Outcome("done", request)
-        if click.action == "delete":
-            return ask_delete(self, tx, request, click, actor, ruling)
-        if click.action in {"edit", "use_gpus"}:
-            return edit(self, tx, request, click, actor, ruling)
-        if click.action == "use_existing":
-            return use_existing(self, tx, request, click, actor, ruling)
-        return self.act(tx, request, Action(click.action), click, actor, ruling, click.reason)
-
-    def act(
-        self,
-        tx: Tx,
-        request: Request,
-        action: Action,
-        click: Click,
-        actor: Actor,
-        ruling: Ruling,
-        reason: str | None,
-    ) -> Outcome:
-        """Decide one action and write what comes of it: a transition, or a refused attempt."""
-        verdict = state_machine.decide(
-            request, action, actor, ruling, click.at, revision=click.revision, reason=reason
-        )
-        if isinstance(verdict, Refusal):
-            return self.refuse(
-                tx, request, click, who_clicked(click, actor.name), verdict.code, verdict.detail
-            )
-        return Outcome(
-            "done", self.apply(tx, request, verdict, click=click, actor=actor, quorum=ruling.quorum)
-        )
-
-    def apply(
-        self,
-        tx: Tx,
-        request: Request,
-        transition: Transition,
-        *,
-        click: Click | None = None,
-        actor: Actor | None = None,
-        rest: Rest | None = None,
-        **changes: Any,
-    ) -> Request:
-        """Write a transition with its audit event and its Slack effects.
-
-        Raises:
-            VersionConflict: Another transaction moved the row first.
-        """
-        now = tx.now
-        if "due_at" not in changes:
-            changes["due_at"] = self._due(transition, now)
-        if transition.to_state is not request.state:
-            changes.setdefault("tries", 0)
-            changes.setdefault("ended_at", click.at if click else now)
-            if click is not None:
-                changes.setdefault("ended_by", click.user_id)
-                changes.setdefault("error", words_for(request, transition))
-        if transition.unvote and actor is not None:
-            tx.requests.unvote(request, actor.team_id, actor.user_id)
-        if transition.action is Action.RETRY or transition.action is Action.GIVE_UP:
-            tx.attempts.abandon(request.id, tx.now)
-        after = tx.requests.move(request, transition, now, **changes)
-        if after is None:
-            raise VersionConflict
-        who = who_clicked(click, actor.name if actor else None) if click else Who()
-        tx.audit_log.append(
-            event_of(
-                after,
-                transition.event,
-                who,
-                click,
-                at=click.at if click else now,
-                reason=transition.reason,
-                rest=rest,
-                from_state=request.state.value,
+        return actions.decide(
+            Case(
+                click=click,
+                request=request,
+                actor=policy.standing(ruling, person),
+                ruling=ruling,
+                site=self.site,
+                now=tx.now,
+                draft=self.draft,
+                rule=lambda drafted: self.ruling(drafted, workflow=request.execution_id is not None),
+                holder=tx.requests.holder,
+                new_id=self.new_id,
             )
         )
-        tx.queues.wake(after.id, changes["due_at"])
-        announce(tx, request, after, self.rules.defaults.admins)
-        return after
 
     def _misplaced(self, tx: Tx, request: Request, click: Click) -> bool:
         """Return whether a click was on a message that is none of the card's copies."""
@@ -291,31 +203,34 @@ class RequestService:
         known = {(copy.channel_id, copy.message_ts) for copy in tx.requests.copies(request.id)}
         return (click.channel_id, click.message_ts) not in known
 
-    def refuse(
-        self, tx: Tx, request: Request | None, click: Click, who: Who, code: str, detail: str = ""
-    ) -> Outcome:
-        """Audit a refused attempt, tell the person privately, and repair the card they saw."""
-        reason = f"{code}: {detail}" if detail else code
-        event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
-        tx.audit_log.append(
-            replace(event, request_id=click.request_id[:16] if request is None else request.id)
-        )
-        body = {
-            "code": code,
-            "detail": detail,
-            "action": click.action,
-            "user_id": click.user_id,
-            "channel_id": click.channel_id,
-        }
-        if click.origin != "cli":
-            request_id = request.id if request else None
-            tx.queues.put(f"private:{click.key}", "private", request_id=request_id, body=body)
-            if request is not None:
-                tx.queues.put(
-                    f"card:{request.id}", "card", request_id=request.id, channel_id=request.channel_id
-                )
-        return Outcome(code, request, detail)
+    # --- the bot's own actions
 
-    def _due(self, transition: Transition, now: int) -> int | None:
-        """Return when the worker must look at the row; at a pending one for its next reminder or expiry."""
-        return now if transition.to_state in {State.APPROVED, State.PENDING} else None
+    def write(
+        self, tx: Tx, request: Request, transition: Transition, rest: Rest | None = None, **columns: Any
+    ) -> Request:
+        """Write a transition that the bot itself decided; see ``record.write_transition``."""
+        admins = self.rules.defaults.admins
+        return write_transition(tx, request, transition, admins, rest=rest, **columns)
+
+    def revise(
+        self, tx: Tx, request: Request, transition: Transition, revised: Content, ruling: Ruling
+    ) -> Request:
+        """Ask again for a request that is no longer what was approved; the card says why."""
+        after = next_revision(request, revised, ruling, author_id=request.author_id, now=tx.now)
+        tx.requests.revise(after, tx.now)
+        columns = changed_columns(after) | {"error": transition.reason}
+        return self.write(tx, request, transition, **columns)
+
+    def eligible_voters(self, request: Request, ruling: Ruling) -> frozenset[str] | None:
+        """Return who can still vote on a request, or None if Slack could not say.
+
+        ``anyone`` names nobody.
+        """
+        try:
+            people = policy.voters(ruling.approvers, self.people.members)
+        except PeopleError:
+            return None
+        done = {vote.user_id for vote in request.votes}
+        if not ruling.self_approval:
+            done |= {request.requester_id, request.author_id}
+        return (people or frozenset()) - done

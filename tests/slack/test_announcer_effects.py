@@ -8,11 +8,9 @@ from bot.approvals.policy_file import Policy
 from bot.approvals.request import State
 from bot.approvals.state_machine import Action, Transition
 from bot.audit.chain import GENESIS
-from bot.errors import SlackTrouble
 from bot.slack.outbound.delivery import RESPONSE_URL_MS
 from bot.slack.outbound.web_api import Pace
-from bot.store.queues import OutboxMessage
-from bot.workflow.notify import announce
+from bot.workflow.notify import notify
 from bot.workflow.ports import RemoteSpec
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
 
@@ -29,7 +27,7 @@ def end(office, state, **changes):
         after = tx.requests.move(
             row, Transition(Action.FINISH, state, "created"), tx.now, due_at=None, **changes
         )
-        announce(tx, row, after, ())
+        notify(tx, row, after, ())
     office.work()
 
 
@@ -276,8 +274,39 @@ def test_a_card_says_whom_it_still_waits_for(new_office):
     assert "1 of 2, waiting for ben" in str(office.card().blocks)
 
 
-def test_an_unknown_kind_of_letter_is_given_up(office):
-    """A message of a newer version is permanent trouble, not a loop."""
-    with pytest.raises(SlackTrouble) as caught:
-        office.announcer.deliver(OutboxMessage("k", "telegram", None, None, {}))
-    assert caught.value.permanent
+def test_a_message_of_a_newer_release_is_left_to_a_replica_that_knows_it(office):
+    """A kind that this release does not know stays in the outbox; unknown fields of a known kind do no harm."""
+    row = office.ask()
+    put(office, "k", "telegram", body={"user_id": "U1"})
+    put(
+        office,
+        "private:newer",
+        "private",
+        body={"code": "expired", "user_id": row.requester_id, "sparkle": 3},
+    )
+    office.work()
+    (left,) = office.outbox_messages()
+    assert (left.kind, left.tries) == ("telegram", 1)
+    office.work()
+    (left,) = office.outbox_messages()
+    assert left.tries == 1, "tried again at once"
+
+
+def test_a_click_that_a_newer_release_stored_is_read_or_left(office):
+    """Unknown fields of a stored click are ignored; a click with an unknown action waits and is kept."""
+    row = office.ask()
+    for action in ("reject", "bless"):
+        with office.store.write() as tx:
+            click = {
+                "key": f"newer:{action}", "action": action, "request_id": row.id, "revision": 1, "team_id": "T0HOME001",
+                "user_id": "U0ADA0001", "name": "ada", "at": office.clock(), "origin": "slack-http", "reason": "no",
+                "channel_id": row.channel_id, "message_ts": row.message_ts, "mood": "calm",
+            }  # fmt: skip
+            tx.queues.receive(click["key"], click)
+    office.work()
+    assert office.row().state is State.REJECTED
+    with office.store.read() as tx:
+        assert tx.queues.received("newer:reject") is None
+        waiting = tx.queues.received("newer:bless")
+    assert waiting is not None
+    assert waiting[0]["mood"] == "calm"

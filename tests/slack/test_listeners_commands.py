@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from bot.approvals.policy_file import Policy
-from bot.slack.inbound.context import may_post
+from bot.slack.outbound.web_api import may_post
 from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from bot.approvals.request import State
 from bot.approvals.state_machine import Action
-from bot.errors import SettingsError, StoreError
+from bot.errors import SettingsError, StoreError, VersionConflict
 from bot.store import Database, Store
 from bot.store.database import FairLock
 from bot.store.process_lock import hold
-from bot.workflow.service import RequestService, VersionConflict
+from bot.workflow.service import RequestService
 from tests.store_rows import T0, Clock, stored, transition
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_of_two_edits_to_the_same_name_the_later_begins_anew(postgresql_url: str
             assert moved is not None
             return f"mine after {tries}"
 
-        outcomes.append(flow_on(store).retry_on_conflict(once))
+        outcomes.append(store.retry_on_conflict(once))
 
     threads = [threading.Thread(target=edit, args=(index,)) for index in (0, 1)]
     for thread in threads:
@@ -76,11 +76,11 @@ def test_a_race_that_never_ends_is_given_up_as_busy(store: Store) -> None:
         raise StoreError("full")
 
     with pytest.raises(StoreError, match="busy"):
-        flow_on(store).retry_on_conflict(loses)
+        store.retry_on_conflict(loses)
     assert len(tries) > 5
     tries.clear()
     with pytest.raises(StoreError, match="full"):
-        flow_on(store).retry_on_conflict(full)
+        store.retry_on_conflict(full)
     assert len(tries) == 1
 
 

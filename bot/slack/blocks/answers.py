@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot import messages
 from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import has_live_spec
 from bot.slack.blocks import breakdown
 from bot.slack.blocks.buttons import block_id
 from bot.slack.blocks.card import NO_GPU_FIELD, sentence
@@ -119,7 +120,7 @@ def submitted(request: Request, link_to: str | None = None) -> Message:
 
 def existing(request: Request, link_to: str | None = None) -> Message:
     """Say that the same request is alive, or that its spec exists: state, link and id."""
-    created = request.state is State.CREATED and request.spec_id and not request.retired_by
+    created = has_live_spec(request)
     lines = [
         f"The same request is there already: `{request.id}`, *{safe(messages.state_words(request), 400)}*. "
         f"{_card(link_to)}".rstrip(),
@@ -255,3 +256,15 @@ def _who_may(ruling: Ruling) -> str:
     )
     expires = messages.duration(ruling.expires_ms)
     return f"*{messages.people(ruling.quorum)}* of: {who}\n{own} It expires after {expires}."
+
+
+def step_result(request: Request) -> dict[str, Any]:
+    """Return how a step ends: with outputs if the spec is there, else with the reason.
+
+    Whatever follows in the workflow must not go on without a spec, so every other end is an error.
+    """
+    words = messages.state_words(request)
+    if request.state is State.CREATED:
+        return {"outputs": {"spec_id": request.spec_id or "", "state": request.state.value, "reason": words}}
+    why = f": {request.error}" if request.error and request.error not in words else ""
+    return {"error": messages.mask_secrets(f"Request {request.id} ended: {words}{why}")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import has_live_spec, is_given_up
 from bot.slack.blocks.kit import actions, button, confirm
 
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ def _next(request: Request) -> list[Block]:
                 ),
                 _give_up(request, f"It may have been {what} all the same; look before you ask anew."),
             ]
-        case State.FAILED if request.reserved:
+        case State.FAILED if not is_given_up(request):
             return [
                 button("Retry", "retry", request.id, _label("Retry", request), style="primary"),
                 _give_up(request, f"Nothing will be {what}. The name becomes free again."),
             ]
-        case State.CREATED if request.kind is Kind.CREATE and request.spec_id and not request.retired_by:
+        case State.CREATED if has_live_spec(request):
             ask = "This asks for its deletion, which needs the same approval as its creation."
             asked = confirm("Ask for the deletion?", ask, "Ask", danger=True)
             label = _label("Ask for deletion of", request)

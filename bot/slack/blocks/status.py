@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import has_live_spec, is_dry_run, is_given_up
 from bot.messages import mask_secrets
 from bot.slack.blocks.text import code, date, fence, mention, safe
 
@@ -31,8 +32,8 @@ def status(
     lines = [_first(request, now, waiting_for, attempt_lookups)]
     if request.votes:
         lines.append(f"Approved by {', '.join([_vote(v.user_id, v.name, v.at) for v in request.votes])}")
-    if request.state is State.CREATED and request.spec_id and not request.retired_by:
-        lines.append(next_step(request.spec_id))
+    if has_live_spec(request):
+        lines.append(next_step(request.spec_id or ""))
     return "\n".join(lines)
 
 
@@ -52,7 +53,7 @@ def _first(request: Request, now: int, waiting_for: str | None, lookups: int | N
             return f"*Expired* {date(request.expires_at)}: nobody can approve it any more."
         case State.PENDING:
             return _pending(request, waiting_for)
-        case State.APPROVED if not request.target:
+        case State.APPROVED if is_dry_run(request):
             return f"*Approved.* This is a dry run, so nothing is {verb}d."
         case State.APPROVED | State.CREATING | State.DELETING:
             waits = f" It waits: {_reason(request)}" if request.error else ""
@@ -67,8 +68,9 @@ def _first(request: Request, now: int, waiting_for: str | None, lookups: int | N
                 f"looked for. Look in the space, then retry or give up.{_because(request)}"
             )
         case State.FAILED:
-            word = "Failed" if request.reserved else "Given up"
-            return f"*{word}*{_by(request) if not request.reserved else ''}{_because(request) or '.'}"
+            if is_given_up(request):
+                return f"*Given up*{_by(request)}{_because(request) or '.'}"
+            return f"*Failed*{_because(request) or '.'}"
         case _:
             return _ended(request)
 

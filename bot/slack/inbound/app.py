@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bot.slack.inbound.context import ListenerContext
     from bot.slack.outbound.people import Identity
-    from bot.workflow.ports import Transactions
+    from bot.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +140,7 @@ class SocketDoor:
         )
 
 
-def note_foreign(
-    store: Transactions, tried: str, payload: dict[str, Any], origin: str = "slack-http"
-) -> None:
+def note_foreign(store: Store, tried: str, payload: dict[str, Any], origin: str = "slack-http") -> None:
     """Write into the audit that a foreign team or app tried something.
 
     Args:

@@ -10,6 +10,7 @@ from bot.approvals.request import State
 from bot.approvals.state_machine import TERMINAL
 from bot.slack.blocks import answers
 from bot.slack.blocks.lists import PAGE, listing
+from bot.workflow import outbox
 from bot.workflow.ports import Ask
 from sizing import SizingError
 
@@ -165,14 +166,9 @@ def _specs(context: ListenerContext, typed: Typed, _text: str) -> Message | None
 
 def _ask_specs(context: ListenerContext, typed: Typed, page: int) -> None:
     """Have the live list looked up by the worker: watsonx may take longer than an answer may."""
-    body = {
-        "code": "specs_listing",
-        "user_id": typed.person.user_id,
-        "channel_id": typed.channel_id or None,
-        "page": page,
-    }
+    user_id, channel_id = typed.person.user_id, typed.channel_id or None
     with context.service.store.write() as tx:
-        tx.queues.put(f"private:{typed.key}", "private", body=body)
+        outbox.answer(tx, typed.key, user_id, channel_id, code="specs_listing", page=page)
 
 
 def _pages(context: ListenerContext, typed: Typed, which: str, text: str, page: int) -> Message:

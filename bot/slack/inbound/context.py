@@ -7,10 +7,10 @@ import secrets
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from bot.approvals.policy import Person
 from bot.slack.inbound.payload import delivery_key, trigger_hash
+from bot.slack.outbound.web_api import may_post
 from bot.workflow.ports import Click
 
 if TYPE_CHECKING:
@@ -68,17 +68,6 @@ class ListenerContext:
         """Read a request, to show it."""
         with self.service.store.read() as tx:
             return tx.requests.get(request_id)
-
-
-def may_post(url: str, api_url: str) -> bool:
-    """Return whether a response URL is Slack's own, or on the host of the Web API that is set."""
-    try:
-        to, api = urlsplit(url), urlsplit(api_url)
-    except ValueError:
-        return False
-    if "@" in to.netloc:
-        return False
-    return (to.scheme, to.netloc) in {("https", "hooks.slack.com"), (api.scheme, api.netloc)}
 
 
 def origin(args: Args) -> str:

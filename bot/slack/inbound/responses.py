@@ -17,6 +17,7 @@ from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
 from bot.slack.outbound.private import said
 from bot.slack.outbound.web_api import FAILURES, word_of
+from bot.workflow import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,14 +66,15 @@ class Responder:
         """Have a private answer posted by the worker, once, where an acknowledgement cannot carry it."""
         with self.context.service.store.write() as tx:
             if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:
-                body = {
-                    "blocks": message.blocks,
-                    "text": message.text,
-                    "user_id": typed.person.user_id,
-                    "channel_id": typed.channel_id or None,
-                    "thread_ts": thread,
-                }
-                tx.queues.put(f"private:{typed.key}", "private", body=body)
+                outbox.answer(
+                    tx,
+                    typed.key,
+                    typed.person.user_id,
+                    typed.channel_id or None,
+                    blocks=message.blocks,
+                    text=message.text,
+                    thread_ts=thread,
+                )
         return args.ack()
 
     def done(self, args: Args) -> Answer:
@@ -86,8 +88,7 @@ class Responder:
     def draw_home(self, team_id: str, user_id: str, wait_ms: int = 0) -> None:
         """Have somebody's Home tab drawn by the worker."""
         with self.context.service.store.write() as tx:
-            about = {"team_id": team_id, "user_id": user_id}
-            tx.queues.put(f"home:{user_id}", "home", body=about, due_at=tx.now + wait_ms)
+            outbox.home_tab(tx, team_id, user_id, wait_ms)
 
 
 def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], Answer]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot import messages
 from bot.approvals.policy import Person
-from bot.approvals.request import Request, State
+from bot.approvals.request import State
+from bot.slack.blocks import answers
 from bot.slack.inbound import commands
 from bot.slack.inbound.commands import Typed
 from bot.slack.inbound.payload import delivery_key
+from bot.workflow import outbox
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> Non
     if row is not None and row.execution_id == execution_id:
         return  # asked now, or the same event again
     if outcome.code == "existing" and row is not None and row.state is State.CREATED:
-        end(context, execution_id, ended(row))
+        end(context, execution_id, answers.step_result(row))
         return
     if (wrong := commands.problem(outcome)) is not None:
         end(context, execution_id, {"error": wrong})
@@ -51,21 +52,8 @@ def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> Non
 
 def end(context: ListenerContext, execution_id: str, outcome: dict[str, Any]) -> None:
     """Have the step completed by the worker, which tries until Slack takes it."""
-    body = {"execution_id": execution_id, "outcome": outcome}
     with context.service.store.write() as tx:
-        tx.queues.put(f"step:{execution_id}", "step", body=body)
-
-
-def ended(request: Request) -> dict[str, Any]:
-    """Return how a step ends: with outputs if the spec is there, else with the reason.
-
-    Whatever follows in the workflow must not go on without a spec, so every other end is an error.
-    """
-    words = messages.state_words(request)
-    if request.state is State.CREATED:
-        return {"outputs": {"spec_id": request.spec_id or "", "state": request.state.value, "reason": words}}
-    why = f": {request.error}" if request.error and request.error not in words else ""
-    return {"error": messages.mask_secrets(f"Request {request.id} ended: {words}{why}")}
+        outbox.step_without_request(tx, execution_id, outcome)
 
 
 def person_of_event(body: Mapping[str, Any]) -> Person:

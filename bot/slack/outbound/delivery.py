@@ -13,14 +13,12 @@ from bot.approvals.request import Request, State
 from bot.approvals.state_machine import TERMINAL
 from bot.errors import SlackTrouble
 from bot.slack.blocks import answers
-from bot.slack.blocks.card_view import CardView, Names
 from bot.slack.blocks.kit import Message
-from bot.slack.inbound.context import may_post
-from bot.slack.inbound.workflow_step import ended
+from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view
 from bot.slack.outbound.people import SlackPeople
 from bot.slack.outbound.private import listed_specs, notice
-from bot.slack.outbound.web_api import CallFailed, Calls
+from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
 
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ HOLD_MS = 20_000
 """As long as a worker holds a item."""
 RESPONSE_URL_MS = 30 * 60_000
 """How long Slack takes posts to a response URL, and how long we keep one."""
+UNKNOWN_KIND_S = 60.0
+"""How long a message that a newer release wrote is left to a replica that knows its kind."""
 PARKED_S = 3_600.0
 """How soon a card that may not be posted is tried again if nobody invites the bot before."""
 
@@ -106,7 +106,7 @@ class OutboxDelivery:
         """
         have = self._kinds.get(item.kind)
         if have is None:
-            raise SlackTrouble(f"{item.kind}: no such kind of item", permanent=True)
+            raise SlackTrouble(f"{item.kind}: not a kind of this release", retry_after_s=UNKNOWN_KIND_S)
         if "response_url" in item.body and self._clock() - item.created_at >= RESPONSE_URL_MS:
             self._scrub(item, wait_ms=HOLD_MS)
         have(item)
@@ -252,7 +252,9 @@ class OutboxDelivery:
         execution_id = body.get("execution_id") or (request.execution_id if request else None)
         if execution_id is None:
             return
-        outcome = body.get("outcome") or (ended(request) if request is not None else {"error": "unknown"})
+        outcome = body.get("outcome") or (
+            answers.step_result(request) if request is not None else {"error": "unknown"}
+        )
         method = "functions.completeError" if "error" in outcome else "functions.completeSuccess"
         try:
             self._calls(method, function_execution_id=execution_id, **outcome)

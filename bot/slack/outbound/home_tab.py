@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.approvals.policy import Person
     from bot.approvals.request import Request
-    from bot.slack.blocks.card_view import CardView
+    from bot.slack.outbound.card_view import CardView
 
 _MOST_PENDING = 50
 

@@ -11,6 +11,7 @@ import threading
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
@@ -69,6 +70,17 @@ class CallFailed(SlackTrouble):
             paced=word == PACED,
         )
         self.word = word
+
+
+def may_post(url: str, api_url: str) -> bool:
+    """Return whether a response URL is Slack's own, or on the host of the Web API that is set."""
+    try:
+        to, api = urlsplit(url), urlsplit(api_url)
+    except ValueError:
+        return False
+    if "@" in to.netloc:
+        return False
+    return (to.scheme, to.netloc) in {("https", "hooks.slack.com"), (api.scheme, api.netloc)}
 
 
 def word_of(error: Exception) -> str:

@@ -13,7 +13,6 @@ from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import valid_votes
 from bot.errors import PeopleError
-from bot.provisioning.pending import waiting_for
 from bot.slack.blocks import card
 from sizing import SizingError
 
@@ -131,7 +130,7 @@ class CardView:
         """Return who can still vote; None where the policy says ``anyone``, or Slack cannot say."""
         if all(ANYONE in allowed for allowed in ruling.approvers):
             return None
-        return waiting_for(self.service, request, ruling)
+        return self.service.eligible_voters(request, ruling)
 
     def _unreachable(self, request: Request, ruling: Ruling, voters: frozenset[str] | None) -> str | None:
         """Say that the quorum cannot be reached, where that is known."""

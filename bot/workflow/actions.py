@@ -1,0 +1,211 @@
+"""What a person can do to a request: one table, from the action's name to what it decides. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import sizing
+from bot.approvals import policy, state_machine
+from bot.approvals.draft import content
+from bot.approvals.operation import deletion
+from bot.approvals.request import Kind
+from bot.approvals.state_machine import Action, Refusal, Transition
+from bot.workflow.revise import next_revision
+from bot.workflow.submit import new_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bot.approvals.draft import Draft, Site
+    from bot.approvals.policy import Actor, Ruling
+    from bot.approvals.request import Request
+    from bot.workflow.ports import Click
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A permitted action on the row.
+
+    Args:
+        request: The row as read.
+        transition: What the state machine says.
+        ruling: The ruling that it was decided under.
+        revised: The row with its next revision's content, where there is a new one.
+        answer: Code of a private answer to the person, if one is due.
+    """
+
+    request: Request
+    transition: Transition
+    ruling: Ruling
+    revised: Request | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A permitted action that asks for something new: the request to delete a specification."""
+
+    request: Request
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redraw:
+    """A permitted action that only draws the card again."""
+
+    request: Request
+
+
+Decision = Change | NewRequest | Redraw | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One click and all that its decision looks at.
+
+    Args:
+        click: The person's action.
+        request: The row as it is in this transaction.
+        actor: The person, looked up live, and what they may do.
+        ruling: What the policy says of the row, now.
+        site: Where specs are created.
+        now: UTC epoch milliseconds.
+        draft: Reads and sizes a text, with a GPU count chosen by hand or not; raises ``SizingError``.
+        rule: Rules on a draft.
+        holder: Returns the live request that holds a name in a space.
+        new_id: Returns a fresh request id.
+    """
+
+    click: Click
+    request: Request
+    actor: Actor
+    ruling: Ruling
+    site: Site
+    now: int
+    draft: Callable[[str, int | None], Draft]
+    rule: Callable[[Draft], Ruling]
+    holder: Callable[[str, Kind, str], Request | None]
+    new_id: Callable[[], str]
+
+
+def decide(case: Case) -> Decision:
+    """Decide one click."""
+    if case.actor.barred:
+        detail = (case.click.reason or "") if case.actor.barred == "lookup_failed" else ""
+        return Refusal(case.actor.barred, detail)
+    return ACTIONS[case.click.action](case)
+
+
+def _move(action: Action) -> Callable[[Case], Decision]:
+    """Return what the state machine alone decides."""
+
+    def decided(case: Case) -> Decision:
+        return _ask_state_machine(case, action, case.click.reason)
+
+    return decided
+
+
+def _ask_state_machine(case: Case, action: Action, reason: str | None = None) -> Change | Refusal:
+    found = state_machine.decide(
+        case.request,
+        action,
+        case.actor,
+        case.ruling,
+        case.click.at,
+        revision=case.click.revision,
+        reason=reason,
+    )
+    return found if isinstance(found, Refusal) else Change(case.request, found, case.ruling)
+
+
+def _edit(case: Case) -> Decision:
+    """Take another text."""
+    text = case.click.text if case.click.text is not None else case.request.text
+    return _revise(case, text, lambda: case.draft(text, None))
+
+
+def _use_gpus(case: Case) -> Decision:
+    """Take the next number of GPUs that tensor parallelism can use."""
+    text = case.request.text
+
+    def drafted() -> Draft | None:
+        found = case.draft(text, None)
+        count = sizing.advise(found.sized, found.breakdown).next_valid_gpus
+        return None if count is None else case.draft(text, count)
+
+    return _revise(case, text, drafted)
+
+
+def _revise(case: Case, text: str, drafted: Callable[[], Draft | None]) -> Decision:
+    """Make a new revision, which clears the existing approvals."""
+    request = case.request
+    allowed = _ask_state_machine(case, Action.EDIT)
+    if isinstance(allowed, Refusal):
+        return allowed
+    try:
+        draft = drafted()
+    except sizing.SizingError as error:
+        return Refusal("unreadable", error.message)
+    if draft is None:
+        return Refusal("nothing_to_override")
+    ruling = case.rule(draft)
+    if ruling.deny is not None:
+        return Refusal("denied", ruling.deny)
+    holder = case.holder(draft.space_id, request.kind, draft.name)
+    if holder is not None and holder.id != request.id:
+        return Refusal("name_taken", holder.id)
+    revised = next_revision(
+        request, content(text, draft, case.site), ruling, author_id=case.click.user_id, now=case.now
+    )
+    by_hand = f", {draft.use_gpus} GPUs by hand" if draft.use_gpus else ""
+    reason = f"{request.canonical} → {revised.canonical}{by_hand}"
+    return Change(request, replace(allowed.transition, reason=reason), ruling, revised)
+
+
+def _delete(case: Case) -> Decision:
+    """Ask for the deletion of a spec that we created: a request of its own, approved like a create."""
+    request, click = case.request, case.click
+    if case.ruling.deny is not None:
+        return Refusal("denied", case.ruling.deny)
+    if not state_machine.has_live_spec(request):
+        return Refusal("wrong_state", request.state.value)
+    asked = case.holder(request.space_id, Kind.DELETE, request.name)
+    if asked is not None:
+        return Refusal("deletion_asked", asked.id)
+    row = new_request(
+        deletion(request),
+        policy.Person(click.team_id, click.user_id, case.actor.name, click.enterprise_id),
+        case.ruling,
+        request_id=case.new_id(),
+        channel_id=request.channel_id,
+        origin=click.origin,
+        now=case.now,
+        kind=Kind.DELETE,
+        spec_id=request.spec_id,
+    )
+    return NewRequest(row, f"delete {row.name} ({row.spec_id}), created by {request.id}")
+
+
+def _use_existing(case: Case) -> Decision:
+    """End the request in favour of a live spec that already serves it."""
+    if case.request.existing is None:
+        return Refusal("no_existing")
+    spec_id, name = case.request.existing
+    decided = _ask_state_machine(case, Action.CANCEL, f"uses the existing spec {name} ({spec_id})")
+    return decided if isinstance(decided, Refusal) else replace(decided, answer="adopted")
+
+
+ACTIONS: Mapping[str, Callable[[Case], Decision]] = {
+    "approve": _move(Action.APPROVE),
+    "withdraw": _move(Action.WITHDRAW),
+    "reject": _move(Action.REJECT),
+    "cancel": _move(Action.CANCEL),
+    "retry": _move(Action.RETRY),
+    "give_up": _move(Action.GIVE_UP),
+    "edit": _edit,
+    "use_gpus": _use_gpus,
+    "use_existing": _use_existing,
+    "delete": _delete,
+    "post_again": lambda case: Redraw(case.request),
+}

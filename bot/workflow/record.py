@@ -1,0 +1,205 @@
+"""Writing what was decided: the row, its audit event and the messages to Slack, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bot.approvals.request import State
+from bot.approvals.state_machine import Action, Refusal
+from bot.audit.chain import Rest, Who
+from bot.errors import VersionConflict
+from bot.workflow import outbox
+from bot.workflow.actions import Change, NewRequest
+from bot.workflow.audit_events import event_of, who_asked, who_clicked
+from bot.workflow.notify import notify
+from bot.workflow.ports import Outcome
+from bot.workflow.revise import changed_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bot.approvals.policy import Person, Ruling
+    from bot.approvals.request import Request
+    from bot.approvals.state_machine import Transition
+    from bot.store import Tx
+    from bot.workflow.actions import Decision
+    from bot.workflow.ports import Ask, Click
+
+
+def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) -> Outcome:
+    """Write what somebody asked for: a new row, or why there is none.
+
+    Args:
+        tx: The transaction.
+        ask: Who asks for what, where.
+        request: The row to be.
+        ruling: What the policy says of it.
+        due_at: When it is first looked at, UTC epoch milliseconds.
+    """
+    if not tx.queues.receive(ask.key, None):
+        holder = tx.requests.holder(request.space_id, request.kind, request.name)
+        return Outcome("existing", holder) if holder else Outcome("duplicate")
+    who = who_asked(ask)
+    if ruling.deny is not None:
+        reason = f"{ruling.deny} ({request.canonical})"
+        refused = event_of(None, "request.refused", who, ask, reason=reason, at=tx.now)
+        tx.audit_log.append(replace(refused, digest=request.digest))
+        return Outcome("denied", None, ruling.deny)
+    if not tx.requests.insert(request, due_at=due_at):
+        holder = tx.requests.holder(request.space_id, request.kind, request.name)
+        identical = holder is not None and holder.digest == request.digest
+        return Outcome("existing" if identical else "name_taken", holder, request.name)
+    tx.queues.wake(request.id, due_at)
+    tx.audit_log.append(event_of(request, "requested", who, ask, reason=request.canonical, at=tx.now))
+    outbox.card(tx, request, ask.response_url)
+    return Outcome("submitted", request)
+
+
+def record(
+    tx: Tx,
+    click: Click,
+    person: Person,
+    request: Request | None,
+    decision: Decision,
+    admins: Collection[str],
+) -> Outcome:
+    """Write what a click was decided to do, a refusal included.
+
+    Args:
+        tx: The transaction in which the row was read.
+        click: The person's action.
+        person: Who, looked up live.
+        request: The row as read; None where there is none.
+        decision: What to write.
+        admins: Who hears of a request that needs attention.
+
+    Raises:
+        VersionConflict: Another transaction changed the row first.
+    """
+    who = who_clicked(click, person.name)
+    if isinstance(decision, Refusal):
+        return _refuse(tx, click, who, request, decision)
+    if isinstance(decision, NewRequest):
+        return _insert(tx, click, who, decision)
+    if isinstance(decision, Change):
+        return Outcome("done", _change(tx, click, person, decision, admins))
+    outbox.card(tx, decision.request)
+    return Outcome("done", decision.request)
+
+
+def write_transition(
+    tx: Tx,
+    request: Request,
+    transition: Transition,
+    admins: Collection[str],
+    *,
+    click: Click | None = None,
+    person: Person | None = None,
+    rest: Rest | None = None,
+    **columns: Any,
+) -> Request:
+    """Write a transition with its audit event and its messages to Slack.
+
+    Args:
+        tx: The transaction in which the row was read.
+        request: The row as read.
+        transition: What to write.
+        admins: Who hears of a request that needs attention.
+        click: The person's action; None for the bot's own.
+        person: Who acted, looked up live; None for the bot.
+        rest: What the service answered, for the audit.
+        **columns: Further columns of ``requests``.
+
+    Returns:
+        The row as it is now.
+
+    Raises:
+        VersionConflict: Another transaction changed the row first.
+    """
+    decided_at = click.at if click else tx.now
+    columns.setdefault("due_at", tx.now if transition.to_state in {State.APPROVED, State.PENDING} else None)
+    if transition.to_state is not request.state:
+        columns.setdefault("tries", 0)
+        columns.setdefault("ended_at", decided_at)
+        if click is not None:
+            columns.setdefault("ended_by", click.user_id)
+            columns.setdefault("error", _reason_on_card(request, transition))
+    if transition.unvote and person is not None:
+        tx.requests.unvote(request, person.team_id, person.user_id)
+    if transition.action in {Action.RETRY, Action.GIVE_UP}:
+        tx.attempts.abandon(request.id, tx.now)
+    after = tx.requests.move(request, transition, tx.now, **columns)
+    if after is None:
+        raise VersionConflict
+    tx.audit_log.append(
+        event_of(
+            after,
+            transition.event,
+            who_clicked(click, person.name if person else None) if click else Who(),
+            click,
+            at=decided_at,
+            reason=transition.reason,
+            rest=rest,
+            from_state=request.state.value,
+        )
+    )
+    tx.queues.wake(after.id, columns["due_at"])
+    notify(tx, request, after, admins)
+    return after
+
+
+def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collection[str]) -> Request:
+    request = change.request
+    columns: dict[str, Any] = {"quorum": change.ruling.quorum}
+    if change.revised is not None:
+        tx.requests.revise(change.revised, tx.now)
+        columns = changed_columns(change.revised)
+    after = write_transition(tx, request, change.transition, admins, click=click, person=person, **columns)
+    if change.answer is not None:
+        outbox.answer(
+            tx, click.key, click.user_id, click.channel_id, request_id=request.id, code=change.answer
+        )
+    return after
+
+
+def _insert(tx: Tx, click: Click, who: Who, new: NewRequest) -> Outcome:
+    row = new.request
+    if not tx.requests.insert(row, due_at=tx.now):
+        raise VersionConflict  # somebody reserved the name since the decision looked
+    tx.audit_log.append(event_of(row, "requested", who, click, reason=new.reason, at=click.at))
+    tx.queues.wake(row.id, tx.now)
+    outbox.card(tx, row)
+    return Outcome("submitted", row)
+
+
+def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Refusal) -> Outcome:
+    """Audit a refused attempt, tell the person privately, and redraw the card they saw."""
+    reason = f"{refusal.code}: {refusal.detail}" if refusal.detail else refusal.code
+    event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
+    tx.audit_log.append(replace(event, request_id=request.id if request else click.request_id[:16]))
+    if click.origin != "cli":
+        outbox.answer(
+            tx,
+            click.key,
+            click.user_id,
+            click.channel_id,
+            request_id=request.id if request else None,
+            code=refusal.code,
+            detail=refusal.detail,
+            action=click.action,
+        )
+        if request is not None:
+            outbox.card(tx, request)
+    return Outcome(refusal.code, request, refusal.detail)
+
+
+def _reason_on_card(request: Request, transition: Transition) -> str | None:
+    """Return what the card says of a person's decision: the reason, or why a failed one was given up."""
+    match transition.action:
+        case Action.REJECT | Action.CANCEL:
+            return transition.reason
+        case Action.GIVE_UP:
+            return request.error
+        case _:
+            return None
