@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from bot.audit import anchor
 from bot.errors import StoreError
-from bot.runtime import logs, settings_check, tracing, wiring
+from bot.runtime import logs, settings_check, shutdown, tracing, wiring
 from bot.runtime import settings as configuration
 from bot.runtime.health import HealthServer
 from bot.runtime.settings import sqlite_path
@@ -77,13 +74,21 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     line = _line(product) if socket else None
     keeper = threading.Thread(target=_keep_identity, args=(product, stopping), name="identity", daemon=True)
     keeper.start()
-    _on_signals(server, stopping)
+    signalled = shutdown.listen()
+
+    def stop() -> None:
+        signalled()
+        stopping.set()
+        shutdown.end(server, STOP_WITHIN_S / 2)
+
+    threading.Thread(target=stop, name="shutdown", daemon=True).start()
     log.info(
         "serving",
         extra={"facts": {"mode": "socket" if socket else "http", "port": int(server.effective_port)}},
     )
     try:
         server.run()
+        server.task_dispatcher.shutdown()
     finally:
         stopping.set()
         if line is not None:
@@ -180,34 +185,3 @@ def _keep_identity(product: Product, stopping: threading.Event) -> None:
     while not stopping.is_set():
         product.maintenance.check_policy()
         stopping.wait(CHECK_POLICY_S)
-
-
-def _on_signals(server: Any, stopping: threading.Event) -> None:
-    """Stop accepting at the first signal, finish what is under way, then leave the loop."""
-
-    def leave(_number: int, _frame: object) -> None:
-        raise SystemExit(0)
-
-    def stop_accepting() -> None:
-        server.accepting = False
-        server.del_channel()
-        server.socket.close()
-
-    def drain() -> None:
-        deadline = time.monotonic() + STOP_WITHIN_S / 2
-        while time.monotonic() < deadline and (
-            server.task_dispatcher.queue or server.task_dispatcher.active_count
-        ):
-            time.sleep(0.02)
-        time.sleep(0.05)  # the loop sends what the threads have just written
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def stop(_number: int, _frame: object) -> None:
-        stopping.set()
-        signal.signal(signal.SIGTERM, leave)
-        signal.signal(signal.SIGINT, leave)
-        server.trigger.pull_trigger(stop_accepting)
-        threading.Thread(target=drain, name="drain", daemon=True).start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)

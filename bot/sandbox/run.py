@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from pathlib import Path
 
 from bot.errors import SettingsError
-from bot.runtime import logs
+from bot.runtime import logs, shutdown
 from bot.sandbox import story
 from bot.sandbox.page.server import Page
 from bot.sandbox.world import HOST, World, refuse_real_settings
@@ -45,9 +43,7 @@ def run(
 
 def _stay(world: World, port: int) -> int:
     """Serve the page until SIGINT or SIGTERM."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    signalled = shutdown.listen()
     try:
         page = Page(world, port)
     except OSError:
@@ -56,7 +52,7 @@ def _stay(world: World, port: int) -> int:
         ) from None
     with page:
         _say(f"The sandbox is open: {page.url}\nNothing leaves this machine. Stop it with Ctrl-C.")
-        stopping.wait()
+        signalled()
     _say("Stopped.")
     return 0
 

@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from bot.errors import SettingsError
-from bot.runtime import settings_check, wiring
+from bot.runtime import settings_check, shutdown, wiring
 from bot.runtime.serve import gate
 from bot.runtime.settings import Settings
 from bot.runtime.settings_check import Need
@@ -118,7 +118,7 @@ class World:
         thread.start()
 
         def stop() -> None:
-            server.trigger.pull_trigger(lambda: [one.close() for one in list(server._map.values())])  # noqa: SLF001 - waitress has no public way to end its loop
+            shutdown.end(server, STOP_WITHIN_S)
             thread.join(STOP_WITHIN_S)
             server.task_dispatcher.shutdown(timeout=1)
 

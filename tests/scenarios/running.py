@@ -16,7 +16,7 @@ from sqlalchemy import event
 from typer.testing import CliRunner
 
 from bot.cli.main import app as commands
-from bot.runtime import serve, settings_check, wiring
+from bot.runtime import serve, settings_check, shutdown, wiring
 from bot.runtime import settings as configuration
 from bot.runtime.settings_check import Need
 from bot.sandbox.clock import Clock
@@ -130,7 +130,7 @@ class Running:
 
         def stop() -> None:
             stopping.set()
-            server.trigger.pull_trigger(lambda: [one.close() for one in list(server._map.values())])
+            shutdown.end(server, within_s=5)
             thread.join(5)
             server.task_dispatcher.shutdown(timeout=1)
 
