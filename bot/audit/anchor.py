@@ -7,6 +7,7 @@ cannot cut the end off the chain or fork it unseen.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from bot.audit.chain import Head
 
+_HEAD = re.compile(rb"([0-9]+) ([0-9a-f]{64})")
 _KEEP_LINES = 1000
 _COMPACT_BYTES = 1_000_000
 
@@ -34,25 +36,21 @@ class AnchorFile:
         Raises:
             OSError: If the file cannot be written.
         """
-        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(fd, f"{head.seq} {head.hash}\n".encode())
-        finally:
-            os.close(fd)
+        with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as file:
+            file.write(f"{head.seq} {head.hash}\n".encode())
 
 
 def read(path: Path) -> dict[int, str]:
     """Return the hash by row number; a number noted with two hashes keeps the first.
 
     Args:
-        path: The file; a missing one is empty.
+        path: The file; a missing one is empty. A line that a crash tore is passed over.
     """
     anchors: dict[int, str] = {}
     if path.exists():
-        for line in path.read_text(encoding="ascii", errors="replace").splitlines():
-            seq, _, digest = line.partition(" ")
-            if seq.isdecimal() and digest:
-                anchors.setdefault(int(seq), digest)
+        for line in path.read_bytes().splitlines():
+            if head := _HEAD.fullmatch(line):
+                anchors.setdefault(int(head[1]), head[2].decode())
     return anchors
 
 
@@ -60,8 +58,8 @@ def compact(path: Path) -> None:
     """Keep only the last lines of a file that has grown long; done once, when the bot starts."""
     if not path.exists() or path.stat().st_size < _COMPACT_BYTES:
         return
-    lines = path.read_text(encoding="ascii").splitlines(keepends=True)[-_KEEP_LINES:]
+    lines = path.read_bytes().splitlines(keepends=True)[-_KEEP_LINES:]
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text("".join(lines), encoding="ascii")
+    fresh.write_bytes(b"".join(lines))
     fresh.chmod(0o600)
     fresh.replace(path)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 GENESIS = "0" * 64
-ORIGINS = ("slack-http", "slack-socket", "cli", "sandbox", "system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Event:
         request_id: The request, if it is about one.
         revision: Its revision.
         actor: Who.
-        origin: One of ``ORIGINS``.
+        origin: ``slack-http``, ``slack-socket``, ``cli``, ``sandbox`` or ``system``.
         from_state: State before, if it changed or was asked to.
         to_state: State after.
         reason: Why.
@@ -129,7 +128,7 @@ def chain(head: Head, event: Mapping[str, Any]) -> tuple[int, str]:
     """
     seq = head.seq + 1
     text = json.dumps(
-        {"seq": seq, **event, "prev_hash": head.hash},
+        {**event, "seq": seq, "prev_hash": head.hash},
         sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=False,
@@ -151,9 +150,9 @@ class Verdict:
 
     rows: int
     head: Head
-    bad_seq: int | None = None
-    reason: str | None = None
-    anchored: int = 0
+    bad_seq: int | None
+    reason: str | None
+    anchored: int
 
     @property
     def ok(self) -> bool:
@@ -174,8 +173,7 @@ def verify(rows: Iterable[Mapping[str, Any]], anchors: Mapping[int, str]) -> Ver
     head, count, anchored = Head(), 0, 0
     for row in rows:
         count += 1
-        event = {key: value for key, value in row.items() if key not in {"seq", "prev_hash", "hash"}}
-        expected_seq, expected_hash = chain(head, event)
+        expected_seq, expected_hash = chain(head, {key: row[key] for key in row if key != "hash"})
         problem = None
         if row["seq"] != expected_seq:
             problem = f"row {expected_seq} is missing or out of order"
@@ -187,7 +185,8 @@ def verify(rows: Iterable[Mapping[str, Any]], anchors: Mapping[int, str]) -> Ver
             problem = "the anchor noted another row here: the history was forked"
         if problem is not None:
             return Verdict(count, head, expected_seq, problem, anchored)
-        anchored = max(anchored, expected_seq if expected_seq in anchors else 0)
+        if expected_seq in anchors:
+            anchored = expected_seq
         head = Head(expected_seq, expected_hash)
     if anchors and (last := max(anchors)) > head.seq:
         reason = f"the anchor knows of {last} rows: the end was cut off"
