@@ -281,6 +281,15 @@ def gpus(count: int) -> str:
     return f"{count} GPU" if count == 1 else f"{count} GPUs"
 
 
+def verdict(found: str) -> str:
+    """Say what the second opinion comes to, for a verdict of ``sizing.explain``."""
+    return {
+        "fits": "fits, even at the pessimistic end",
+        "tight": "tight: the pessimistic end does not hold the load",
+        "does_not_fit": "does not fit, not even at the optimistic end",
+    }[found]
+
+
 def people(count: int) -> str:
     """Count people in words: ``1 person``, ``2 people``."""
     return "1 person" if count == 1 else f"{count} people"

@@ -12,7 +12,7 @@
 from sizing.advice import Advice, Row, Warning_, advise
 from sizing.answer import result_json
 from sizing.errors import SizingError
-from sizing.estimate import Estimate, explain
+from sizing.estimate import Estimate, contradiction, explain
 from sizing.formula import Breakdown, Term, size
 from sizing.models import model_names
 from sizing.parsing.grammar import parse
@@ -32,6 +32,7 @@ __all__ = [
     "Warning_",
     "advise",
     "canonical_json",
+    "contradiction",
     "digest",
     "explain",
     "model_names",

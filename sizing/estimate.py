@@ -1,181 +1,355 @@
 """The second opinion: what a vLLM server would do with the GPUs that the formula asks for.
 
 An estimate with its assumptions beside the formula's number, which it never changes. It needs the model's layer
-shapes, so it is silent about typed parameter counts and about mixtures of experts.
-
-Source: vLLM's `lora/layers/base_linear.py`, `logits_processor.py` and `vocal_parallel_embedding.py` (what is
-allocated for adapters), `config/lora.py` (`MaxLoRARanks`), and its default `gpu_memory_utilization` of 0.9.
+shapes, so it is silent about typed parameter counts.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sizing import models
+from sizing import models, vllm
 from sizing.advice import next_valid_gpus
 from sizing.formula import Breakdown
 from sizing.methods import METHODS
 from sizing.request import SizingRequest
+from sizing.serving import GIB, SHORT_CONTEXTS, Option, Serving, Span
 from sizing.shapes import Shapes
 from sizing.units import MICROBYTES_PER_BYTE
+from sizing.vllm import Batch, Held, Slots
 
-RANK_BUCKETS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+Verdict = Literal["fits", "tight", "does_not_fit"]
+
 CONTEXT_TOKENS = 8192
-_GIB = 1024**3
-_WIDE = 2  # bytes of a 16-bit number: adapters, KV-cache, and what quantization leaves alone
-_USED_TENTHS = 9  # of ten: vLLM's default `gpu_memory_utilization`
-_RESERVE = 2 * _GIB  # a GPU's activations and CUDA graphs, a round guess
-_PROJECTIONS = 7  # q k v o gate up down
-_GROUP = 128  # quantized weights that share one scale and one zero point: GPTQ's and AWQ's usual group size
+_BLOCK_TOKENS = 16  # vLLM hands out KV cache in blocks of this many tokens
+_FAR_OFF = 4
+
+# What lies outside PyTorch's allocator on each GPU, in GiB: CUDA's modules, libraries' buffers. Fitted: 53 runs of
+# two Llama-2 models on vLLM 0.5.0 leave 0.247 to 0.275, so 0.25 with as much again either way.
+_OUTSIDE_MEASURED = Span(0, 0.5)
+# Not fitted: as above with room, and since 0.6.4 with the CUDA context.
+_OUTSIDE_RESERVED, _OUTSIDE_CONTEXT = Span(0, 0.75), Span(0.1, 1.0)
+_OUTSIDE_PARALLEL = Span(0.2, 1.2)  # buffers of NCCL and of the custom all-reduce, not fitted
+_MEASURED_FAMILY, _MEASURED_RELEASE = "llama-2-", (0, 5)
+
+
+class Tokens(NamedTuple):
+    """The fewest and the most tokens."""
+
+    low: int
+    high: int
 
 
 class Estimate(NamedTuple):
     """What is left for serving, on all GPUs together.
 
     Args:
+        verdict: `fits` where even the pessimistic end holds the load, `does_not_fit` where not even the optimistic
+            end has room for a KV cache (or for the users that were given), else `tight`.
         num_gpus: GPUs it was computed for.
         usable_bytes: memory that vLLM may use.
         weights_bytes: the base model.
+        model_load_gib: what one GPU's log says of loading the model; with adapters, vLLM before 0.12 loads more rows.
         adapter_bytes: the adapter slots.
-        kv_bytes_per_token: keys and values of one token in all layers.
-        tokens_left: tokens whose keys and values fit in what is left; 0 where the model does not fit.
-        contexts_8k: sequences of 8192 tokens that fit at the same time.
+        reserve_gib: what vLLM keeps for one full batch and what lies outside it.
+        kv_gib: what is left for keys and values.
+        kv_bytes_per_token: keys and values of one token in all layers, on average over the longest sequence.
+        tokens_left: tokens whose keys and values fit in what is left.
+        contexts_8k: sequences of 8192 tokens that fit at the same time at the pessimistic end.
+        load_tokens: tokens that have to fit at the same time.
         rank_bucket: the adapter rank that is allocated, None without adapters.
+        options: how the server is started.
+        range_because: why it is a range, a sentence each.
+        measured: whether a measurement covers it.
         assumptions: what had to be assumed, a sentence each.
         serving_flags: the arguments of `vllm serve` that go with it.
+        vllm_defaults: those of them that vLLM would take by itself.
     """
 
+    verdict: Verdict
     num_gpus: int
     usable_bytes: int
     weights_bytes: int
+    model_load_gib: float
     adapter_bytes: int
+    reserve_gib: Span
+    kv_gib: Span
     kv_bytes_per_token: int
-    tokens_left: int
+    tokens_left: Tokens
     contexts_8k: int
+    load_tokens: int
     rank_bucket: int | None
+    options: tuple[Option, ...]
+    range_because: tuple[str, ...]
+    measured: bool
     assumptions: tuple[str, ...]
     serving_flags: tuple[str, ...]
+    vllm_defaults: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The estimate as a JSON object."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in self._asdict().items()}
+        found = {key: list(v) if type(v) is tuple else v for key, v in self._asdict().items()}
+        found |= {key: getattr(self, key)._asdict() for key in ("reserve_gib", "kv_gib", "tokens_left")}
+        found["options"] = [option._asdict() for option in self.options]
+        return found
 
 
-def explain(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None = None) -> Estimate | None:
+class _Server(NamedTuple):
+    """Everything that decides what is held."""
+
+    request: SizingRequest
+    model: str
+    shapes: Shapes
+    serving: Serving
+    slots: Slots
+    gpus: int
+
+
+def explain(
+    request: SizingRequest, breakdown: Breakdown, use_gpus: int | None = None, serving: Serving | None = None
+) -> Estimate | None:
     """Estimate what a vLLM server can do on the computed GPUs.
 
     Args:
         request: what was asked.
         breakdown: what the formula says.
         use_gpus: another number of GPUs than the computed one.
+        serving: how the server is started; None for the defaults.
 
     Returns:
         The estimate, or None where the model's layer shapes are not known.
     """
     shapes = shapes_of(request)
-    if shapes is None:
+    if request.model is None or shapes is None:
         return None
-    gpus = use_gpus or breakdown.num_gpus
-    bits = METHODS[request.method].bits
-    bucket = rank_bucket(request, shapes)
-    slots = sum(group.count for group in request.adapters)
-    usable = gpus * (request.gpu_gb * _GIB * _USED_TENTHS // 10 - _RESERVE)
-    weights = weights_bytes(request.params, shapes, bits)
-    adapters = slots * slot_bytes(shapes, bucket, gpus) if bucket else 0
-    per_token = kv_bytes_per_token(shapes, gpus)
-    tokens = max(0, usable - weights - adapters) // per_token
-    return Estimate(
-        num_gpus=gpus,
-        usable_bytes=usable,
-        weights_bytes=weights,
-        adapter_bytes=adapters,
-        kv_bytes_per_token=per_token,
-        tokens_left=tokens,
-        contexts_8k=tokens // CONTEXT_TOKENS,
-        rank_bucket=bucket,
-        assumptions=_assumptions(request, shapes, gpus),
-        serving_flags=_flags(slots, bucket, gpus),
-    )
+    serving = serving or Serving()
+    context = SHORT_CONTEXTS.get(request.model, serving.max_model_len)
+    serving = serving._replace(max_model_len=min(serving.max_model_len, context))
+    slots = Slots(sum(group.count for group in request.adapters), rank_bucket(request, shapes, serving) or 0)
+    server = _Server(request, request.model, shapes, serving, slots, use_gpus or breakdown.num_gpus)
+    return _estimate(server)
 
 
 def shapes_of(request: SizingRequest) -> Shapes | None:
-    """The layer shapes that an estimate needs, or None: every layer alike, its seven projections apart."""
-    shapes = models.table()[request.model].shapes if request.model is not None else None
-    if shapes is None or not shapes.uniform or len(shapes.linears("all")) != _PROJECTIONS:
-        return None
-    return shapes
+    """The layer shapes that an estimate needs, or None where they are not known."""
+    return models.table()[request.model].shapes if request.model is not None else None
 
 
-def weights_bytes(params: int, shapes: Shapes, bits: int) -> int:
-    """Memory of the base model's weights.
-
-    Only the linear layers are quantized; embeddings, norms and the output layer stay in 16 bits. Each group of 128
-    quantized weights carries a 16-bit scale and a zero point of the weights' own width.
-    """
-    if bits == METHODS["lora"].bits:
-        return params * _WIDE
-    linear = shapes.layers * sum(d_in * d_out for d_in, d_out in shapes.linears("all"))
-    scales = linear // _GROUP * (16 + bits)
-    return (linear * bits + scales) // 8 + (params - linear) * _WIDE
-
-
-def slot_bytes(shapes: Shapes, rank: int, gpus: int) -> int:
-    """Memory of one adapter slot on all GPUs, of this rank, whatever the adapter's own target modules are.
-
-    A slot has the pair of matrices beside every linear layer, the embedding and the output layer. With tensor
-    parallelism the first matrix of q k v gate up, the second of o and down, and both of embedding and output layer
-    are held by every GPU; the others are divided.
-    """
-    q, k, v, o, gate, up, down = shapes.linears("all")
-    column = sum(gpus * d_in + d_out for d_in, d_out in (q, k, v, gate, up))
-    row = sum(d_in + gpus * d_out for d_in, d_out in (o, down))
-    vocabulary = 2 * gpus * (shapes.vocab + shapes.hidden)
-    return rank * (shapes.layers * (column + row) + vocabulary) * _WIDE
+def contradiction(breakdown: Breakdown, found: Estimate) -> str | None:
+    """Say in one line where memory contradicts the formula; None where the two agree."""
+    gpus = f"{found.num_gpus} GPU" + ("s" if found.num_gpus != 1 else "")
+    usable = found.usable_bytes / GIB
+    fixed = (found.weights_bytes + found.adapter_bytes) / GIB
+    reserve = found.num_gpus * found.reserve_gib.low
+    if found.verdict == "does_not_fit":
+        return (
+            f"The formula asks for {gpus}; by memory that does not fit: weights and adapter slots take {fixed:.1f} GiB "
+            f"and one batch {reserve:.1f} GiB of {usable:.1f} GiB that vLLM may use."
+        )
+    need = (
+        fixed + found.num_gpus * found.reserve_gib.high + found.load_tokens * found.kv_bytes_per_token / GIB
+    )
+    if found.verdict == "fits" and breakdown.gpu_memory_gb > _FAR_OFF * need:
+        return (
+            f"The formula asks for {breakdown.gpu_memory_gb} GB; by memory {need:.1f} GiB are enough for the load, "
+            f"less than a quarter."
+        )
+    return None
 
 
-def kv_bytes_per_token(shapes: Shapes, gpus: int) -> int:
-    """Memory of one token's keys and values: two vectors a layer; GPUs beyond the KV heads hold copies."""
-    copies = max(1, -(-gpus // shapes.kv_heads))
-    return 2 * shapes.layers * shapes.kv_dim * copies * _WIDE
-
-
-def rank_bucket(request: SizingRequest, shapes: Shapes) -> int | None:
+def rank_bucket(request: SizingRequest, shapes: Shapes, serving: Serving) -> int | None:
     """The rank that is allocated for every slot: the largest adapter's, rounded up to one that vLLM knows.
 
-    Where only sizes were given, the rank that such an adapter has when it targets all linear layers.
+    Where only sizes were given, the rank that such an adapter has when it targets all linear layers but experts.
     """
     if not request.adapters:
         return None
-    one = shapes.adapter_bytes(1) * MICROBYTES_PER_BYTE
+    one = vllm.rank_one_bytes(shapes) * MICROBYTES_PER_BYTE
     rank = max(group.rank or -(-group.microbytes // one) for group in request.adapters)
-    return next((bucket for bucket in RANK_BUCKETS if bucket >= rank), RANK_BUCKETS[-1])
+    ranks = serving.generation.ranks
+    return next((bucket for bucket in ranks if bucket >= rank), ranks[-1])
 
 
-def _assumptions(request: SizingRequest, shapes: Shapes, gpus: int) -> tuple[str, ...]:
-    """What the numbers rest on."""
-    said = [
-        f"vLLM with its default of 90 % of each {request.gpu_gb} GiB GPU, less 2 GiB for activations.",
-        "KV-cache and adapters in 16 bits.",
+def _estimate(server: _Server) -> Estimate:
+    """Put the two ends together."""
+    request, serving, gpus = server.request, server.serving, server.gpus
+    bits = METHODS[request.method].bits
+    usable = int(serving.gpu_bytes(request.gpu_gb) * serving.gpu_memory_utilization)
+    few, many = (_held(server, batch) for batch in _batches(serving))
+    outside = _outside(server)
+    most, least = (usable - few.all_in - outside.low * GIB, usable - many.all_in - outside.high * GIB)
+    kv = Span(max(0, int(least)) * gpus, max(0, int(most)) * gpus)
+    longest = vllm.sequence_bytes(server.shapes, serving.max_model_len, serving, gpus)
+    tokens = Tokens(*(_tokens(int(end), longest, serving.max_model_len) for end in kv))
+    fixed = few.model + few.slots
+    unmeasured = _unmeasured(server)
+    flags = _flags(server)
+    return Estimate(
+        verdict=_verdict(server, kv, longest),
+        num_gpus=gpus,
+        usable_bytes=usable * gpus,
+        weights_bytes=vllm.weights_bytes(request.params, server.shapes, bits),
+        model_load_gib=round(few.model / GIB, 4),
+        adapter_bytes=gpus * sum(vllm.slot_tensors(server.shapes, server.slots, serving, gpus)),
+        reserve_gib=Span(
+            round((few.all_in - fixed) / GIB + outside.low, 3),
+            round((many.all_in - fixed) / GIB + outside.high, 3),
+        ),
+        kv_gib=Span(*(round(end / GIB, 3) for end in kv)),
+        kv_bytes_per_token=-(-longest // serving.max_model_len),
+        tokens_left=tokens,
+        contexts_8k=int(kv.low) // vllm.sequence_bytes(server.shapes, CONTEXT_TOKENS, serving, gpus),
+        load_tokens=serving.users.people * serving.users.tokens if serving.users else serving.max_model_len,
+        rank_bucket=server.slots.rank or None,
+        options=serving.options(request.gpu_gb),
+        range_because=_because(server, unmeasured),
+        measured=not unmeasured,
+        assumptions=_assumptions(server),
+        serving_flags=flags,
+        vllm_defaults=tuple(flag for flag in flags if flag in serving.default_flags(request.gpu_gb)),
+    )
+
+
+def _batches(serving: Serving) -> tuple[Batch, Batch]:
+    """The smallest and the largest batch that vLLM may try."""
+    samplers = serving.generation.samplers
+    few, many = serving.batched_tokens()
+    return Batch(few, serving.max_num_seqs, samplers[0]), Batch(many, serving.max_num_seqs, samplers[-1])
+
+
+def _held(server: _Server, batch: Batch) -> Held:
+    bits = METHODS[server.request.method].bits
+    return vllm.held(
+        server.request.params, server.shapes, bits, server.slots, server.serving, batch, server.gpus
+    )
+
+
+def _tokens(kv: int, longest: int, max_model_len: int) -> int:
+    """Tokens that fit, in whole blocks."""
+    return kv * max_model_len // longest // _BLOCK_TOKENS * _BLOCK_TOKENS
+
+
+def _verdict(server: _Server, kv: Span, longest: int) -> Verdict:
+    """Compare what is left with the load."""
+    users, serving = server.serving.users, server.serving
+    load = (
+        users.people * vllm.sequence_bytes(server.shapes, users.tokens, serving, server.gpus) if users else 0
+    )
+    if kv.high <= load:
+        return "does_not_fit"
+    return "fits" if kv.low >= max(load, longest) else "tight"
+
+
+def _unmeasured(server: _Server) -> tuple[str, ...]:
+    """What no measurement covers."""
+    serving = server.serving
+    found = [
+        (not server.model.startswith(_MEASURED_FAMILY), server.model),
+        (serving.vllm[:2] != _MEASURED_RELEASE, f"vLLM {serving.release}"),
+        (server.gpus > 1, "tensor parallelism"),
+        (server.request.method != "lora", "a quantized base model"),
+        (serving.kv_cache_dtype != "auto", "a KV cache in 8 bits"),
     ]
-    if request.method != "lora":
-        said.append("Quantized are the linear layers only, in groups of 128; the rest stays in 16 bits.")
-    if request.adapters:
+    return tuple(words for differs, words in found if differs)
+
+
+def _outside(server: _Server) -> Span:
+    """GiB on each GPU that no tensor of ours explains."""
+    generation = server.serving.generation
+    if not _unmeasured(server):
+        return _OUTSIDE_MEASURED
+    spans = [
+        _OUTSIDE_RESERVED if generation.counts_reserved else _OUTSIDE_CONTEXT,
+        generation.graphs_gib,
+        _OUTSIDE_PARALLEL if server.gpus > 1 else Span(0, 0),
+    ]
+    return Span(sum(span.low for span in spans), sum(span.high for span in spans))
+
+
+def _because(server: _Server, unmeasured: tuple[str, ...]) -> tuple[str, ...]:
+    """Why the answer is a range."""
+    serving, generation, outside = server.serving, server.serving.generation, _outside(server)
+    few, many = _batches(serving)
+    graphs = generation.graphs_gib
+    said = []
+    if unmeasured:
+        said.append(f"not validated: no measurement covers {_listed(unmeasured)}.")
+    said.append(f"{outside.low:g} to {outside.high:g} GiB a GPU lie outside PyTorch's allocator.")
+    if graphs.high:
         said.append(
-            "Every adapter has a slot of its own on the GPUs (max-loras), in all LoRA-capable layers."
+            f"{graphs.low:g} to {graphs.high:g} GiB of that are CUDA graphs, which count since vLLM 0.20."
         )
-        if any(group.rank is None for group in request.adapters):
-            said.append(
-                "The rank is worked out from the adapter's size, as if it targeted all linear layers."
-            )
-        largest = max(group.microbytes for group in request.adapters)
-        if largest > shapes.adapter_bytes(RANK_BUCKETS[-1]) * MICROBYTES_PER_BYTE:
-            said.append("The largest adapter is larger than any that vLLM serves (rank 512).")
-    if next_valid_gpus(gpus) is not None:
-        said.append(f"vLLM usually cannot start on {gpus} GPUs; the next count is {next_valid_gpus(gpus)}.")
+    if few.tokens != many.tokens:
+        said.append(
+            f"vLLM tries {few.tokens:,} or {many.tokens:,} tokens at once, by the GPU (max-num-batched-tokens)."
+        )
+    if few.sampler != many.sampler:
+        small, large = (2 + sum(batch.sampler) for batch in (few, many))
+        said.append(f"The sampler takes {small} to {large} bytes a logit, by its kernel.")
     return tuple(said)
 
 
-def _flags(slots: int, bucket: int | None, gpus: int) -> tuple[str, ...]:
+def _listed(words: tuple[str, ...]) -> str:
+    """Words as a list with `or`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _assumptions(server: _Server) -> tuple[str, ...]:
+    """What the numbers rest on."""
+    request, serving = server.request, server.serving
+    said = [
+        f"vLLM may use {serving.gpu_memory_utilization:.0%} of each GPU of {serving.gib(request.gpu_gb):g} GiB.",
+        f"Adapters in 16 bits, KV cache in {8 * serving.kv_bytes} bits.",
+    ]
+    if serving.users is None:
+        said.append(f"It fits where one sequence of {serving.max_model_len:,} tokens fits (max-model-len).")
+    else:
+        said.append(
+            f"It fits where {serving.users.people:,} sequences of {serving.users.tokens:,} tokens fit at once."
+        )
+    if request.method != "lora":
+        said.append("Quantized are the linear layers only, in groups of 128; the rest stays in 16 bits.")
+    if request.adapters:
+        said += _adapter_assumptions(server)
+    if server.model in SHORT_CONTEXTS:
+        said.append(f"{server.model} has {SHORT_CONTEXTS[server.model]:,} positions; vLLM refuses a longer max-model-len.")
+    if server.shapes.windowed_layers and not serving.generation.windows:
+        said.append(f"vLLM {serving.release} keeps all tokens of windowed layers.")
+    if next_valid_gpus(server.gpus) is not None:
+        valid = next_valid_gpus(server.gpus)
+        said.append(f"vLLM usually cannot start on {server.gpus} GPUs; the next count is {valid}.")
+    return tuple(said)
+
+
+def _adapter_assumptions(server: _Server) -> list[str]:
+    request, shapes, serving = server.request, server.shapes, server.serving
+    said = ["Every adapter has a slot of its own on the GPUs (max-loras), in all LoRA-capable layers."]
+    if any(group.rank is None for group in request.adapters):
+        said.append("The rank is worked out from the adapter's size, as if it targeted all linear layers.")
+    largest = max(group.microbytes for group in request.adapters)
+    most = serving.generation.ranks[-1]
+    if largest > most * vllm.rank_one_bytes(shapes) * MICROBYTES_PER_BYTE:
+        said.append(f"The largest adapter is larger than any that vLLM serves (rank {most}).")
+    if shapes.architecture in vllm.WITHOUT_ADAPTERS:
+        said.append(f"vLLM has no LoRA for {shapes.architecture}.")
+    if shapes.experts and not serving.generation.expert_adapters:
+        said.append(f"vLLM {serving.release} has no adapters beside experts.")
+    return said
+
+
+def _flags(server: _Server) -> tuple[str, ...]:
     """The arguments of `vllm serve`."""
-    flags = [f"--tensor-parallel-size={gpus}", f"--max-model-len={CONTEXT_TOKENS}"]
-    if bucket is not None:
-        flags += ["--enable-lora", f"--max-loras={slots}", f"--max-lora-rank={bucket}"]
+    serving = server.serving
+    flags = [
+        f"--tensor-parallel-size={server.gpus}",
+        f"--max-model-len={serving.max_model_len}",
+        f"--gpu-memory-utilization={serving.gpu_memory_utilization:g}",
+        f"--max-num-seqs={serving.max_num_seqs}",
+    ]
+    if serving.kv_cache_dtype != "auto":
+        flags.append(f"--kv-cache-dtype={serving.kv_cache_dtype}")
+    if server.slots.adapters:
+        flags += [
+            "--enable-lora",
+            f"--max-loras={server.slots.adapters}",
+            f"--max-lora-rank={server.slots.rank}",
+        ]
     return tuple(flags)

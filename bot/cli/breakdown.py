@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import sizing
 from bot.cli.output import say
+from bot.messages import verdict
+
+if TYPE_CHECKING:
+    from sizing.serving import Serving, Span
 
 BAR = 24
 
 
-def print_breakdown(request: sizing.SizingRequest, breakdown: sizing.Breakdown, *, explain: bool) -> None:
-    """Print what a request comes to, and why."""
+def print_breakdown(
+    request: sizing.SizingRequest, breakdown: sizing.Breakdown, serving: Serving | None
+) -> None:
+    """Print what a request comes to, and why; with a second opinion where a server is given."""
     advice = sizing.advise(request, breakdown)
     say(f"{request.canonical}\n")
     for term in breakdown.terms:
@@ -35,8 +42,8 @@ def print_breakdown(request: sizing.SizingRequest, breakdown: sizing.Breakdown, 
         say(f"\n{warning.code}: {warning.message}")
     body = sizing.spec_for(request, breakdown).body()
     say(f"\nwould be created: {json.dumps(body)}")
-    if explain:
-        _second_opinion(request, breakdown)
+    if serving is not None:
+        _second_opinion(request, breakdown, serving)
 
 
 def _pairs(*pairs: tuple[str, str]) -> None:
@@ -77,9 +84,9 @@ def _methods(request: sizing.SizingRequest, advice: sizing.Advice) -> None:
         say("  {:1} {:8} {:>10} {:>5} {:>5}  {}".format(*row).rstrip())
 
 
-def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown) -> None:
+def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown, serving: Serving) -> None:
     """Print the estimate of what a server does with these GPUs; it changes no number above."""
-    estimate = sizing.explain(request, breakdown)
+    estimate = sizing.explain(request, breakdown, serving=serving)
     if estimate is None:
         say(
             "\nNo second opinion: the layer shapes of this model are not known. Name a model such as llama-3.1-8b."
@@ -87,16 +94,32 @@ def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown) 
         return
     say("\nSecond opinion (an estimate; the numbers above stay)")
     gib = 1024**3
+    low, high = estimate.tokens_left
     _pairs(
+        ("verdict", verdict(estimate.verdict)),
         ("weights", f"{estimate.weights_bytes / gib:.2f} GiB"),
         ("adapter slots", f"{estimate.adapter_bytes / gib:.2f} GiB"),
+        ("kept free a GPU", _span(estimate.reserve_gib)),
+        ("left for KV cache", _span(estimate.kv_gib)),
         ("KV cache a token", f"{estimate.kv_bytes_per_token / 1024:.0f} KiB"),
-        ("tokens left", f"{estimate.tokens_left:,}"),
+        ("tokens left", f"{low:,} to {high:,}"),
         ("8k contexts at once", f"{estimate.contexts_8k:,}"),
         ("serve with", " ".join(estimate.serving_flags)),
+        ("of that by default", " ".join(estimate.vllm_defaults) or "nothing"),
     )
-    for assumption in estimate.assumptions:
-        say(f"  - {assumption}")
+    if (line := sizing.contradiction(breakdown, estimate)) is not None:
+        say(f"\n{line}")
+    for title, lines in (("a range, because", estimate.range_because), ("it assumes", estimate.assumptions)):
+        say(f"\n  {title}")
+        for words in lines:
+            say(f"  - {words}")
+    say("\n  options (default)")
+    for option in estimate.options:
+        say(f"  - {option.name} {option.value} ({option.default})")
+
+
+def _span(gib: Span) -> str:
+    return f"{gib.low:.2f} to {gib.high:.2f} GiB"
 
 
 def _bar(percent: str) -> str:

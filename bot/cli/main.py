@@ -54,15 +54,42 @@ def size(
     ],
     json: AsJson = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add the second opinion.")] = False,
+    vllm: Annotated[
+        str | None,
+        typer.Option(help="Release of vLLM for the second opinion, such as 0.10.2.", metavar="RELEASE"),
+    ] = None,
+    gpu_gib: Annotated[
+        float | None, typer.Option(help="Memory that one GPU reports, in GiB.", min=1, max=10_000)
+    ] = None,
+    gpu_memory_utilization: Annotated[
+        float | None, typer.Option(help="Share of it that vLLM may use.", min=0.01, max=1)
+    ] = None,
+    max_num_seqs: Annotated[
+        int | None, typer.Option(help="Sequences in one batch.", min=1, max=65_536)
+    ] = None,
+    max_model_len: Annotated[
+        int | None, typer.Option(help="Tokens of the longest sequence.", min=1, max=10_000_000)
+    ] = None,
+    users: Annotated[
+        str | None, typer.Option(help="People at a time x tokens each, such as 20x4096.", metavar="NxTOKENS")
+    ] = None,
 ) -> None:
     """Size a request.
 
     Examples: peftsize size 10b 2x128MB qlora4 · peftsize size --json 70b 10x500MB ·
-    peftsize size --explain llama-3.1-8b 4xr16 · peftsize size --json - < requests.txt
+    peftsize size --explain --users 20x4096 llama-3.1-8b 4xr16 · peftsize size --json - < requests.txt
     """
     from bot.cli.size import run
 
-    run(text, as_json=json, explain=explain)
+    options = {
+        "vllm": vllm,
+        "gpu_gib": gpu_gib,
+        "gpu_memory_utilization": gpu_memory_utilization,
+        "max_num_seqs": max_num_seqs,
+        "max_model_len": max_model_len,
+        "users": users,
+    }
+    run(text, as_json=json, explain=explain, options=options)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

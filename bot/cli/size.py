@@ -10,16 +10,30 @@ import sizing
 from bot.cli.output import say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, BinaryIO
+
+    from sizing.serving import Serving
 
 
-def run(words: Sequence[str], *, as_json: bool, explain: bool) -> None:
+def run(words: Sequence[str], *, as_json: bool, explain: bool, options: Mapping[str, Any]) -> None:
     """Size one request, or one a line from standard input.
+
+    Args:
+        words: The request's words, or ``-``.
+        as_json: Print JSON.
+        explain: Add the second opinion.
+        options: How its server is started; None where an option was not given.
 
     Raises:
         SizingError: The one request cannot be read (text form).
+        typer.BadParameter: An option cannot be read, or changes nothing here.
     """
+    from bot.cli.serving import need_explain, serving
+
+    if not explain:
+        need_explain(options)
+    server = serving(options) if explain else None
     if list(words) == ["-"]:
         for text in lines(sys.stdin.buffer):
             _print_line(text, as_json=as_json)
@@ -28,7 +42,7 @@ def run(words: Sequence[str], *, as_json: bool, explain: bool) -> None:
     if as_json:
         result = sizing.result_json(text)
         if explain and "error" not in result:
-            result["estimate"] = _estimate(text)
+            result["estimate"] = _estimate(text, server)
         say_json(result)
         if "error" in result:
             sys.exit(2)
@@ -36,7 +50,7 @@ def run(words: Sequence[str], *, as_json: bool, explain: bool) -> None:
     from bot.cli.breakdown import print_breakdown
 
     request = sizing.parse(text)
-    print_breakdown(request, sizing.size(request), explain=explain)
+    print_breakdown(request, sizing.size(request), server)
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
@@ -57,7 +71,7 @@ def _print_line(text: str, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _estimate(text: str) -> object:
+def _estimate(text: str, server: Serving | None) -> object:
     request = sizing.parse(text)
-    estimate = sizing.explain(request, sizing.size(request))
+    estimate = sizing.explain(request, sizing.size(request), serving=server)
     return None if estimate is None else estimate.to_json()

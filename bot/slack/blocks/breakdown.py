@@ -80,6 +80,8 @@ def _drawn(shown: _Shown) -> Numbers:
     ]
     if warned := warnings(advice):
         blocks.append(warned)
+    if doubted := doubt(drafted):
+        blocks.append(doubted)
     return Numbers(tuple(blocks), advice.next_valid_gpus, has_estimate(drafted.sized))
 
 
@@ -167,6 +169,13 @@ def warnings(advice: Advice) -> Block | None:
     if not advice.warnings:
         return None
     return section("\n".join([f"*Warning {code}:* {safe(words, 300)}" for code, words in advice.warnings]))
+
+
+def doubt(drafted: Draft) -> Block | None:
+    """Return one line where the second opinion contradicts the formula, or None; Explain tells why."""
+    found = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
+    said = sizing.contradiction(drafted.breakdown, found) if found is not None else None
+    return section(f"*Second opinion:* {safe(said, 400)}") if said is not None else None
 
 
 def has_estimate(sized: SizingRequest) -> bool:

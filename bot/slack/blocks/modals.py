@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import sizing
-from bot.messages import LONGEST_REASON, REFUSALS, gpus, moment
+from bot.messages import LONGEST_REASON, REFUSALS, gpus, moment, verdict
 from bot.slack.blocks.answers import EXAMPLES
 from bot.slack.blocks.card import NO_GPU_FIELD, host
 from bot.slack.blocks.kit import LONGEST_TITLE, section
@@ -149,32 +149,44 @@ def metadata(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _estimate(request: Request, drafted: Draft, found: Estimate) -> list[Block]:
+    low, high = found.tokens_left
     rows = [
-        ("usable GPU memory", _gib(found.usable_bytes)),
-        ("base model's weights", _gib(found.weights_bytes)),
-        ("adapter slots", _gib(found.adapter_bytes)),
-        ("KV-cache a token", f"{found.kv_bytes_per_token:,} bytes"),
-        ("tokens left", f"{found.tokens_left:,}"),
+        ("vLLM may use", _gib(found.usable_bytes / _GIB)),
+        ("base model's weights", _gib(found.weights_bytes / _GIB)),
+        ("adapter slots", _gib(found.adapter_bytes / _GIB)),
+        ("kept free a GPU", f"{found.reserve_gib.low:,.1f} to {_gib(found.reserve_gib.high)}"),
+        ("left for KV cache", f"{found.kv_gib.low:,.1f} to {_gib(found.kv_gib.high)}"),
+        ("KV cache a token", f"{found.kv_bytes_per_token:,} bytes"),
+        ("tokens left", f"{low:,} to {high:,}"),
         ("contexts of 8k at once", f"{found.contexts_8k:,}"),
     ]
     if found.rank_bucket is not None:
         rows.insert(3, ("LoRA rank allocated", str(found.rank_bucket)))
-    table = "\n".join(f"{name:<23} {value:>16}" for name, value in rows)
-    fits = found.tokens_left > 0
-    verdict = "" if fits else "\n*By this estimate nothing is left for a single token.*"
+    table = "\n".join(f"{name:<23} {value:>20}" for name, value in rows)
     number = f"{drafted.breakdown.gpu_memory_gb} GB, {gpus(drafted.use_gpus or drafted.breakdown.num_gpus)}"
+    contradicted = sizing.contradiction(drafted.breakdown, found)
+    said = verdict(found.verdict) if contradicted is None else f"{verdict(found.verdict)}. {contradicted}"
+    usual = " ".join(found.vllm_defaults)
+    defaults = f"\nWhat vLLM takes by itself: {code(usual, 400)}" if usual else ""
     return [
         section(
             f"{code(request.canonical, 600)}\n*An estimate.* The formula's number ({number}) does not change by it."
         ),
-        section(f"On {gpus(found.num_gpus)}:\n```\n{table}\n```{verdict}"),
-        section("*It assumes*\n" + "\n".join(f"• {safe(words, 300)}" for words in found.assumptions)),
-        section(f"*Serving flags that go with it*\n{fence(chr(10).join(found.serving_flags), 900)}"),
+        section(f"On {gpus(found.num_gpus)}: *{safe(said, 500)}*\n```\n{table}\n```"),
+        section("*It is a range because*\n" + _bullets(found.range_because)),
+        section("*It assumes*\n" + _bullets(found.assumptions)),
+        section(
+            f"*Serving flags that go with it*\n{fence(chr(10).join(found.serving_flags), 900)}{defaults}"
+        ),
     ]
 
 
-def _gib(count: int) -> str:
-    return f"{count / _GIB:,.1f} GiB"
+def _bullets(lines: tuple[str, ...]) -> str:
+    return "\n".join(f"• {safe(words, 300)}" for words in lines)
+
+
+def _gib(count: float) -> str:
+    return f"{count:,.1f} GiB"
 
 
 def _metadata(request: Request | None, channel_id: str | None, message_ts: str | None) -> str:

@@ -1,0 +1,50 @@
+"""The options of ``peftsize size`` that say how a server is started, read into a ``Serving``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sizing.serving import OLDEST, Serving, parse_users, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def serving(options: Mapping[str, Any]) -> Serving:
+    """Return the server's options; those that are None keep their defaults.
+
+    Raises:
+        typer.BadParameter: One cannot be read.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if "vllm" in given:
+        version = parse_version(given["vllm"])
+        if version is None:
+            oldest = ".".join(map(str, OLDEST))
+            raise typer.BadParameter(
+                f"“{given['vllm']}” is no release of vLLM from {oldest} on. Write it as 0.10.2.",
+                param_hint="--vllm",
+            )
+        given["vllm"] = version
+    if "users" in given:
+        users = parse_users(given["users"])
+        if users is None:
+            raise typer.BadParameter(
+                f"“{given['users']}” is not people times tokens each. Write it as 20x4096.",
+                param_hint="--users",
+            )
+        given["users"] = users
+    return Serving(**given)
+
+
+def need_explain(options: Mapping[str, Any]) -> None:
+    """Refuse options of the second opinion where none was asked for.
+
+    Raises:
+        typer.BadParameter: One was given.
+    """
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise typer.BadParameter(f"{', '.join(given)}: add --explain, the second opinion is what it changes.")

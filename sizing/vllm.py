@@ -1,0 +1,316 @@
+"""What a vLLM server holds in a GPU's memory: weights, adapter slots, and what one full batch takes.
+
+The tensors are listed as vLLM makes them and replayed through PyTorch's allocator.
+
+Source: vLLM's `model_executor/models/llama.py`, `lora/layers*` (`create_lora_weights`, `_get_logits`), `worker/
+model_runner.py` (`profile_run`) and `v1/worker/gpu_model_runner.py` (`_dummy_run`, `_dummy_sampler_run`).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sizing.allocator import Allocator
+from sizing.methods import METHODS
+from sizing.serving import Serving
+from sizing.shapes import ARCHITECTURES, Shapes
+
+WIDE = 2  # bytes of a 16-bit number: activations, adapters, and what quantization leaves alone
+GROUP = 128  # quantized weights that share one scale and one zero point: GPTQ's and AWQ's usual group size
+_WIDEST = 16  # bits
+_CONVOLVED = 3  # inputs that a Mamba layer's convolution of width 4 looks back on
+_FLOAT = 4
+_INDEX = 8
+_VOCAB_STEP = 64  # vLLM pads the vocabulary to a multiple
+_ALIKE = 2  # layers to replay: the third takes the blocks of the second
+_TABLES = 6  # positions, token ids and which adapter a token uses, an index a token each
+
+# Classes whose embedding and output layer have adapters (`embedding_modules`), with the releases where they do.
+_EMBEDDING_ADAPTERS = {
+    "LlamaForCausalLM": ((0, 0, 0), None),
+    "MistralForCausalLM": ((0, 0, 0), None),
+    "Mistral3ForConditionalGeneration": ((0, 12, 0), None),
+    "Llama4ForCausalLM": ((0, 0, 0), None),
+    "Llama4ForConditionalGeneration": ((0, 12, 0), None),
+    "Phi3ForCausalLM": ((0, 0, 0), None),
+    "PhimoeForCausalLM": ((0, 0, 0), None),
+    "MixtralForCausalLM": ((0, 0, 0), None),
+    "GraniteForCausalLM": ((0, 0, 0), None),
+    "GraniteMoeForCausalLM": ((0, 0, 0), None),
+    "GraniteMoeHybridForCausalLM": ((0, 0, 0), None),
+    "GPTBigCodeForCausalLM": ((0, 0, 0), (0, 10, 0)),
+    "Qwen3ForCausalLM": ((0, 20, 0), None),
+    "Qwen3MoeForCausalLM": ((0, 20, 0), None),
+}
+WITHOUT_ADAPTERS = ("FalconForCausalLM", "StableLmForCausalLM")
+
+
+class Linear(NamedTuple):
+    """One module of a layer: outputs side by side over the same input, each with an adapter of its own.
+
+    Args:
+        d_in: width of the input.
+        outs: widths of the outputs.
+        by_input: tensor parallelism divides the input among GPUs, not the outputs.
+        experts: how many there are of it in a layer.
+    """
+
+    d_in: int
+    outs: tuple[int, ...]
+    by_input: bool = False
+    experts: int = 1
+
+    @property
+    def weights(self) -> int:
+        """Its parameters, a bias not counted."""
+        return self.d_in * sum(self.outs) * self.experts
+
+
+class Slots(NamedTuple):
+    """The adapters that are on the GPUs at the same time; `rank` is the one that is allocated."""
+
+    adapters: int = 0
+    rank: int = 0
+
+
+class Held(NamedTuple):
+    """What one GPU holds, in bytes.
+
+    Args:
+        model: the weights as vLLM's log says them ("Loading model weights took").
+        slots: the adapter slots.
+        all_in: both, and what one full batch takes.
+    """
+
+    model: int
+    slots: int
+    all_in: int
+
+
+class Batch(NamedTuple):
+    """The batch that vLLM tries before it serves; `sampler` as in `Generation.samplers`."""
+
+    tokens: int
+    sequences: int
+    sampler: tuple[int, ...]
+
+
+def layers(shapes: Shapes) -> tuple[tuple[int, tuple[Linear, ...]], ...]:
+    """The kinds of layers: how many, and the modules of one."""
+    hidden, kind = shapes.hidden, ARCHITECTURES[shapes.architecture]
+    mixer = _attention(shapes)
+    mixture = (
+        Linear(hidden, (shapes.moe_intermediate,) * 2, experts=shapes.experts),
+        Linear(shapes.moe_intermediate, (hidden,), by_input=True, experts=shapes.experts),
+        *_mlp(hidden, shapes.shared_intermediate, gated=True, fused=False),
+    )
+    dense = _mlp(hidden, shapes.intermediate, gated=kind.gated, fused="gate_up" in kind.fused)
+    mixtures = shapes.layers - shapes.dense_layers if shapes.experts else 0
+    if shapes.mamba is not None:
+        inner = shapes.mamba.heads * shapes.mamba.head_dim
+        state = Linear(hidden, (2 * inner + 2 * shapes.mamba.state + shapes.mamba.heads,))
+        mamba = (state, Linear(inner, (hidden,), by_input=True))
+        block = mixture if mixtures else dense
+        return (shapes.attention_layers, (*mixer, *block)), (shapes.mamba.layers, (*mamba, *block))
+    return (shapes.layers - mixtures, (*mixer, *dense)), (mixtures, (*mixer, *mixture))
+
+
+def _attention(shapes: Shapes) -> tuple[Linear, ...]:
+    """The modules of attention."""
+    hidden, q, kv = shapes.hidden, shapes.q_dim, shapes.kv_dim
+    if shapes.latent is not None:
+        kept, value = shapes.latent.key_value, shapes.heads * shapes.latent.value_dim
+        keys = shapes.heads * (shapes.head_dim - shapes.latent.rotary)
+        return (
+            Linear(hidden, (shapes.latent.query,)),
+            Linear(shapes.latent.query, (q,)),
+            Linear(hidden, (kept + shapes.latent.rotary,)),
+            Linear(kept, (keys + value,)),
+            Linear(value, (hidden,), by_input=True),
+        )
+    fused = "qkv" in ARCHITECTURES[shapes.architecture].fused
+    outs = (q + 2 * kv,) if fused else (q, kv, kv)
+    return Linear(hidden, outs), Linear(q, (hidden,), by_input=True)
+
+
+def _mlp(hidden: int, width: int, *, gated: bool, fused: bool) -> tuple[Linear, ...]:
+    """The modules of a dense MLP; none where its width is 0."""
+    if not width:
+        return ()
+    ups = (width,) if not gated else (2 * width,) if fused else (width, width)
+    return Linear(hidden, ups), Linear(width, (hidden,), by_input=True)
+
+
+def linear_weights(shapes: Shapes) -> int:
+    """Parameters in linear modules: what quantization makes smaller."""
+    return sum(count * sum(linear.weights for linear in modules) for count, modules in layers(shapes))
+
+
+def weights_bytes(params: int, shapes: Shapes, bits: int) -> int:
+    """Memory of the base model's weights.
+
+    Only the linear layers are quantized; embeddings, norms and the output layer stay in 16 bits. Each group of 128
+    quantized weights carries a 16-bit scale and a zero point of the weights' own width.
+    """
+    linear = linear_weights(shapes)
+    return _stored(linear, bits) + (params - linear) * WIDE
+
+
+def _stored(weights: int, bits: int) -> int:
+    """Bytes of linear weights as they are stored."""
+    if bits == METHODS["lora"].bits:
+        return weights * WIDE
+    return (weights * bits + weights // GROUP * (_WIDEST + bits)) // 8
+
+
+def has_embedding_adapters(shapes: Shapes, serving: Serving) -> bool:
+    """Whether slots have matrices beside the embedding and the output layer."""
+    since, until = _EMBEDDING_ADAPTERS.get(shapes.architecture, ((9999, 0, 0), None))
+    return since <= serving.vllm and (until is None or serving.vllm < until)
+
+
+def rank_one_bytes(shapes: Shapes) -> int:
+    """Size of an adapter of rank 1 beside all linear modules but experts."""
+    widths = (
+        count * (linear.d_in * len(linear.outs) + sum(linear.outs))
+        for count, modules in layers(shapes)
+        for linear in modules
+        if linear.experts == 1
+    )
+    return sum(widths) * WIDE
+
+
+def sequence_bytes(shapes: Shapes, tokens: int, serving: Serving, gpus: int) -> int:
+    """Memory that one sequence of this many tokens keeps on all GPUs.
+
+    Keys and values in every layer that attends; a windowed layer keeps its window, a Mamba layer its state, latent
+    attention one vector that every GPU holds. GPUs beyond the KV heads hold copies.
+    """
+    number = serving.kv_bytes
+    if shapes.latent is not None:
+        return shapes.layers * tokens * (shapes.latent.key_value + shapes.latent.rotary) * number * gpus
+    token = 2 * shapes.kv_dim * max(1, -(-gpus // shapes.kv_heads)) * number
+    kept = min(tokens, shapes.window) if serving.generation.windows else tokens
+    attended = (shapes.attention_layers - shapes.windowed_layers) * tokens + shapes.windowed_layers * kept
+    state = 0
+    if shapes.mamba is not None:
+        inner = shapes.mamba.heads * shapes.mamba.head_dim
+        state = shapes.mamba.layers * (
+            inner * shapes.mamba.state + _CONVOLVED * (inner + 2 * shapes.mamba.state)
+        )
+    return attended * token + state * WIDE
+
+
+def slot_tensors(shapes: Shapes, slots: Slots, serving: Serving, gpus: int) -> Iterator[int]:
+    """The tensors of all adapter slots on one GPU, in bytes.
+
+    Every module has its pair of matrices whatever an adapter's own target modules are. With tensor parallelism the
+    first matrix is whole on every GPU where outputs are divided, the second where inputs are.
+    """
+    if not slots.adapters:
+        return
+    each = slots.adapters * slots.rank * WIDE
+    extra, edges = _extra_vocab(shapes, slots, serving), has_embedding_adapters(shapes, serving)
+    if edges:
+        if extra:
+            yield slots.adapters * extra * shapes.hidden * WIDE
+        yield each * (shapes.vocab + extra)
+        yield each * shapes.hidden
+    for count, modules in layers(shapes):
+        for linear in modules * count:
+            if linear.experts > 1 and not serving.generation.expert_adapters:
+                continue
+            d_in = -(-linear.d_in // gpus) if linear.by_input else linear.d_in
+            yield from [each * linear.experts * d_in] * len(linear.outs)
+            for out in linear.outs:
+                yield each * linear.experts * (out if linear.by_input else -(-out // gpus))
+    if edges:
+        yield each * shapes.hidden
+        yield each * (_padded(shapes.vocab + extra) if extra else shapes.vocab)
+        if extra:
+            yield slots.adapters * extra * shapes.hidden * WIDE
+
+
+def weight_tensors(
+    params: int, shapes: Shapes, bits: int, slots: Slots, serving: Serving, gpus: int
+) -> Iterator[int]:
+    """The tensors of the base model on one GPU, in bytes; with adapters also the rows they may add."""
+    rows = _extra_vocab(shapes, slots, serving)
+    yield _padded(shapes.vocab + rows * slots.adapters) * shapes.hidden * WIDE // gpus
+    for count, modules in layers(shapes):
+        for linear in modules * count:
+            yield _stored(linear.weights, bits) // gpus
+    tables = 1 if shapes.tied_embeddings else 2
+    yield max(0, params - linear_weights(shapes) - tables * shapes.vocab * shapes.hidden) * WIDE // gpus
+    if tables > 1:
+        yield _padded(shapes.vocab + rows) * shapes.hidden * WIDE // gpus
+    yield serving.max_model_len * shapes.head_dim * WIDE
+
+
+def held(
+    params: int, shapes: Shapes, bits: int, slots: Slots, serving: Serving, batch: Batch, gpus: int
+) -> Held:
+    """Replay what one GPU of a server allocates before it serves."""
+    gpu = Allocator()
+    for size in weight_tensors(params, shapes, bits, slots, serving, gpus):
+        gpu.take(size)
+    model = gpu.used
+    for size in slot_tensors(shapes, slots, serving, gpus):
+        gpu.take(size)
+    adapters = gpu.used - model
+    gpu.trim()
+    _run(gpu, shapes, slots, batch, gpus)
+    _sample(gpu, shapes, slots, serving, batch)
+    return Held(model, adapters, gpu.reserved if serving.generation.counts_reserved else gpu.peak)
+
+
+def _run(gpu: Allocator, shapes: Shapes, slots: Slots, batch: Batch, gpus: int) -> None:
+    """Replay the layers over one batch: each result is made before what it was made from is freed."""
+    each = batch.tokens * WIDE
+    buffer = batch.tokens * slots.rank * _FLOAT
+    for _ in range(_TABLES):
+        gpu.take(batch.tokens * _INDEX)
+    residual, current = gpu.take(each * shapes.hidden), gpu.take(each * shapes.hidden)
+    for modules in [modules for count, modules in layers(shapes) if count] * _ALIKE:
+        for width in _widths(shapes, modules, gpus):
+            result = gpu.take(each * width)
+            if slots.adapters:
+                gpu.give(gpu.take(buffer))
+            gpu.give(current)
+            current = result
+    gpu.give(residual)
+
+
+def _widths(shapes: Shapes, modules: tuple[Linear, ...], gpus: int) -> Iterator[int]:
+    """Widths of one token's results in one layer, in order; a mixture has one for each expert that is used."""
+    for linear in modules:
+        times = shapes.experts_per_token if linear.experts > 1 else 1
+        if linear.by_input:
+            yield times * -(-linear.d_in // gpus)
+            yield times * linear.outs[0]
+        else:
+            yield times * -(-sum(linear.outs) // gpus)
+
+
+def _sample(gpu: Allocator, shapes: Shapes, slots: Slots, serving: Serving, batch: Batch) -> None:
+    """Replay the output layer and the sampler over the last token of every sequence."""
+    rows, extra = batch.sequences, _extra_vocab(shapes, slots, serving)
+    chosen = gpu.take(rows * shapes.hidden * WIDE)
+    logits = rows * (shapes.vocab + extra)
+    gpu.take(logits * WIDE)
+    if extra:
+        words = rows * extra * WIDE
+        whole = gpu.take((slots.adapters + 1) * words)
+        turned = gpu.take((slots.adapters + 1) * words)
+        gpu.give(turned, whole, gpu.take(words))
+    gpu.give(gpu.take(rows * slots.rank * _FLOAT), chosen)
+    for share in batch.sampler:
+        gpu.take(logits * share)
+
+
+def _extra_vocab(shapes: Shapes, slots: Slots, serving: Serving) -> int:
+    """Words that an adapter may add to the vocabulary."""
+    return serving.generation.extra_vocab if slots.adapters and has_embedding_adapters(shapes, serving) else 0
+
+
+def _padded(vocab: int) -> int:
+    return -(-vocab // _VOCAB_STEP) * _VOCAB_STEP
