@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 GIVEN = Path(__file__).with_name("data") / "lora_memory.csv"
-WIDE = 2.0
-"""GiB; a range that is wider says little."""
 
 
 class Run(NamedTuple):
@@ -180,8 +178,9 @@ def held_out(judged: Sequence[Run]) -> list[tuple[str, float, float]]:
 
 def table(judged: Sequence[Run]) -> str:
     """Return the scores as a Markdown table."""
-    head = "| runs | fits | tight | does not fit | false “fits” | false refusals | median error | p90 | width | inside |"
-    lines = ["| " + head, "| --- " * 11 + "|"]
+    columns = ("", "runs", "fits", "tight", "does not fit", "false “fits”", "false refusals")
+    columns += ("median error", "p90", "width", "inside")
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     for name, group in groups(judged):
         found = score(group)
         lines.append(

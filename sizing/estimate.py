@@ -136,17 +136,20 @@ def shapes_of(request: SizingRequest) -> Shapes | None:
 def contradiction(breakdown: Breakdown, found: Estimate) -> str | None:
     """Say in one line where memory contradicts the formula; None where the two agree."""
     gpus = f"{found.num_gpus} GPU" + ("s" if found.num_gpus != 1 else "")
-    usable = found.usable_bytes / GIB
     fixed = (found.weights_bytes + found.adapter_bytes) / GIB
-    reserve = found.num_gpus * found.reserve_gib.low
+    load = found.load_tokens * found.kv_bytes_per_token / GIB
+    if found.verdict == "does_not_fit" and found.kv_gib.high == 0:
+        return (
+            f"By memory this does not fit on {gpus}: weights and adapter slots take {fixed:.1f} GiB and one batch at "
+            f"least {found.num_gpus * found.reserve_gib.low:.1f} GiB, of {found.usable_bytes / GIB:.1f} GiB that vLLM "
+            f"may use."
+        )
     if found.verdict == "does_not_fit":
         return (
-            f"The formula asks for {gpus}; by memory that does not fit: weights and adapter slots take {fixed:.1f} GiB "
-            f"and one batch {reserve:.1f} GiB of {usable:.1f} GiB that vLLM may use."
+            f"By memory the load does not fit on {gpus}: {found.load_tokens:,} tokens take {load:.1f} GiB, and at most "
+            f"{found.kv_gib.high:.1f} GiB are left for them."
         )
-    need = (
-        fixed + found.num_gpus * found.reserve_gib.high + found.load_tokens * found.kv_bytes_per_token / GIB
-    )
+    need = fixed + found.num_gpus * found.reserve_gib.high + load
     if found.verdict == "fits" and breakdown.gpu_memory_gb > _FAR_OFF * need:
         return (
             f"The formula asks for {breakdown.gpu_memory_gb} GB; by memory {need:.1f} GiB are enough for the load, "
@@ -310,7 +313,9 @@ def _assumptions(server: _Server) -> tuple[str, ...]:
     if request.adapters:
         said += _adapter_assumptions(server)
     if server.model in SHORT_CONTEXTS:
-        said.append(f"{server.model} has {SHORT_CONTEXTS[server.model]:,} positions; vLLM refuses a longer max-model-len.")
+        said.append(
+            f"{server.model} has {SHORT_CONTEXTS[server.model]:,} positions; vLLM refuses a longer max-model-len."
+        )
     if server.shapes.windowed_layers and not serving.generation.windows:
         said.append(f"vLLM {serving.release} keeps all tokens of windowed layers.")
     if next_valid_gpus(server.gpus) is not None:

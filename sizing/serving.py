@@ -21,7 +21,9 @@ SHORT_CONTEXTS = {
     **dict.fromkeys(("llama-2-7b", "llama-2-13b", "llama-2-70b", "granite-8b-code"), 4096),
     **dict.fromkeys(("olmo-2-7b", "olmo-2-13b", "yi-6b", "yi-9b", "yi-34b"), 4096),
     **dict.fromkeys(("phi-3-mini", "stablelm-3b"), 4096),
-    **dict.fromkeys(("phi-2", "tinyllama-1.1b", "falcon-7b", "falcon-40b", "falcon-180b", "granite-3b-code"), 2048),
+    **dict.fromkeys(
+        ("phi-2", "tinyllama-1.1b", "falcon-7b", "falcon-40b", "falcon-180b", "granite-3b-code"), 2048
+    ),
 }
 
 Version = tuple[int, int, int]

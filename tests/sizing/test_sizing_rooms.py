@@ -1,4 +1,4 @@
-"""The rooms of the sizing engine one by one: units, models, formula, advice, payload, estimate."""
+"""The rooms of the sizing engine one by one: units, models, formula, advice, payload."""
 
 import doctest
 import hashlib
@@ -19,7 +19,6 @@ from sizing import (
     advise,
     canonical_json,
     digest,
-    explain,
     parse,
     size,
     spec_for,
@@ -231,48 +230,6 @@ def test_requests_are_values_and_json():
     assert AdapterGroup(count=1, microbytes=5) != 5
     with pytest.raises(ValidationError):
         request.params = 1
-
-
-def test_the_second_opinion_by_hand():
-    """llama-3.1-8b with 4 adapters of rank 16: weights, slots, KV-cache and what is left, added up by hand."""
-    request, needs, _ = answer("llama-3.1-8b 4xr16 lora")
-    estimate = explain(request, needs)
-    widths = (4096 + 4096) + 2 * (4096 + 1024) + (4096 + 4096) + 3 * (4096 + 14336)
-    slot = 16 * (32 * widths + 2 * (128256 + 4096)) * 2
-    left = 80 * 1024**3 * 9 // 10 - 2 * 1024**3 - 8030261248 * 2 - 4 * slot
-    assert estimate.weights_bytes == 16_060_522_496
-    assert estimate.adapter_bytes == 4 * slot
-    assert estimate.kv_bytes_per_token == 131_072
-    assert estimate.tokens_left == left // 131_072
-    assert estimate.contexts_8k == left // 131_072 // 8192
-    assert estimate.serving_flags == (
-        "--tensor-parallel-size=1",
-        "--max-model-len=8192",
-        "--enable-lora",
-        "--max-loras=4",
-        "--max-lora-rank=16",
-    )
-    assert estimate.to_json()["serving_flags"][0] == "--tensor-parallel-size=1"
-
-
-def test_the_second_opinion_is_silent_without_shapes():
-    """A typed count and a mixture of experts have no layer shapes; no adapters means no adapter slots."""
-    assert explain(*answer("10b none lora")[:2]) is None
-    assert explain(*answer("8x7b none lora")[:2]) is None
-    bare = explain(*answer("llama-3.1-8b none qlora4")[:2])
-    assert (bare.adapter_bytes, bare.rank_bucket) == (0, None)
-    assert "--enable-lora" not in bare.serving_flags
-
-
-def test_the_second_opinion_says_what_does_not_fit():
-    """Adapters beyond vLLM's ranks, GPU counts that do not start, and no room at all are told, not hidden."""
-    huge = explain(*answer("llama-3.1-8b 50x8GB qlora4")[:2])
-    assert huge.rank_bucket == 512
-    assert any("larger than any" in said for said in huge.assumptions)
-    three = explain(*answer("llama-3.1-70b 10x500MB lora")[:2])
-    assert any("cannot start on 3" in said for said in three.assumptions)
-    full = explain(*answer("llama-3.1-8b 500xr8:qv qlora4 gpu=8")[:2])
-    assert full.tokens_left == 0
 
 
 def test_the_engine_is_light():
