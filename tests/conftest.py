@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.store import Database, schema
 from tests.databases import NOT_FOUND, Server, shared_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.db"
+    database = Database(f"sqlite:///{path}")
+    schema.migrate(database)
+    database.close()
+    return path
 
 
 @pytest.fixture(scope="session")

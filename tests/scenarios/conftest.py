@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.store import Database, schema
 from tests.scenarios.team import POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("migrated") / "empty.db"
-    database = Database(f"sqlite:///{path}")
-    schema.migrate(database)
-    database.close()
-    return path
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ class Running:
         directory: Who lives in the workspace; the built-in people unless given.
         socket: Whether deliveries come over Socket Mode.
         dry_run: As ``serve --dry-run``.
+        clock: The real time plus what is let pass, unless given.
         **settings: Environment variables by name, in lower case.
     """
 
@@ -61,9 +62,10 @@ class Running:
         directory: Directory | None = None,
         socket: bool = False,
         dry_run: bool = False,
+        clock: Clock | None = None,
         **settings: str,
     ) -> None:
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.slack = FakeSlack(directory, clock=self.clock.now_s)
         self.cluster = FakeCluster(now=self.clock.now_ms)
         self.folder = folder
@@ -120,8 +122,7 @@ class Running:
         self._running.callback(self.product.close)
         for engine in (self.product.store.database.engine, self.product.store.database.writing):
             event.listen(engine, "checkout", self._apply)
-        serve._start(self.product, settings)
-        self._running.callback(self.product.dispatcher.stop)
+        self.start_work()
         stopping = threading.Event()
         server = serve._server(self.product, socket=self.socket, host="127.0.0.1", port=0, stopping=stopping)
         self.port = int(server.effective_port)
@@ -141,6 +142,11 @@ class Running:
             self.until(lambda: line.connected == 2, "two sockets")
         else:
             self.slack.attach(f"http://127.0.0.1:{self.port}/slack/events")
+
+    def start_work(self) -> None:
+        """Say who we are and start the worker's threads."""
+        serve._start(self.product, self.product.settings)
+        self._running.callback(self.product.dispatcher.stop)
 
     def stop(self) -> None:
         """Stop the product; Slack and the cluster go on."""

@@ -204,13 +204,13 @@ class FakeCluster:
             return self._token(call)
         is_create = (call.method, call.path) == ("POST", PATH)
         return (
-            self._trouble(is_create)
+            self._trouble(is_create, writes=call.method in ("POST", "DELETE"))
             or self._token_refused(call, is_create)
             or self.api.answer(call)
             or Reply(404, "<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>")
         )
 
-    def _trouble(self, is_create: bool) -> Reply | None:
+    def _trouble(self, is_create: bool, *, writes: bool) -> Reply | None:
         """Answer in the service's place, where a fault says so."""
         faults = self.faults
         if faults.takes_call("too_many", is_create=is_create):
@@ -221,6 +221,8 @@ class FakeCluster:
             page = "<!DOCTYPE html><html><head><title>Internal Server Error</title></head></html>"
             bodies = {"json": problem(500, "internal", "It broke.").body, "html": page, "empty": None}
             return Reply(500, bodies[faults.broken_body])
+        if writes and faults.take("refused"):
+            return problem(faults.refused_status, "refused", faults.refused_words)
         return None
 
     def _token_refused(self, call: Call, is_create: bool) -> Reply | None:

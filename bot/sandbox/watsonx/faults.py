@@ -34,6 +34,9 @@ class Faults:
         retry_after_s: Its ``Retry-After`` in whole seconds, or None for none.
         broken: Calls answered with 500 before anything is done.
         broken_body: That answer's body.
+        refused: Creates and deletes refused before anything is done.
+        refused_status: That answer's status, a 4xx.
+        refused_words: Its message.
         foreign: Creates before which somebody else makes a spec of the same name.
         token_trouble: Token requests answered with 503.
         warn: Creates that are answered with a warning.
@@ -58,6 +61,9 @@ class Faults:
     retry_after_s: int | None = None
     broken: int = 0
     broken_body: Literal["json", "html", "empty"] = "json"
+    refused: int = 0
+    refused_status: int = 403
+    refused_words: str = "The operation is not allowed."
     foreign: int = 0
     token_trouble: int = 0
     warn: int = 0
