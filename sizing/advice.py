@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sizing import models, units
 from sizing.formula import Breakdown, base_ticks, size, with_overhead
-from sizing.methods import METHODS
+from sizing.methods import METHODS, WIDTH_ASSUMED
 from sizing.request import SizingRequest
 
 # Source: vLLM, "Distributed Inference and Serving": the number of attention heads must be divisible by the
@@ -175,7 +175,7 @@ def warnings(request: SizingRequest, breakdown: Breakdown) -> tuple[Warning_, ..
         )
     if word is None:
         found.append(Warning_("W4", f"No method was given: {request.method} is assumed, the largest."))
-    elif word in {"qlora", "awq", "gptq"}:
+    elif word in WIDTH_ASSUMED:
         found.append(Warning_("W4", f"“{word}” comes in more than one width: 4-bit is assumed."))
     unsupported = _unsupported(request)
     if unsupported is not None:
@@ -197,10 +197,8 @@ def _unsupported(request: SizingRequest) -> str | None:
     """
     if request.model is None:
         return None
-    row = models.table()[request.model]
-    if request.method == "lora":
-        return "LoRA" if row.lora == "no" else None
-    return "QLoRA" if row.qlora == "no" else None
+    technique = METHODS[request.method].technique
+    return technique if models.table()[request.model].support(technique) == "no" else None
 
 
 def _short(params: int) -> str:

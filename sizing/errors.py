@@ -18,6 +18,8 @@ class SizingError(Exception):
         span: half-open range of characters of `source`; `(len, len + 1)` for what is missing at the end.
         suggestion: a whole request made only of numbers and names that were typed, or None.
         example: a whole request where the fix had to invent a number or a name, or None.
+        candidates: where the text has several readings, or a name is near to several models, a whole request for
+            each, the most likely first.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class SizingError(Exception):
         span: tuple[int, int],
         suggestion: str | None = None,
         example: str | None = None,
+        candidates: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -37,6 +40,7 @@ class SizingError(Exception):
         self.span = span
         self.suggestion = suggestion
         self.example = example
+        self.candidates = candidates
 
     @property
     def hint(self) -> str:
@@ -57,8 +61,11 @@ class SizingError(Exception):
         return f"{line}\n{' ' * (start - first)}{'~' * (width - 1)}^"
 
     def to_json(self) -> dict[str, Any]:
-        """The error as the JSON object of the command line's contract, without the surrounding key."""
-        return {
+        """The error as the JSON object of the command line's contract, without the surrounding key.
+
+        `candidates` is there only where there are any.
+        """
+        found: dict[str, Any] = {
             "code": self.code,
             "message": self.message,
             "span": list(self.span),
@@ -66,3 +73,6 @@ class SizingError(Exception):
             "suggestion": self.suggestion,
             "example": self.example,
         }
+        if self.candidates:
+            found["candidates"] = list(self.candidates)
+        return found

@@ -1,53 +1,113 @@
-"""The three rows of the sizing table, and the words people use for them.
+"""The rows of the sizing table, and the words people use for them: a method is one row here.
+
+Grammar, did-you-mean, advice, policy files, help and card read these rows.
 
 Source: IBM watsonx documentation, "Creating customized hardware specifications", section "Calculating GPU memory
 for LoRA and QLoRA models". The page's worked 8-bit example multiplies by 1 (its total, 15.375, needs that), so the
 sentence "multiplied by 0.5" under it is taken as a slip, and so is its `0.128` for a 128 MB adapter.
 """
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-MethodName = Literal["lora", "qlora8", "qlora4"]
+from pydantic import AfterValidator
 
 
 class Method(NamedTuple):
     """One row of the sizing table.
 
-    `half_bytes` is the memory of one parameter in halves of a byte, so that 4-bit weights stay whole numbers.
+    Args:
+        name: as the canonical text writes it.
+        bits: width of one weight of the base model.
+        half_bytes: memory of one parameter in halves of a byte, so that 4-bit weights stay whole numbers.
+        factor: the same in bytes, as the formula prints it.
+        technique: what IBM's support table calls it.
+        words: synonyms that name the width.
+        vague: synonyms that exist in more than one width: read as this row, and said aloud.
     """
 
-    name: MethodName
+    name: str
     bits: int
     half_bytes: int
     factor: str
-    title: str
+    technique: Literal["LoRA", "QLoRA"]
+    words: tuple[str, ...]
+    vague: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the card calls it: `QLoRA, 4-bit`."""
+        return f"{self.technique}, {self.bits}-bit"
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the base model's weights are narrower than 16 bits."""
+        return self.bits < _FULL_WIDTH
 
 
-METHODS: dict[MethodName, Method] = {
+_FULL_WIDTH = 16
+
+# fmt: off
+METHODS: dict[str, Method] = {row.name: row for row in (
     # The table of non-quantized models: "Number of Billion parameters * 2"
-    "lora": Method("lora", bits=16, half_bytes=4, factor="2", title="LoRA, 16-bit"),
+    Method("lora", 16, 4, "2", "LoRA", ("fp16", "bf16", "16bit", "16-bit")),
     # The table "For 8-bit quantized models": billions of parameters, times nothing
-    "qlora8": Method("qlora8", bits=8, half_bytes=2, factor="1", title="QLoRA, 8-bit"),
+    Method(
+        "qlora8", 8, 2, "1", "QLoRA",
+        ("int8", "8bit", "8-bit", "q8", "fp8", "w8a8", "qlora-8bit", "gptq-8bit", "gptq-int8", "awq-8bit", "bnb-8bit"),
+    ),
     # The table "For 4-bit quantized models": "Number of Billion parameters * 0.5"
-    "qlora4": Method("qlora4", bits=4, half_bytes=1, factor="0.5", title="QLoRA, 4-bit"),
+    Method(
+        "qlora4", 4, 1, "0.5", "QLoRA",
+        ("nf4", "int4", "4bit", "4-bit", "q4", "w4a16", "qlora-4bit", "gptq-4bit", "gptq-int4", "awq-4bit", "bnb-4bit"),
+        vague=("qlora", "awq", "gptq"),
+    ),
+)}
+# fmt: on
+
+DEFAULT = "lora"  # the largest row: a forgotten word can only over-size
+
+WORDS: dict[str, str] = {
+    word: row.name for row in METHODS.values() for word in (row.name, *row.words, *row.vague)
 }
-
-DEFAULT: MethodName = "lora"  # the largest row: a forgotten word can only over-size
-
-WORDS: dict[str, MethodName] = {
-    "lora": "lora", "fp16": "lora", "bf16": "lora", "16bit": "lora", "16-bit": "lora",
-    "qlora8": "qlora8", "int8": "qlora8", "8bit": "qlora8", "8-bit": "qlora8", "qlora-8bit": "qlora8",
-    "fp8": "qlora8", "w8a8": "qlora8",
-    "qlora4": "qlora4", "nf4": "qlora4", "int4": "qlora4", "4bit": "qlora4", "4-bit": "qlora4",
-    "qlora-4bit": "qlora4", "w4a16": "qlora4",
-    "qlora": "qlora4", "awq": "qlora4", "gptq": "qlora4",
-}  # fmt: skip
-
-# These name a technique that exists in more than one width: read as 4-bit, and said aloud.
-WIDTH_ASSUMED = frozenset({"qlora", "awq", "gptq"})
+WIDTH_ASSUMED = frozenset(word for row in METHODS.values() for word in row.vague)
+WIDTHS = frozenset(row.bits for row in METHODS.values())
+LISTED = ", ".join(METHODS)
+_LISTED_WIDTHS = ", ".join(f"{row.bits}-bit ({row.name})" for row in METHODS.values())
 
 
-def for_bits(bits: int) -> MethodName:
+def _known(name: str) -> str:
+    """Check that a name is a row's."""
+    if name not in METHODS:
+        raise ValueError(f"is none of {LISTED}")
+    return name
+
+
+MethodName = Annotated[str, AfterValidator(_known)]
+
+
+def for_bits(bits: int) -> str:
     """Name the row that holds weights of this width: rounded up where one is wide enough."""
     rows = sorted(METHODS.values(), key=lambda row: row.bits)
     return next((row.name for row in rows if bits <= row.bits), DEFAULT)
+
+
+def no_row_for(bits: str) -> str:
+    """Say that the table has no row for weights of this width."""
+    return f"{bits}-bit is not in the sizing table: it has {_LISTED_WIDTHS}."
+
+
+def one_method(first: str, second: str) -> str | None:
+    """Read a technique and its width as one method: `qlora 8bit`, `gptq int4`, `lora fp16`.
+
+    Returns:
+        The word that names the width, or None where the two are two methods.
+    """
+    for technique, width in ((first, second), (second, first)):
+        if technique not in WIDTH_ASSUMED and technique not in METHODS:
+            continue
+        row = METHODS[WORDS[width]]
+        if width not in row.words:
+            continue
+        if WORDS[technique] == row.name or (technique in WIDTH_ASSUMED and row.quantized):
+            return width
+    return None

@@ -22,10 +22,12 @@ MIXTURE_TOTALS = {(16, 17): "109b", (128, 17): "400b"}
 
 _SEPARATORS = re.compile(r"[\s._:-]+")
 _ZERO_VERSION = re.compile(r"(?<=[0-9])\.0(?![0-9])")
-_PUBLISHER = re.compile(r"^(?:meta|ibm|google|microsoft|openai)-(?=[a-z])")
+PUBLISHERS = ("meta", "ibm", "google", "microsoft", "openai", "mistralai", "deepseek-ai", "alibaba")
+_PUBLISHER = re.compile(rf"^(?:{'|'.join(PUBLISHERS)})-(?=[a-z])")
 _NUMBER_AFTER_NAME = re.compile(r"(?<=[a-z])-(?=[0-9])")
 # Variants of one base share its shapes; the words are no part of the size.
-_VARIANT = re.compile(r"-(?:instruct|chat|base|it|hf)(?=-|$)")
+VARIANTS = ("instruct", "chat", "base", "it", "hf")
+_VARIANT = re.compile(rf"-(?:{'|'.join(VARIANTS)})(?=-|$)")
 # `-2407`, `-0528`, `-20240723`, `-2024-07-23`: the release of a variant.
 _DATE = re.compile(
     r"-(?:20[2-3][0-9]-?(?:0[1-9]|1[0-2])(?:-?[0-3][0-9])?"
@@ -54,6 +56,10 @@ class BaseModel(NamedTuple):
         """Every name that the row is listed under."""
         return (self.name, *filter(None, [self.hub_id]), *self.aliases)
 
+    def support(self, technique: Literal["LoRA", "QLoRA"]) -> str:
+        """What IBM's support table says of the technique: `yes`, `no` or `unknown`."""
+        return self.lora if technique == "LoRA" else self.qlora
+
     @property
     def is_mixture(self) -> bool:
         """Whether it has experts: all of them are in memory, though a token uses few."""
@@ -66,11 +72,11 @@ def key(name: str) -> str:
     >>> key("meta-llama/Llama-3.1-8B-Instruct"), key("llama3.1:8b")
     ('llama3-1-8b', 'llama3-1-8b')
     """
-    return _joined(_VARIANT.sub("", _plain(name)))
+    return _joined(_VARIANT.sub("", plain(name)))
 
 
-def _plain(name: str) -> str:
-    """Lower case, without organisation, with one separator."""
+def plain(name: str) -> str:
+    """Write a name in lower case, without organisation, with dashes between its parts."""
     last = _ZERO_VERSION.sub("", name.lower().rpartition("/")[2])
     return _PUBLISHER.sub("", _SEPARATORS.sub("-", last))
 
@@ -103,9 +109,9 @@ def _index() -> _Index:
     dated = set()
     for model in table().values():
         for name in model.names:
-            listed[_joined(_plain(name))] = model
+            listed[_joined(plain(name))] = model
             bare.setdefault(key(name), set()).add(model.name)
-            if _DATE.search(_plain(name)):
+            if _DATE.search(plain(name)):
                 dated.add(model.name)
     alone = {name: table()[models.pop()] for name, models in bare.items() if len(models) == 1}
     return _Index(listed, alone, frozenset(dated))
@@ -122,18 +128,18 @@ def find(name: str) -> BaseModel | None:
     Returns:
         The row, or None. A date that the row's own releases do not have is another model.
     """
-    plain, index = _plain(name), _index()
-    found = index.listed.get(_joined(plain)) or _without_variant(plain, index)
-    if found is None and (undated := _DATE.sub("", plain)) != plain:
+    typed, index = plain(name), _index()
+    found = index.listed.get(_joined(typed)) or _without_variant(typed, index)
+    if found is None and (undated := _DATE.sub("", typed)) != typed:
         found = index.listed.get(_joined(undated)) or _without_variant(undated, index)
         if found is not None and found.name in index.dated:
             return None
     return found
 
 
-def _without_variant(plain: str, index: _Index) -> BaseModel | None:
+def _without_variant(name: str, index: _Index) -> BaseModel | None:
     """Look a name up without its words for variants."""
-    bare = _joined(_VARIANT.sub("", plain))
+    bare = _joined(_VARIANT.sub("", name))
     return index.listed.get(bare) or index.bare.get(bare)
 
 

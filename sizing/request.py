@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sizing import units
-from sizing.methods import MethodName
+from sizing.methods import DEFAULT, METHODS, MethodName
 from sizing.models import ParamsAre
 
 DEFAULT_GPU_GB = 80  # "1GPU = 80 GB" in the published table
@@ -64,13 +64,18 @@ class SizingRequest(BaseModel):
     params: int
     model: str | None = None
     params_are: Literal["typed"] | ParamsAre = "typed"
-    method: MethodName = "lora"
+    method: MethodName = DEFAULT
     method_word: str | None = None
     adapters: tuple[AdapterGroup, ...] = ()
     gpu_gb: int = DEFAULT_GPU_GB
     space: str | None = None
     name: str | None = None
     assumptions: tuple[str, ...] = ()
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the base model's weights are narrower than 16 bits."""
+        return METHODS[self.method].quantized
 
     @property
     def model_text(self) -> str:
@@ -118,7 +123,7 @@ class SizingRequest(BaseModel):
         content = self.canonical if use_gpus is None else f"{self.canonical} use={use_gpus}"
         return f"{name[:55].rstrip('-')}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
-    def with_method(self, method: MethodName) -> "SizingRequest":
+    def with_method(self, method: str) -> "SizingRequest":
         """The same request in another row of the table; a typed name stays with the row it was typed for."""
         return SizingRequest(
             params=self.params,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.errors import SettingsError
+from sizing.methods import MethodName
 
 ANYONE = "anyone"
 
@@ -56,7 +57,7 @@ class When(_Model):
 
     min_gpus: int | None = Field(default=None, ge=1)
     min_gb: Decimal | None = Field(default=None, ge=0)
-    methods: frozenset[Literal["lora", "qlora8", "qlora4"]] | None = None
+    methods: frozenset[MethodName] | None = None
     spaces: frozenset[str] | None = None
     override: bool | None = None
 

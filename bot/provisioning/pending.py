@@ -75,7 +75,7 @@ def _match(service: RequestService, specs: Specs, request: Request) -> None:
     """Note which live spec already serves a 16-bit request; quantized ones are never served so."""
     try:
         drafted = service.draft(request.text, request.use_gpus)
-        if request.kind is not Kind.CREATE or drafted.sized.method != "lora":
+        if request.kind is not Kind.CREATE or drafted.sized.quantized:
             return
         live = specs.list(drafted.space_id)
     except (SizingError, SpecsError):

@@ -7,32 +7,25 @@ of mistake. Quantities (numbers with or without a unit) have a room of their own
 import re
 from collections.abc import Callable
 
-from sizing import methods
-from sizing.parsing import misquantity, nearest
+from sizing import methods, models
+from sizing.parsing import misquantity, names, nearest
 from sizing.parsing.draft import Draft, Edit, Model, Problem
 from sizing.parsing.nearest import quote
 from sizing.parsing.options import is_item
-from sizing.parsing.tokens import END, NUMBER, RULES, SCALE, TIMES, Cursor
+from sizing.parsing.tokens import COUNTS, END, NUMBER, RULES, SCALE, TIMES, Cursor
 from sizing.shapes import TARGETS
 
 _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"
-_FAMILIES = (
-    "llama",
-    "granite",
-    "mistral",
-    "mixtral",
-    "falcon",
-    "gpt",
-    "qwen",
-    "gemma",
-    "phi",
-    "deepseek",
-    "bloom",
-)
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 _BITS = re.compile(
     r"(?:q?lora|u?int|fp|b?float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z",
+    re.IGNORECASE | re.ASCII,
+)
+_IN_WORDS = re.compile(COUNTS, re.IGNORECASE | re.ASCII)
+# What is appended to the name of a quantized copy.
+_QUANTIZED = re.compile(
+    r"(.+?)[-:]((?:bnb-)?(?:awq|gptq|int[48]|[48]bit|fp8|w[48]a(?:8|16)|i?q[48](?:_[a-z0-9_]+)?)(?:-int[48]|-[48]bit)?)",
     re.IGNORECASE | re.ASCII,
 )
 _NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -86,7 +79,7 @@ def _mention(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
 def _link(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
     """An address of the web; the model's name may stand in it."""
     message = "I can't open links. Give the parameter count, e.g. 8b."
-    return _model_problem(message, found, draft)
+    return _model_problem(message, found[0], found.start(), found.end(), draft)
 
 
 def _bracket(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem:
@@ -182,7 +175,7 @@ def _unreadable_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Pr
     return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
 
 
-def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+def _unknown_word(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem:
     """A word that is neither method nor model: a slip, a width that has no row, a model that is not known."""
     typed, word = found[0], found[0].lower()
     start, end = found.span()
@@ -193,52 +186,98 @@ def _unknown_word(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
     gguf, bits = _GGUF.match(word), _BITS.match(word)
     if gguf is not None:
         row = methods.for_bits(8 if (gguf[1] or "4") > "4" else 4)
-        message = f"{quote(typed)} is a GGUF format; the sizing table has lora, qlora8 and qlora4."
+        message = f"{quote(typed)} is a GGUF format; the sizing table has {methods.LISTED}."
         return Problem("E14", message, start, end, fix(row))
-    if bits is not None and int(bits[1]) not in (4, 8, 16):
-        message = f"{bits[1]}-bit is not in the sizing table: it has 16-bit (lora), 8-bit (qlora8) and 4-bit (qlora4)."
-        return Problem("E14", message, start, end, fix(methods.for_bits(int(bits[1]))))
+    if bits is not None and int(bits[1]) not in methods.WIDTHS:
+        return Problem("E14", methods.no_row_for(bits[1]), start, end, fix(methods.for_bits(int(bits[1]))))
     if word in _TRAINING:
-        message = f"I don't know {quote(typed)}. This sizes adapter serving: lora (16-bit), qlora8 or qlora4."
-        return Problem("E03", message, start, end, fix("lora"))
+        message = f"I don't know {quote(typed)}. This sizes adapter serving. Methods: {methods.LISTED}."
+        return Problem("E03", message, start, end, fix(methods.DEFAULT))
     if word in _NUMERALS:
         number = _NUMERALS.index(word) + 1
-        return Problem("E03", f"Write numbers in digits: {number}.", start, end, fix(f"{number}x"))
-    family = word.startswith(_FAMILIES) and not word.startswith("gptq")
-    meant = nearest.method_word(word) if word.isascii() and not family else None
+        counts = _IN_WORDS.match(cursor.text, end) is not None
+        fixed = str(number) if counts else f"{number}x"
+        return Problem("E03", f"Write numbers in digits: {number}.", start, end, fix(fixed))
+    meant = nearest.method_word(word) if word.isascii() else None
     if bits is not None and meant not in nearest.CANONICAL:
         meant = methods.for_bits(int(bits[1]))
     if meant is not None:
         message = f"I don't know {quote(typed)}. Did you mean {meant}?"
         return Problem("E03", message, start, end, fix(meant))
     named = "-" in word and not draft.models
-    if "/" in word or family or named or (re.search("[a-z]", word) and re.search("[0-9]", word)):
+    if "/" in word or named or (re.search("[a-z]", word) and re.search("[0-9]", word)):
         message = f"I don't know the model {quote(typed)}. Give its parameter count, e.g. 8b."
-        return _model_problem(message, found, draft)
-    message = f"I don't know {quote(typed)}. Methods: lora, qlora8, qlora4; adapters: 2x128MB or none."
+        return _model_problem(message, typed, start, end, draft)
+    message = f"I don't know {quote(typed)}. Methods: {methods.LISTED}; adapters: 2x128MB or none."
     return Problem("E03", message, start, end, fix(""))
 
 
-def _model_problem(message: str, found: re.Match[str], draft: Draft) -> Problem:
+def _unknown_name(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | None:
+    """A name that begins like a family of models: all the words of it."""
+    start = found.start()
+    word = found[0].lower()
+    if not word.isascii() or word in _TRAINING or not (names.opens(word) or names.nearly_opens(word)):
+        return None
+    cursor.at = end = names.ends(cursor.text, found.end())[-1]
+    typed = cursor.text[start:end]
+    quantized = _QUANTIZED.fullmatch(typed)
+    known = models.find(quantized[1]) if quantized is not None else None
+    if quantized is not None and known is not None:
+        draft.models.append(Model(None, None, start, end))
+        eight = "8" in quantized[2] and "4" not in quantized[2]
+        method = "" if draft.methods else f" {methods.for_bits(8 if eight else 4)}"
+        message = f"{quote(typed)} is {known.name}, quantized. Write the model and the method."
+        return Problem("E16", message, start, end, (Edit(start, end, f"{known.name}{method}"),))
+    return _model_problem(f"I don't know the model {quote(typed)}.", typed, start, end, draft)
+
+
+def _model_problem(message: str, typed: str, start: int, end: int, draft: Draft) -> Problem:
     """A model that cannot be looked up; perhaps its name is nearly right, or holds the size."""
-    start, end = found.span()
-    typed = found[0].strip("<>").partition("|")[0]
-    meant = nearest.model_name(typed) if len(typed) <= 80 and typed.isascii() else None  # noqa: PLR2004 no model id is longer
-    sizes = _SIZE_IN_NAME.findall(typed)
+    name = typed.strip("<>").partition("|")[0]
+    short = len(name) <= 80 and name.isascii()  # noqa: PLR2004 no model id is longer
+    meant = nearest.model_name(name) if short else None
+    sizes = _SIZE_IN_NAME.findall(name)
     others = bool(draft.models)
     draft.models.append(Model(None, None, start, end))
+    link = "links" in message
     if meant is not None:
-        if "links" not in message:
-            message = f"I don't know the model {quote(typed)}. Did you mean {meant}?"
+        if not link:
+            message = f"I don't know the model {quote(name)}. Did you mean {meant}?"
         return Problem("E16", message, start, end, (Edit(start, end, meant),))
     if others:
         draft.models.pop()
-        if _LIKE_ADAPTERS.search(typed):
+        if _LIKE_ADAPTERS.search(name):
             return Problem("E16", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
         return Problem("E16", message, start, end, (Edit(start, end, ""),))
-    if sizes:
-        return Problem("E16", message, start, end, (Edit(start, end, sizes[-1].lower()),))
-    return Problem("E16", message, start, end, (Edit(start, end, "8b"),), invents=True)
+    near = nearest.models_like(name) if short and not link else ()
+    if near:
+        message = f"I don't know the model {quote(name)}. Nearest: {', '.join(near)}."
+    elif not link:
+        message = f"I don't know the model {quote(name)}. Give its parameter count, e.g. 8b."
+    size = Edit(start, end, sizes[-1].lower() if sizes else "8b")
+    readings = tuple((Edit(start, end, other),) for other in near)
+    return Problem("E16", message, start, end, (size,), not sizes, readings)
+
+
+def _active(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """`30b-a3b`: a mixture's total and what a token uses of it, of no named family."""
+    start, end = found.span()
+    draft.models.append(Model(None, None, start, end))
+    message = (
+        f"{quote(found[0])} is mixture-of-experts shorthand without a name. All experts are in memory: "
+        f"write the total, {quote(found[1], '')}."
+    )
+    return Problem("E10", message, start, end, (Edit(start, end, found[1]),))
+
+
+def _mixture_times(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
+    """`8x7bx2`: a count behind a mixture of experts."""
+    start, end = found.span()
+    draft.models.append(Model(None, None, start, end))
+    message = f"{quote(found[0])} has a count behind a mixture of experts. One request has one model."
+    known = models.find(found[1])
+    fixed = found[1] if known is not None else "46.7b"
+    return Problem("E10", message, start, end, (Edit(start, end, fixed),), invents=True)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -256,6 +295,8 @@ _MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     (_compile(_BRACKETS.pattern), _bracket),
     (re.compile(r"[-–—−‐‑/]+(?=[A-Za-z])([^\s+,&]*)"), _dashes),
     (_compile(rf"((?:[0-9]+{TIMES})?r[0-9]+(?:{TIMES}[0-9]+)?):([^\s+,&]*)"), _targets),
+    (_compile(rf"({NUMBER}[bm])-a{NUMBER}[bm]{END}"), _active),
+    (_compile(rf"([0-9]+[x*][0-9]+b){TIMES}[0-9]+{END}"), _mixture_times),
     *misquantity.MISTAKES,
     (re.compile(_CHUNK), _foreign_digits),
     (re.compile(_CHUNK), _stray),
@@ -264,6 +305,7 @@ _MISTAKES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     (_compile(rf"(?P<left>[^\s+,&_-]+)[_-](?P<right>[^\s+,&_-]+){END}"), _glued),
     (_compile(rf"r(?:ank)?[ :-]?([0-9]{{1,3}}){END}"), _apart),
     (_compile(rf"[0-9][^\s+,&]*[0-9][kmg]i?b{END}"), _unreadable_size),
+    (re.compile(_CHUNK), _unknown_name),
     (re.compile(_CHUNK), _unknown_word),
     (re.compile(r".", re.DOTALL), _unknown_word),
 )

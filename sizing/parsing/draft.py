@@ -20,8 +20,14 @@ class Edit(NamedTuple):
 class Problem(NamedTuple):
     """One mistake: what was seen, where, and what should stand there.
 
-    Without `edits`, nothing better is known than to leave the part out. `invents` says that the edits hold a number
-    or a name that nobody typed.
+    Args:
+        code: `E01` to `E17`.
+        message: what was seen, and what to do.
+        start: where it begins.
+        end: where it ends.
+        edits: what should stand there; without any, nothing better is known than to leave the part out.
+        invents: the edits hold a number or a name that nobody typed.
+        readings: where there are several ways out, the edits of each.
     """
 
     code: str
@@ -30,6 +36,7 @@ class Problem(NamedTuple):
     end: int
     edits: tuple[Edit, ...] = ()
     invents: bool = False
+    readings: tuple[tuple[Edit, ...], ...] = ()
 
 
 class Model(NamedTuple):
@@ -62,11 +69,21 @@ class Group(NamedTuple):
 
 
 class Rank(NamedTuple):
-    """Adapters of one LoRA rank; `targets` is None where none were typed."""
+    """Adapters of one LoRA rank; `targets` is None where none were typed, `counted` as in a group."""
 
     adapters: int
     rank: int
     targets: str | None
+    counted: bool
+    start: int
+    end: int
+
+
+class Spoken(NamedTuple):
+    """A count and a size in words, `2 adapters of 128MB`; `size` is the latter as typed."""
+
+    adapters: int
+    size: str
     start: int
     end: int
 
@@ -83,7 +100,8 @@ class Draft:
     """The items of one text, each kind in the order in which it was read."""
 
     __slots__ = (
-        "groups", "methods", "mixtures", "models", "nones", "numbers", "options", "problems", "ranks", "spaces",
+        "adapter_words", "groups", "methods", "mixtures", "models", "nones", "numbers", "options", "problems",
+        "ranks", "spaces", "spoken",
     )  # fmt: skip
 
     def __init__(self, spaces: Collection[str] | None = None) -> None:
@@ -91,6 +109,8 @@ class Draft:
         self.models: list[Model] = []
         self.mixtures: list[Mixture] = []
         self.groups: list[Group] = []
+        self.spoken: list[Spoken] = []  # each is a group or a rank too
+        self.adapter_words: list[Word] = []  # "adapter", "adapters", "each" outside of these
         self.ranks: list[Rank] = []
         self.nones: list[Word] = []
         self.methods: list[Word] = []

@@ -1,19 +1,21 @@
 """The request grammar: decided by the unit, never by the position.
 
-    command = { item } ;                              (* any order, at most 300 characters *)
-    item    = model | group , { joiner , group } | none | method | option ;
+    command = item , { [ "," ] , item } ;             (* any order, at most 300 characters *)
+    item    = model | group , { joiner , group } | none | method | option | filler ;
     model   = number , [ space ] , scale | moe | alias ;
     scale   = "b" | "bn" | "billion" | "m" | "million" | "t" | "trillion" ;
     moe     = int , "x" , int , "b" ;                 (* must be in the model table *)
-    alias   = [ org , "/" ] , name ;                  (* must be in the model table *)
-    group   = [ int , times ] , size | size , times , int | rank ;
+    alias   = [ org , "/" ] , name ;                  (* must be in the model table; spaces may stand for dashes *)
+    group   = [ int , times ] , size | size , times , int | rank | spoken ;
+    spoken  = int , [ method ] , "adapters" , [ "of" ] , size | int , "of" , size | int , size , "adapters" ;
     times   = "x" | "×" | "*" ;                       (* spaces allowed round it *)
     size    = number , [ space ] , unit ;
     unit    = "KB" | "KiB" | "MB" | "MiB" | "GB" | "GiB" ;
     rank    = [ int , times ] , "r" , int , [ times , int ] , [ ":" , ( "all" | "attn" | "qv" ) ] ;
     joiner  = "+" | "," | "&" ;
-    none    = "none" | "0" ;
-    method  = "lora" | "qlora8" | "qlora4" | synonym ;
+    none    = "none" | "0" | "no adapters" ;
+    method  = "lora" | "qlora8" | "qlora4" | synonym | int , "bit" ;
+    filler  = "with" | "and" | "each" | "of" | "model" | "parameters" | … ;      (* says nothing: tokens.FILLERS *)
     option  = ( "name" | "space" | "gpu" ) , "=" , value ;
     number  = digit , { digit } , [ "." , digit , { digit } ] ;
 
@@ -25,15 +27,16 @@ request can tell (two models, no model) to `settle`.
 from collections.abc import Collection
 
 from sizing import models
-from sizing.methods import WORDS
-from sizing.parsing import diagnosis, limits, options, repair
-from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Word
-from sizing.parsing.tokens import DIGITS, Cursor, plain
+from sizing.methods import DEFAULT, WIDTHS, WORDS
+from sizing.parsing import diagnosis, limits, names, options, repair
+from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
+from sizing.parsing.tokens import ADAPTER_WORDS, DIGITS, FILLERS, Cursor, plain
 from sizing.parsing.validate import settle
 from sizing.request import SizingRequest
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
 _ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for a way out
+_NONE = frozenset({"none", "no", "without"})  # the last two before "adapters"
 _CROWD = 12  # items that a request has once: nobody means so many
 
 
@@ -75,15 +78,16 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
     """Read `command = { item }`; a joiner stands between two groups."""
     draft = Draft(spaces)
     cursor = Cursor(plain(text))
-    joinable = False
+    joinable = any_item = False
     cursor.skip()
     while cursor.at < len(cursor.text) and len(draft.problems) < patience:
         joiner = cursor.match("joiner") if cursor.text[cursor.at] in "+,&" else None
         done = cursor.at >= len(cursor.text)
+        if joiner is not None and joiner[1] == "," and any_item and not done:
+            joiner = None  # a comma may stand between any two parts
         if joiner is not None and (done or not joinable):
-            draft.problems.append(
-                _stray_joiner(joiner[1], joiner.start(1), "after" if joinable else "before")
-            )
+            behind = any_item if joiner[1] == "," else joinable
+            draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after" if behind else "before"))
             joiner = None
         if done:
             break
@@ -98,6 +102,7 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
         else:
             diagnosis.diagnose(cursor, draft)
             joinable = True  # it may have been meant as a group: one mistake is enough
+        any_item = True
         cursor.skip()
     return draft
 
@@ -105,13 +110,15 @@ def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_
 def _single(cursor: Cursor, draft: Draft) -> bool:
     """Read an item other than a group: `model | none | method | option`."""
     if cursor.text[cursor.at] in DIGITS:
-        return _model(cursor, draft) or _number(cursor, draft) or _word(cursor, draft)
+        return _model(cursor, draft) or _bits(cursor, draft) or _number(cursor, draft) or _word(cursor, draft)
     return _word(cursor, draft) or _option(cursor, draft)
 
 
 def _stray_joiner(joiner: str, at: int, where: str) -> Problem:
     """A joiner that joins nothing."""
     message = f"“{joiner}” joins adapter groups; there is none {where} it."
+    if joiner == ",":
+        message = f"“,” stands between two parts of a request; there is none {where} it."
     return Problem("E02", message, at, at + len(joiner), (Edit(at, at + len(joiner), " "),))
 
 
@@ -145,31 +152,35 @@ def _mixture(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _group(cursor: Cursor, draft: Draft) -> bool:
-    """Read `group = [ int , times ] , size | size , times , int | rank`."""
+    """Read `group = [ int , times ] , size | size , times , int | rank | spoken`."""
     first = cursor.text[cursor.at]
     if first not in DIGITS:
         return first in "rR" and _rank(cursor, draft)
     found = cursor.match("group")
     if found is None:
-        return _rank(cursor, draft)
+        return _rank(cursor, draft) or _spoken(cursor, draft)
     before, number, unit, after = found.groups()
     start, end = found.span()
-    microbytes = None
     if before is not None and after is not None:
         draft.problems.append(limits.two_counts(cursor.text[start:end], before, after, number + unit, start))
-    elif len(number.partition(".")[2]) <= SIZE_DECIMALS:
+        draft.groups.append(Group(int(before), None, True, unit[0] in "gG", start, end))
+        return True
+    _add_group(draft, before or after, number, unit, start, end)
+    return True
+
+
+def _add_group(draft: Draft, count: str | None, number: str, unit: str, start: int, end: int) -> None:
+    """Note adapters of one size, or why that is no size."""
+    microbytes = None
+    if len(number.partition(".")[2]) <= SIZE_DECIMALS:
         microbytes = count_of(number, MICROBYTES_PER[unit.lower()])
     if microbytes is None or not 0 < microbytes <= limits.LARGEST_ADAPTER:
-        count = before or after
         problem = limits.size_problem(f"{count}x" if count else "", number, unit, start, end)
         if problem is not None:
             draft.problems.append(problem)
         microbytes = None
-    count = before or after
-    draft.groups.append(
-        Group(1 if count is None else int(count), microbytes, count is not None, unit[0] in "gG", start, end)
-    )
-    return True
+    adapters = 1 if count is None else int(count)
+    draft.groups.append(Group(adapters, microbytes, count is not None, unit[0] in "gG", start, end))
 
 
 def _rank(cursor: Cursor, draft: Draft) -> bool:
@@ -182,10 +193,18 @@ def _rank(cursor: Cursor, draft: Draft) -> bool:
     count = before or after
     if before is not None and after is not None:
         draft.problems.append(limits.two_counts(cursor.text[start:end], before, after, f"r{rank}", start))
-    elif not 1 <= int(rank) <= limits.LARGEST_RANK:
-        draft.problems.append(limits.rank_problem(count, rank, targets, start, end))
-    draft.ranks.append(Rank(int(count or 1), int(rank), targets and targets.lower(), start, end))
+        draft.ranks.append(Rank(int(before), int(rank), targets and targets.lower(), True, start, end))
+        return True
+    _add_rank(draft, count, rank, targets, start, end)
     return True
+
+
+def _add_rank(draft: Draft, count: str | None, rank: str, targets: str | None, start: int, end: int) -> None:
+    """Note adapters of one LoRA rank, or why that is no rank."""
+    if not 1 <= int(rank) <= limits.LARGEST_RANK:
+        draft.problems.append(limits.rank_problem(count, rank, targets, start, end))
+    adapters, counted = int(count or 1), count is not None
+    draft.ranks.append(Rank(adapters, int(rank), targets and targets.lower(), counted, start, end))
 
 
 def _option(cursor: Cursor, draft: Draft) -> bool:
@@ -196,6 +215,37 @@ def _option(cursor: Cursor, draft: Draft) -> bool:
     problem = options.read(found, draft)
     if problem is not None:
         draft.problems.append(problem)
+    return True
+
+
+def _bits(cursor: Cursor, draft: Draft) -> bool:
+    """Read `method = int , ( "bit" | "bits" )` of a width that the table has."""
+    start = cursor.at
+    found = cursor.match("bits")
+    if found is None:
+        return False
+    if int(found[1]) not in WIDTHS:
+        cursor.at = start
+        return False
+    draft.methods.append(Word(f"{int(found[1])}-bit", start, found.end()))
+    return True
+
+
+def _spoken(cursor: Cursor, draft: Draft) -> bool:
+    """Read `spoken = int , [ method ] , "adapters" , [ "of" ] , size | int , size , "adapters"`."""
+    found = cursor.match("spoken")
+    if found is None:
+        return False
+    count, _, method, _, number, unit, rank, targets = found.groups()
+    start, end = found.span()
+    if method is not None and method.lower() != DEFAULT:
+        draft.methods.append(Word(method.lower(), *found.span("method")))
+    size = cursor.text[found.start("size") : end]
+    if rank is None:
+        _add_group(draft, count, number, unit, start, end)
+    else:
+        _add_rank(draft, count, rank, targets, start, end)
+    draft.spoken.append(Spoken(int(count), size, start, end))
     return True
 
 
@@ -210,20 +260,25 @@ def _number(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _word(cursor: Cursor, draft: Draft) -> bool:
-    """Read a word: `none = "none" | method | alias`."""
+    """Read a word: `none = "none" | method | filler | alias`; a name may have several."""
     start = cursor.at
     found = cursor.match("word")
     if found is None:
         return False
     word = Word(found[0].lower(), start, cursor.at)
     if word.text in WORDS:
-        draft.methods.append(word)
-    elif word.text == "none":
-        draft.nones.append(word)
+        if word.text != DEFAULT or not cursor.sees("adapters"):
+            draft.methods.append(word)
+    elif word.text in FILLERS:
+        if word.text in ADAPTER_WORDS:
+            draft.adapter_words.append(word)
+    elif word.text in _NONE and (word.text == "none" or cursor.match("adapters")):
+        draft.nones.append(Word(word.text, start, cursor.at))
     else:
-        known = models.find(word.text)
-        if known is None:
+        name = names.read(cursor.text, start, word.end)
+        if name is None:
             cursor.at = start
             return False
-        draft.models.append(Model(known.params, known, start, word.end))
+        known, cursor.at = name
+        draft.models.append(Model(known.params, known, start, cursor.at))
     return True

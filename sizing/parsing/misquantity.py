@@ -141,20 +141,13 @@ def _other_times(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Proble
 
 
 def _width(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
-    """`8 bit`, `3bit`."""
+    """`3 bit`, `3bit`."""
     start, end = found.span()
     bits = int(found[1])
     if bits > 64:  # noqa: PLR2004 wider than any number format: bits of an adapter
         return None
     row = methods.for_bits(bits)
-    if bits in {4, 8, 16}:
-        return Problem(
-            "E03", f"Write {bits}-bit in one word, or {row}.", start, end, (Edit(start, end, row),)
-        )
-    message = (
-        f"{bits}-bit is not in the sizing table: it has 16-bit (lora), 8-bit (qlora8) and 4-bit (qlora4)."
-    )
-    return Problem("E14", message, start, end, (Edit(start, end, row),))
+    return Problem("E14", methods.no_row_for(found[1]), start, end, (Edit(start, end, row),))
 
 
 def _foreign(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | None:

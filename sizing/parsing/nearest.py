@@ -3,10 +3,11 @@
 import functools
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sizing import methods, models
 
-CANONICAL = ("lora", "qlora8", "qlora4", "none")
+CANONICAL = (*methods.METHODS, "none")
 _SYNONYMS = tuple(word for word in methods.WORDS if word not in CANONICAL)
 _SEPARATORS = re.compile(r"[-._]")
 _NOT_DIGITS = re.compile(r"[^0-9]")
@@ -40,7 +41,7 @@ def method_word(word: str) -> str | None:
     found = one_edit_away(squeezed, (*CANONICAL, *_SYNONYMS))
     if found is not None:
         return found
-    return next((c for c in CANONICAL[1:3] if distance_at_most_two(squeezed, c)), None)
+    return next((c for c in methods.METHODS if len(c) > 4 and distance_at_most_two(squeezed, c)), None)  # noqa: PLR2004 too short for two slips
 
 
 def model_name(word: str) -> str | None:
@@ -98,3 +99,57 @@ def distance_at_most_two(word: str, other: str) -> bool:
         for i in range(len(word))
         for variant in (word[:i] + word[i + 1 :], word[:i] + word[i + 1 : i + 2] + word[i] + word[i + 2 :])
     )
+
+
+_NAME_PARTS = re.compile(r"[0-9]+(?:\.[0-9]+)?[bm](?![a-z0-9])|[0-9]+(?:\.[0-9]+)?|[a-z]+")
+_NEAREST = 3
+
+
+class _Parts(NamedTuple):
+    """What a name says: family, size in millions of parameters, and the other parts."""
+
+    family: str
+    size: float | None
+    others: frozenset[str]
+
+
+@functools.lru_cache(maxsize=256)
+def models_like(name: str) -> tuple[str, ...]:
+    """The three models of the table that are nearest to an unknown name: its family first, then its size.
+
+    >>> models_like("granite-9b")
+    ('granite-3.1-8b', 'granite-3.3-8b', 'granite-8b-code')
+    """
+    typed = _parts(name)
+    scores = [(-_likeness(typed, other), place) for place, other in enumerate(_table_parts())]
+    names = tuple(models.table())
+    return tuple(names[place] for score, place in sorted(scores)[:_NEAREST] if score < -1)
+
+
+@functools.cache
+def _table_parts() -> tuple[_Parts, ...]:
+    """The parts of the table's names, in its order."""
+    return tuple(
+        _parts(model.name)._replace(size=model.params / 10**6) if "x" in model.name else _parts(model.name)
+        for model in models.table().values()
+    )
+
+
+def _parts(name: str) -> _Parts:
+    """Take a name apart."""
+    found = _NAME_PARTS.findall(name.lower().rpartition("/")[2])
+    family = next((part for part in found if part.isalpha()), "")
+    sizes = [part for part in found if part[-1] in "bm" and part[0].isdigit()]
+    size = float(sizes[-1][:-1]) * (1000 if sizes[-1][-1] == "b" else 1) if sizes else None
+    return _Parts(family, size, frozenset(found) - {family, *sizes})
+
+
+def _likeness(typed: _Parts, other: _Parts) -> float:
+    """How near two names are: 3 for the family, up to 4 for the size, up to half a point for the rest."""
+    score = 3.0 if typed.family == other.family else 0.0
+    if not score and len(typed.family) > 2 and _one_edit(typed.family, other.family):  # noqa: PLR2004
+        score = 2.5
+    if typed.size and other.size:
+        score += 4 * (min(typed.size, other.size) / max(typed.size, other.size)) ** 2
+    union = typed.others | other.others
+    return score + (len(typed.others & other.others) / len(union) if union else 1) / 2

@@ -7,6 +7,7 @@ suggestion, which a button may run; otherwise it is an example. Either is only s
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from sizing import methods
 from sizing.errors import SizingError
 from sizing.parsing.draft import Draft, Edit, Problem
 from sizing.parsing.limits import LONGEST_TEXT
@@ -53,7 +54,17 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
         span=(first.start, first.end),
         suggestion=suggestion,
         example=example,
+        candidates=_candidates(first, draft.problems, text, runs),
     )
+
+
+def _candidates(
+    first: Problem, problems: Sequence[Problem], text: str, runs: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """The whole requests that each reading of the first problem gives, the others being put right."""
+    others = [problem for problem in problems if problem is not first and problem.code != "E01"]
+    fixed = (_apply([first._replace(edits=edits), *others], text) for edits in first.readings)
+    return tuple(dict.fromkeys(request for request in fixed if runs(request)))
 
 
 def too_long(text: str, merged: SizingRequest | None) -> SizingError:
@@ -104,7 +115,7 @@ def _spelled(unit: re.Match[str]) -> str:
 def _understood(draft: Draft, text: str) -> Iterator[str]:
     """Requests from the parts that could be read, the most complete first."""
     groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.adapters]
-    method = next((text[w.start : w.end] for w in draft.methods), "lora")
+    method = next((text[w.start : w.end] for w in draft.methods), methods.DEFAULT)
     for model in [m for m in draft.models if m.params][:1]:
         typed = text[model.start : model.end]
         yield " ".join([typed, *groups, method])

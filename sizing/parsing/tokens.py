@@ -13,13 +13,31 @@ FOREIGN_UNIT = (
     r"|[gkp])"
 )
 
+# Words that people put between the items; they say nothing that the units do not.
+ADAPTER_WORDS = frozenset({"adapter", "adapters", "each"})
+FILLERS = ADAPTER_WORDS | {
+    "a", "an", "the", "for", "using", "with", "and", "of", "in", "at",
+    "model", "parameter", "parameters", "param", "params",
+}  # fmt: skip
+# An integer before one of these counts adapters, or bits; it belongs to no model's name.
+_ADAPTERS = rf"(?:q?lora[48]?\s+)?adapters?{END}"
+COUNTS = (
+    rf"\s*[x*](?!\s*[0-9]+b{END})|\s+(?:{_ADAPTERS}|(?:of|each|bits?){END}|{NUMBER}\s*[kmg]i?b{END}|r[0-9]+)"
+)
+
 RULES = {
     name: re.compile(pattern, re.IGNORECASE | re.ASCII)
     for name, pattern in {
         "joiner": r"(\+|,|&amp;|&)\s*",
-        "model": rf"({NUMBER})\s*({SCALE}){END}",
+        "model": rf"({NUMBER})\s*({SCALE})(?:-param(?:eter)?s?)?{END}",
         "group": rf"(?:([0-9]+){TIMES})?({NUMBER})\s*([kmg]i?b)(?:{TIMES}([0-9]+))?{END}",
         "rank": rf"(?:([0-9]+){TIMES})?r([0-9]+)(?:{TIMES}([0-9]+))?(?::(all|attn|qv))?{END}",
+        # `2 lora adapters of 128MB each`, `2 of 128MB`, `2 128MB adapters`
+        "spoken": rf"([0-9]+)\s+(?P<between>(?:(?:(?P<method>q?lora[48]?)\s+)?adapters?\s*,?|of)\s+"
+        rf"(?:(?:of|at|with|each)\s+)*)?(?P<size>({NUMBER})\s*([kmg]i?b)|r([0-9]+)(?::(all|attn|qv))?){END}"
+        rf"(?(between)|(?=\s+{_ADAPTERS}))",
+        "adapters": rf"\s+adapters?{END}",
+        "bits": rf"([0-9]{{1,2}})\s*-?\s*bits?(?:[\s-]+(?:quantized|quantization|precision|weights))?{END}",
         "mixture": rf"([0-9]+){TIMES}([0-9]+)\s*b{END}",
         "option": r"([a-z][a-z_-]*)=([^\s]*)",
         # A comma between digits belongs to a number (a wrong one), not to the grammar.
@@ -68,6 +86,10 @@ class Cursor:
         if found is not None:
             self.at = found.end()
         return found
+
+    def sees(self, rule: str) -> bool:
+        """Whether the rule describes what comes next; moves nowhere."""
+        return RULES[rule].match(self.text, self.at) is not None
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Take what a pattern describes, or nothing."""

@@ -5,14 +5,14 @@ import re
 from sizing import methods, models
 from sizing.parsing import limits
 from sizing.parsing.build import build
-from sizing.parsing.draft import Draft, Edit, Mixture, Model, Problem, Word
+from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
 from sizing.parsing.nearest import quote
 from sizing.request import SizingRequest
 from sizing.units import params_text
 
 _ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for a way out
 _LIKELY_A_COUNT = 8  # a smaller bare number may as well say how many adapters
-_WIDTHS = frozenset(str(row.bits) for row in methods.METHODS.values())
+_WIDTHS = frozenset(map(str, methods.WIDTHS))
 _RAW_COUNT = 10**6  # a bare number from here on is a count of single parameters
 
 
@@ -28,11 +28,13 @@ def settle(draft: Draft, text: str) -> SizingRequest | None:
     """
     _one_model(draft, text)
     if len(draft.methods) > 1:
-        draft.problems.append(_two_methods(*draft.methods[:2]))
+        _one_method(draft, text)
     if draft.nones:
         _none_or_some(draft, text)
     if draft.ranks:
         _known_shapes(draft, text)
+    if draft.spoken or draft.adapter_words:
+        _how_many(draft, text)
     _not_too_many(draft, text)
     return None if draft.problems else build(draft, text)
 
@@ -154,17 +156,70 @@ def _two_models(first: Model, second: Model, text: str) -> Problem:
     drop = first if second.known is not None and first.known is None else second
     shown = (quote(text[m.start : m.end]) for m in (first, second))
     message = f"Two models: {' and '.join(shown)}. Keep one."
-    return Problem("E05", message, second.start, second.end, (Edit(drop.start, drop.end, ""),))
+    drops = tuple((Edit(m.start, m.end, ""),) for m in (drop, first if drop is second else second))
+    return Problem("E05", message, second.start, second.end, drops[0], readings=drops)
 
 
-def _two_methods(first: Word, second: Word) -> Problem:
-    """Two methods; of a vague and an exact one the exact is kept."""
+def _one_method(draft: Draft, text: str) -> None:
+    """One method; a technique and its width are one: `qlora 8bit`."""
+    first, second, *more = draft.methods
+    meant = methods.one_method(first.text, second.text)
+    if meant is not None and not more:
+        draft.methods = [first if first.text == meant else second]
+        return
     vague = first.text in methods.WIDTH_ASSUMED and second.text not in methods.WIDTH_ASSUMED
-    drop = first if vague else second
-    message = (
-        f"Two methods: “{first.text}” and “{second.text}”. I show all three side by side anyway; pick one."
+    drops = [(Edit(word.start, word.end, ""),) for word in (first, second)]
+    typed = " and ".join(quote(text[word.start : word.end]) for word in (first, second))
+    message = f"Two methods: {typed}. I show all three side by side anyway; pick one."
+    different = methods.WORDS[first.text] != methods.WORDS[second.text]
+    draft.problems.append(
+        Problem(
+            "E05",
+            message,
+            second.start,
+            second.end,
+            drops[0] if vague else drops[1],
+            readings=(drops[1], drops[0]) if different and not more else (),
+        )
     )
-    return Problem("E05", message, second.start, second.end, (Edit(drop.start, drop.end, ""),))
+
+
+def _how_many(draft: Draft, text: str) -> None:
+    """Adapters in words have a count and a size, and one reading."""
+    for spoken in draft.spoken:
+        bare = [(g.start, g.end) for g in draft.groups if g.start > spoken.start and not g.counted]
+        bare += [(r.start, r.end) for r in draft.ranks if r.start > spoken.start and not r.counted]
+        if bare and spoken.adapters > 1:
+            draft.problems.append(_two_readings(spoken, bare, text))
+            return
+    if not draft.adapter_words or draft.problems:
+        return
+    word = draft.adapter_words[0]
+    sizes: list[Group | Rank] = [*draft.groups, *draft.ranks]
+    if not (sizes or draft.nones):
+        message = f"{quote(word.text)} says neither how many nor how big. For none, write none."
+        edit = Edit(word.start, word.end, "2x128MB")
+        draft.problems.append(Problem("E04", message, word.start, word.end, (edit,), invents=True))
+    elif len(sizes) == 1 and not sizes[0].counted and any(w.text != "adapter" for w in draft.adapter_words):
+        size = text[sizes[0].start : sizes[0].end]
+        message = f"{quote(word.text)} doesn't say how many. Write {quote(f'1x{size}', '')} for one."
+        edit = Edit(sizes[0].start, sizes[0].end, f"1x{size}")
+        draft.problems.append(Problem("E04", message, word.start, word.end, (edit,)))
+
+
+def _two_readings(spoken: Spoken, bare: list[tuple[int, int]], text: str) -> Problem:
+    """`2 adapters of 128MB and 64MB`: two and one more, or one of each."""
+    ones = tuple(Edit(start, end, f"1x{text[start:end]}") for start, end in bare)
+    more = (Edit(spoken.start, spoken.end, f"{spoken.adapters}x{spoken.size}"), *ones)
+    if spoken.adapters == len(bare) + 1:
+        other = (Edit(spoken.start, spoken.end, f"1x{spoken.size}"), *ones)
+    else:
+        each = [Edit(start, end, f"{spoken.adapters}x{text[start:end]}") for start, end in bare]
+        other = (more[0], *each)
+    shown = (quote("+".join(edit.text for edit in edits), "") for edits in (more, other))
+    typed = text[spoken.start : bare[0][1]]
+    message = f"{quote(typed)} has two readings: {' or '.join(shown)}."
+    return Problem("E04", message, spoken.start, spoken.end, more, True, (more, other))
 
 
 def _none_or_some(draft: Draft, text: str) -> None:

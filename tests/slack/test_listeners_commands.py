@@ -60,6 +60,15 @@ def test_an_example_opens_the_form_instead_of_running(office):
     assert office.rows() == []
 
 
+def test_one_of_the_nearest_models_opens_the_form_with_it(office):
+    """An unknown model is answered with the three nearest; a press takes one of them into the form."""
+    answer = said(office.slack.command(ROSA, TEAM, "granite-8b 2x128MB qlora4"))
+    office.slack.click(ROSA, answer, "peftsize.open_form", block_id="peftsize:0:candidate-1")
+    (view,) = office.slack.modals(ROSA)
+    assert "granite-3.3-8b 2x128MB qlora4" in str(view.body)
+    assert office.rows() == []
+
+
 def test_a_denied_request_is_told_and_audited(new_office):
     """A deny of the policy stores no request, and leaves the attempt in the audit."""
     rules = Policy.model_validate(

@@ -61,6 +61,18 @@ def test_an_invented_number_opens_the_form() -> None:
     assert pressed(made.blocks)["open_form"]["value"] == "10b 2x128MB qlora4"
 
 
+def test_a_name_that_is_near_to_several_models_offers_each() -> None:
+    """Each candidate stands in a row of its own with a button that opens the form with it; so do two readings."""
+    for text, several in [("granite-8b 2x128MB", 3), ("10b 2 adapters of 128MB and 64MB", 2)]:
+        error = refused(text)
+        made = answers.sizing_error(error, text)
+        judge(made)
+        rows = [block for block in made.blocks if "accessory" in block]
+        assert [row["accessory"]["value"] for row in rows] == list(error.candidates)
+        assert len({row["block_id"] for row in rows}) == several
+        assert {row["accessory"]["action_id"] for row in rows} == {"peftsize.open_form"}
+
+
 def test_every_known_mistake_has_an_answer() -> None:
     """Each text that must be refused gets an answer that Slack takes, hostile ones included."""
     with BAD.open(encoding="utf-8", newline="") as rows:

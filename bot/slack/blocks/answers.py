@@ -13,6 +13,7 @@ from bot.slack.blocks.card import NO_GPU_FIELD, sentence
 from bot.slack.blocks.kit import Message, actions, button, context, divider, header, section
 from bot.slack.blocks.status import next_step, status
 from bot.slack.blocks.text import channel, code, entry, fence, link, safe
+from sizing.methods import DEFAULT, METHODS
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft
@@ -28,9 +29,13 @@ _HELP = """*Size a LoRA or QLoRA model, have it approved, get the hardware speci
 `/peftsize preview <request>` shows the numbers to you alone; nothing is stored
 `/peftsize policy <request>` says who may approve it, and why
 `/peftsize list` · `mine` · `show <id>` · `history [text]` · `specs` find what was asked and what exists"""
-_GRAMMAR = """*Model* `10b` `7.5b` `350m` `1t`, or a name: `llama-3.1-8b`
-*Adapters* `2x128MB` `2x128MB+1x1GB` `4xr16` (by LoRA rank, for models with known shapes) or `none`
-*Method* `lora` (16-bit, the default) · `qlora8` · `qlora4`
+_METHODS = " · ".join(
+    f"`{row.name}` ({row.bits}-bit{', the default' if row.name == DEFAULT else ''})"
+    for row in METHODS.values()
+)
+_GRAMMAR = f"""*Model* `10b` `7.5b` `350m`, or a name as you paste it: `llama-3.1-8b` `Qwen/Qwen2.5-7B-Instruct`
+*Adapters* `2x128MB` `2 adapters of 128MB` `2x128MB+1x1GB` `4xr16` (by LoRA rank) or `none`
+*Method* {_METHODS}
 *Options* `name=my-spec` `space=team-a` `gpu=48` (GB of one GPU; 80 by default)"""
 EXAMPLES = ("10b 2x128MB qlora4", "llama-3.1-8b 4xr16 lora", "70b none qlora8")
 
@@ -49,7 +54,7 @@ def usage() -> Message:
 
 
 def sizing_error(error: SizingError, text: str) -> Message:
-    """Say why a text could not be sized: where, why, and one request that runs.
+    """Say why a text could not be sized: where, why, and one request that runs, or each that may be meant.
 
     Args:
         error: What the grammar found.
@@ -58,16 +63,17 @@ def sizing_error(error: SizingError, text: str) -> Message:
     shown, mark = error.picture().split("\n", 1) if text else ("", "^")
     lead = " " * (len(COMMAND) + 1)
     picture = f"{COMMAND} {shown}\n{lead}{mark}"
+    blocks = [section(f"{fence(picture, 900)}\n{safe(error.message, 400)}\n{code(error.hint, 600)}")]
     if error.suggestion is not None:
-        fix = button("Run this", "run_text", error.suggestion, f"Run {error.suggestion}", style="primary")
-    else:
-        fix = button(
-            "Open the form", "open_form", error.example or EXAMPLES[0], "Open the form with the example"
-        )
-    blocks = [
-        section(f"{fence(picture, 900)}\n{safe(error.message, 400)}\n{code(error.hint, 600)}"),
-        actions("peftsize:0:fix", [fix]),
-    ]
+        run = button("Run this", "run_text", error.suggestion, f"Run {error.suggestion}", style="primary")
+        blocks.append(actions("peftsize:0:fix", [run]))
+    elif not error.candidates:
+        example = error.example or EXAMPLES[0]
+        form = button("Open the form", "open_form", example, "Open the form with the example")
+        blocks.append(actions("peftsize:0:fix", [form]))
+    for place, request in enumerate(error.candidates):
+        form = button("Open the form", "open_form", request, f"Open the form with {request}")
+        blocks.append(section(code(request, 600), form, f"peftsize:0:candidate-{place}"))
     return Message(blocks, f"{safe(error.message, 400)} {safe(error.hint, 600)}")
 
 

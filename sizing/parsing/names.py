@@ -1,0 +1,91 @@
+"""A model's name in several words: `Llama 3.1 8B`, `granite 3.3 8b instruct`."""
+
+import functools
+import re
+from typing import NamedTuple
+
+from sizing import models
+from sizing.parsing.nearest import method_word, one_edit_away
+from sizing.parsing.tokens import COUNTS, END
+
+_MOST_WORDS = 8
+_LONG_ENOUGH = 4  # shorter words are near to everything
+_LETTERS = re.compile(r"(?:.*/)?([a-z]+)")
+_NEXT = re.compile(rf"\s+((?![0-9]+(?:{COUNTS}))[a-z0-9][a-z0-9._-]*){END}", re.IGNORECASE | re.ASCII)
+_NUMBERED = re.compile(r"v?[0-9]+(?:\.[0-9]+)*[bm]?|[0-9]+x[0-9]+b|a[0-9]+[bm]")
+
+
+class Vocabulary(NamedTuple):
+    """The words of the table's names: with which a name begins, and which may follow."""
+
+    openings: frozenset[str]
+    others: frozenset[str]
+
+
+@functools.cache
+def vocabulary() -> Vocabulary:
+    """Collect the words of all names."""
+    openings, others = set(models.PUBLISHERS), set(models.VARIANTS)
+    for model in models.table().values():
+        for name in model.names:
+            first, *rest = re.findall(r"[a-z]+", models.plain(name)) or [""]
+            openings.add(first)
+            others.update(word for word in rest if len(word) > 1)
+            others.update(part for part in models.plain(name).split("-") if len(part) == 1)
+    openings = {word for word in openings if len(word) > 1}
+    return Vocabulary(frozenset(openings), frozenset(others | openings))
+
+
+def opens(word: str) -> bool:
+    """Whether a word, in lower case, begins with the name of a family: `llama3.1`, `ibm-granite/granite`."""
+    letters = _LETTERS.match(word)
+    return letters is not None and letters[1] in vocabulary().openings
+
+
+def nearly_opens(word: str) -> bool:
+    """Whether a word begins with the name of a family but for one slip: `lama3.1`."""
+    letters = _LETTERS.match(word)
+    return (
+        letters is not None
+        and len(letters[1]) >= _LONG_ENOUGH
+        and one_edit_away(letters[1], vocabulary().openings) is not None
+        and method_word(word) is None
+    )
+
+
+def ends(text: str, first_end: int) -> list[int]:
+    """Where a name may end, the shortest first.
+
+    Args:
+        text: the whole text.
+        first_end: where the name's first word ends.
+    """
+    places = [first_end]
+    while len(places) < _MOST_WORDS:
+        following = _NEXT.match(text, places[-1])
+        if following is None:
+            break
+        word = following[1].lower()
+        if not (_NUMBERED.fullmatch(word) or all(part in vocabulary().others for part in word.split("-"))):
+            break
+        places.append(following.end())
+    return places
+
+
+def read(text: str, start: int, first_end: int) -> tuple[models.BaseModel, int] | None:
+    """Find the longest run of words that is the name of one model.
+
+    Args:
+        text: the whole text.
+        start: where the first word begins.
+        first_end: where it ends.
+
+    Returns:
+        The row and where its name ends, or None.
+    """
+    places = ends(text, first_end) if opens(text[start:first_end].lower()) else [first_end]
+    for end in reversed(places):
+        known = models.find(text[start:end])
+        if known is not None:
+            return known, end
+    return None
