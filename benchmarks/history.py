@@ -25,7 +25,7 @@ from bot.approvals.policy_file import Policy
 from bot.audit import chain
 from bot.audit.chain import GENESIS, Event, Head, Who
 from bot.store import Database, Store, schema, tables
-from bot.workflow.ports import Ask, Click
+from bot.workflow.ports import Ask, Click, Source
 from bot.workflow.service import RequestService
 from tests.databases import shared_server
 
@@ -102,7 +102,9 @@ def _steps(store: Store) -> Steps:
         request = waiting.pop()
         key = f"c{request.id}"
         at = store.clock()
-        service.receive(Click(key, "approve", request.id, 1, "T1", "UADA", "Ada", at, "slack-http"))
+        service.receive(
+            Click(key, "approve", request.id, 1, "T1", "UADA", "Ada", at, "slack-http", source=Source.CLI)
+        )
         outcome = service.handle(key)
         assert outcome is not None
         assert outcome.code == "done"

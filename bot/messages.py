@@ -65,6 +65,7 @@ REFUSALS: Mapping[str, str] = {
     "expired": "The request has expired, so nothing was decided. Ask for it anew with /peftsize.",
     "foreign_message": "This is not a current card of the request, so nothing was decided. Use the card in "
     "its channel.",
+    "stale_home": "This Home tab is out of date, so nothing was decided. It is drawn anew in a moment: decide there.",
     "quorum_gone": "The approvals no longer suffice, so it cannot be tried again. Ask for it anew.",
     "content_changed": "What would be created is no longer what was approved. It needs approval again.",
     "no_existing": "No existing spec is known to serve this request. Approve or reject it instead.",

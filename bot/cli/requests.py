@@ -14,7 +14,7 @@ from bot.cli.output import say, say_json, table, time_of
 from bot.errors import SettingsError, UnknownRequest
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import open_store
-from bot.workflow.ports import Click
+from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
     from bot.workflow.ports import Outcome
@@ -97,6 +97,7 @@ def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
             origin="cli",
             reason=reason,
             operator=getpass.getuser(),
+            source=Source.CLI,
         )
         outcome = desk.decide(click)
     say_outcome(outcome)

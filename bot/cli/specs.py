@@ -17,7 +17,7 @@ from bot.runtime import settings as configuration
 from bot.runtime import settings_check
 from bot.runtime.settings_check import Need
 from bot.runtime.wiring import connect_specs, open_store
-from bot.workflow.ports import Click
+from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
     from bot.workflow.ports import RemoteSpec
@@ -93,6 +93,7 @@ def delete(spec_id: str, user_id: str) -> None:
             at=desk.service.clock(),
             origin="cli",
             operator=getpass.getuser(),
+            source=Source.CLI,
         )
         outcome = desk.decide(click)
     say_outcome(outcome)

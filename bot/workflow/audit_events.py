@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.audit.chain import Event, Rest, Where, Who
+from bot.workflow.ports import Source
 
 if TYPE_CHECKING:
     from bot.approvals.request import Request
@@ -71,6 +72,7 @@ def _where(request: Request | None, source: Ask | Click | None) -> Where:
     if source is None:
         return Where(request.channel_id, request.message_ts) if request else Where()
     pressed_on = getattr(source, "message_ts", None)
-    if pressed_on is None and request is not None and request.message_ts is not None:
+    on_message = getattr(source, "source", None) is Source.CARD
+    if pressed_on is None and not on_message and request is not None and request.message_ts is not None:
         return Where(request.channel_id, request.message_ts, source.trigger_hash)
     return Where(source.channel_id, pressed_on, source.trigger_hash)

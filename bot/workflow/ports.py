@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -39,6 +40,15 @@ class Ask:
     execution_id: str | None = None
 
 
+class Source(StrEnum):
+    """What a click was made on."""
+
+    CARD = "card"
+    MODAL = "modal"
+    HOME = "home"
+    CLI = "cli"
+
+
 @dataclass(frozen=True, slots=True)
 class Click:
     """A person's action on a request, as an entrance hands it in.
@@ -55,11 +65,14 @@ class Click:
         at: When it was pressed, UTC epoch milliseconds.
         origin: As in the audit.
         channel_id: Where it was pressed; also where a private answer goes.
-        message_ts: The message it was pressed on; None for App Home, a modal or the command line.
+        message_ts: The message it was pressed on, or from which the modal was opened.
         trigger_hash: Of the trigger, for the audit.
         reason: For a rejection.
         text: For an edit.
         operator: The operating-system user, on the command line.
+        source: What it was made on; it says what the click is checked against.
+        view_id: The Home tab it was pressed on, or from which the modal was opened.
+        view_hash: Which state of that Home tab.
     """
 
     key: str
@@ -78,11 +91,15 @@ class Click:
     reason: str | None = None
     text: str | None = None
     operator: str | None = None
+    source: Source = Source.CARD
+    view_id: str | None = None
+    view_hash: str | None = None
 
     @classmethod
     def from_stored(cls, content: Mapping[str, Any]) -> Click:
-        """Read a stored click; fields that a newer release added are left out."""
-        return cls(**{name: content[name] for name in cls.__slots__ if name in content})
+        """Read a stored click; what a newer release added is left out, what an older one lacks was on a card."""
+        known = {name: content[name] for name in cls.__slots__ if name in content}
+        return cls(**known | {"source": Source(content.get("source", Source.CARD))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from bot.workflow.ports import Click, Outcome
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request
+from bot.workflow.surface import misplaced
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -178,8 +179,8 @@ class RequestService:
         """Rule on the row and decide; reads only."""
         if request is None:
             return Refusal("unknown_request", click.request_id)
-        if self._misplaced(tx, request, click):
-            return Refusal("foreign_message")
+        if (refusal := misplaced(tx, request, click)) is not None:
+            return refusal
         ruling = self.ruling_of(request)
         return actions.decide(
             Case(
@@ -195,13 +196,6 @@ class RequestService:
                 new_id=self.new_id,
             )
         )
-
-    def _misplaced(self, tx: Tx, request: Request, click: Click) -> bool:
-        """Return whether a click was on a message that is none of the card's copies."""
-        if click.message_ts is None or click.action == "post_again":
-            return False
-        known = {(copy.channel_id, copy.message_ts) for copy in tx.requests.copies(request.id)}
-        return (click.channel_id, click.message_ts) not in known
 
     # --- the bot's own actions
 

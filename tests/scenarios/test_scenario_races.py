@@ -12,7 +12,7 @@ import pytest
 
 from bot.approvals.policy import Person
 from bot.approvals.request import State
-from bot.workflow.ports import Ask, Click, Outcome
+from bot.workflow.ports import Ask, Click, Outcome, Source
 from tests.scenarios.team import ADA, BEN, POLICY, ROSA, Team
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def pressed(request: Request, user_id: str, number: int) -> tuple[Click, Person]
         user_id,
         request.created_at + 1,
         "slack-http",
+        source=Source.CLI,
     )
     return click, Person(HOME, user_id, user_id, groups=frozenset({"S0APPROVE"}))
 

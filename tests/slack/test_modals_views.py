@@ -32,6 +32,7 @@ def test_the_form_asks_for_one_text() -> None:
         "request_id": None,
         "revision": None,
         "message_ts": None,
+        "view_id": None,
     }
 
 

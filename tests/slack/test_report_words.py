@@ -66,7 +66,14 @@ def test_every_code_in_the_code_has_a_sentence() -> None:
         for code in codes_in(path)
         if "sandbox" not in path.relative_to(ROOT).parts
     }
-    assert {"self_approval", "stale_revision", "foreign_message", "busy", "unknown_spec"} <= found
+    assert {
+        "self_approval",
+        "stale_revision",
+        "foreign_message",
+        "stale_home",
+        "busy",
+        "unknown_spec",
+    } <= found
     assert found - GOOD - messages.REFUSALS.keys() == set()
 
 

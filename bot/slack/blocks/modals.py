@@ -37,6 +37,7 @@ def form_view(
     channel_id: str,
     request: Request | None = None,
     message_ts: str | None = None,
+    view_id: str | None = None,
     note: str | None = None,
 ) -> dict[str, Any]:
     """Return the form: for a new request, or to edit one.
@@ -46,6 +47,7 @@ def form_view(
         channel_id: Where the card belongs.
         request: The request to edit; None for a new one.
         message_ts: The message the button was on.
+        view_id: The Home tab the button was on.
         note: Something to know first, as plain text.
     """
     shown = request.text if request is not None and not text else text
@@ -68,11 +70,13 @@ def form_view(
         blocks,
         callback_id=FORM,
         submit="Ask again" if request is not None else "Ask",
-        metadata=_metadata(request, channel_id, message_ts),
+        metadata=_metadata(request, channel_id, message_ts, view_id),
     )
 
 
-def reject_view(request: Request, channel_id: str | None, message_ts: str | None) -> dict[str, Any]:
+def reject_view(
+    request: Request, channel_id: str | None, message_ts: str | None, view_id: str | None = None
+) -> dict[str, Any]:
     """Return the modal that asks why a request is rejected."""
     element = {
         "type": "plain_text_input",
@@ -92,7 +96,7 @@ def reject_view(request: Request, channel_id: str | None, message_ts: str | None
         ],
         callback_id=REJECT_REASON,
         submit="Reject",
-        metadata=_metadata(request, channel_id, message_ts),
+        metadata=_metadata(request, channel_id, message_ts, view_id),
     )
 
 
@@ -137,7 +141,7 @@ def reason_errors(problem: str) -> dict[str, str]:
 
 
 def metadata(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what a form was opened with: channel_id, request_id, revision, message_ts.
+    """Read what a form was opened with: channel_id, request_id, revision, message_ts, view_id.
 
     It comes back from the client, so it says where somebody was and never what they may do.
     """
@@ -189,13 +193,16 @@ def _gib(count: float) -> str:
     return f"{count:,.1f} GiB"
 
 
-def _metadata(request: Request | None, channel_id: str | None, message_ts: str | None) -> str:
+def _metadata(
+    request: Request | None, channel_id: str | None, message_ts: str | None, view_id: str | None
+) -> str:
     return json.dumps(
         {
             "channel_id": channel_id,
             "request_id": request.id if request is not None else None,
             "revision": request.revision if request is not None else None,
             "message_ts": message_ts,
+            "view_id": view_id,
         }
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bot.approvals.policy import Person
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.outbound.web_api import may_post
-from bot.workflow.ports import Click
+from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
     import logging
@@ -115,6 +115,8 @@ def click(
     container: Mapping[str, Any] = body.get("container") or {}
     ts = str(container.get("message_ts") or "")
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+    view: Mapping[str, Any] = body.get("view") or {}
+    at_home = view.get("type") == "home"
     return Click(
         key=delivery_key(body),
         action=action,
@@ -131,6 +133,9 @@ def click(
         trigger_hash=trigger_hash(body),
         reason=reason,
         text=text,
+        source=Source.HOME if at_home else Source.CARD,
+        view_id=str(view.get("id"))[:64] if at_home else None,
+        view_hash=str(view.get("hash"))[:64] if at_home else None,
     )
 
 

@@ -19,6 +19,8 @@ from bot.slack.inbound import commands, workflow_step
 from bot.slack.inbound.context import click, origin, request_of
 from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
+from bot.workflow.ports import Source
+from bot.workflow.surface import misplaced
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -100,7 +102,9 @@ class Listeners(Responder):
         if request is None:
             return self.done(args)
         pressed = click(args, "reject", self.context.service.clock())
-        return self.open(args, modals.reject_view(request, pressed.channel_id, pressed.message_ts))
+        return self.open(
+            args, modals.reject_view(request, pressed.channel_id, pressed.message_ts, pressed.view_id)
+        )
 
     @guarded
     def edit(self, args: Args) -> Answer:
@@ -110,7 +114,12 @@ class Listeners(Responder):
             return self.done(args)
         pressed = click(args, "edit", self.context.service.clock())
         channel_id = pressed.channel_id or request.channel_id
-        view = modals.form_view(channel_id=channel_id, request=request, message_ts=pressed.message_ts)
+        view = modals.form_view(
+            channel_id=channel_id,
+            request=request,
+            message_ts=pressed.message_ts,
+            view_id=pressed.view_id,
+        )
         return self.open(args, view)
 
     @guarded
@@ -235,8 +244,15 @@ class Listeners(Responder):
     def _shown(self, args: Args, action: str) -> Request | None:
         """Return the row that a modal is about; if it has moved on, the click is decided, and told, instead."""
         pressed = click(args, action, self.context.service.clock())
-        request = self.context.request(pressed.request_id)
-        if request is not None and request.state is State.PENDING and request.revision == pressed.revision:
+        with self.context.service.store.read() as tx:
+            request = tx.requests.get(pressed.request_id)
+            current = (
+                request is not None
+                and request.state is State.PENDING
+                and request.revision == pressed.revision
+                and misplaced(tx, request, pressed) is None
+            )
+        if current:
             return request
         self.context.service.receive(pressed)
         return None
@@ -255,12 +271,14 @@ class Listeners(Responder):
             reason=reason,
             text=text,
         )
-        channel_id, ts = about.get("channel_id"), about.get("message_ts")
+        channel_id, ts, view_id = (about.get(key) for key in ("channel_id", "message_ts", "view_id"))
         self.context.service.receive(
             replace(
                 made,
+                source=Source.MODAL,
                 channel_id=str(channel_id)[:32] if channel_id else None,
                 message_ts=str(ts)[:32] if ts else None,
+                view_id=str(view_id)[:64] if view_id else None,
             )
         )
         return args.ack()

@@ -20,6 +20,7 @@ from bot.slack.outbound.people import SlackPeople
 from bot.slack.outbound.private import listed_specs, notice
 from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
+from bot.workflow.surface import note_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,10 +242,14 @@ class OutboxDelivery:
         team_id, user_id = str(item.body.get("team_id") or ""), str(item.body["user_id"])
         view = home_view(self._picture, team_id, user_id, self._link)
         try:
-            self._calls("views.publish", user_id=user_id, view=view)
+            answer = self._calls("views.publish", user_id=user_id, view=view)
         except CallFailed as failed:
             if failed.word not in _NOBODY:
                 raise
+            return
+        published = answer.get("view") or {}
+        with self._store.write() as tx:
+            note_home(tx, user_id, str(published.get("id")), str(published.get("hash")))
 
     def _step(self, item: OutboxMessage) -> None:
         request, _ = self._row(item)
