@@ -253,6 +253,8 @@ def _asked(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:
         if rule.deny is None:
             quorum = max(base.quorum, rule.quorum or 1)
             asked.append((quorum, (base.approvers, rule.approvers) if rule.approvers else (base.approvers,)))
+    if base.workflow == "quorum-of-two":
+        asked.append((max(base.quorum, 2), (base.approvers,)))
     return asked
 
 

@@ -15,8 +15,9 @@ from sizing.methods import MethodName
 ANYONE = "anyone"
 
 _ID = re.compile(r"[UWS][A-Z0-9]{2,}")
-_SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
+_SPAN = re.compile(r"([0-9]+)\s*([smhd])")
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST_MS = 3650 * _UNIT_MS["d"]
 
 
 def _slack_id(value: str) -> str:
@@ -30,10 +31,11 @@ def _slack_id(value: str) -> str:
 def _duration_ms(value: object) -> object:
     """Read ``24h`` as milliseconds."""
     match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
-        msg = "must be a length of time such as 30m, 24h or 7d"
+    ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
+    if not 0 < ms <= _LONGEST_MS:
+        msg = "must be a length of time such as 30m, 24h or 7d, at most 3650d"
         raise ValueError(msg)
-    return int(match[1]) * _UNIT_MS[match[2]]
+    return ms
 
 
 SlackId = Annotated[str, AfterValidator(_slack_id)]

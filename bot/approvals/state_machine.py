@@ -272,8 +272,8 @@ def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transi
 
 def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refusal | None:
     """Refuse a person whose place it is not, whatever the state."""
-    at_home = actor.team_id == request.team_id or (actor.enterprise_id or "") == request.enterprise_id
-    is_requester = at_home and actor.user_id == request.requester_id
+    same_grid = bool(actor.enterprise_id) and actor.enterprise_id == request.enterprise_id
+    is_requester = (actor.team_id == request.team_id or same_grid) and actor.user_id == request.requester_id
     wrote_it = actor.user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
     match action:
         case A.APPROVE if wrote_it and not ruling.self_approval:

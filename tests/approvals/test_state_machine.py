@@ -11,11 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.strategies import sampled_from
 
 from bot.approvals import state_machine
-from bot.approvals.policy import Actor, Ruling
-from bot.approvals.request import Kind, Request, State, Vote
+from bot.approvals.policy import Actor
+from bot.approvals.request import State, Vote
 from bot.approvals.state_machine import Action, Refusal, Transition
+from tests.approvals.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, a_request, vote_of
 
-HOUR = 3_600_000
 PEOPLE_ACTIONS = (
     Action.APPROVE,
     Action.WITHDRAW,
@@ -25,64 +25,17 @@ PEOPLE_ACTIONS = (
     Action.RETRY,
     Action.GIVE_UP,
 )
-RULING = Ruling(
-    quorum=1,
-    approvers=(frozenset({"UADA", "UBEN", "SGROUP", "UROSA"}),),
-    admins=frozenset({"UINES"}),
-    self_approval=False,
-    deny=None,
-    expires_ms=24 * HOUR,
-    remind_ms=4 * HOUR,
-    notify=(),
-    because=(),
-)
 ACTORS = {
-    "requester": Actor("T1", "UROSA", "Rosa", may_vote=True, via=("UROSA",)),
-    "approver": Actor("T1", "UADA", "Ada", may_vote=True, via=("UADA",)),
-    "admin": Actor("T1", "UINES", "Ines", is_admin=True),
-    "bystander": Actor("T1", "UEVE", "Eve"),
+    "requester": ROSA,
+    "approver": ADA,
+    "admin": INES,
+    "bystander": EVE,
     "guest": Actor("T1", "UGUS", "Gus", may_vote=True, via=("UGUS",), is_admin=True, barred="guest"),
     "stranger": Actor("T2", "UFAY", "Fay", may_vote=True, via=("UADA",), barred="foreign_team"),
 }
 
 
-def a_request(state: State = State.PENDING, **changes: object) -> Request:
-    whole = Request(
-        id="R1",
-        kind=Kind.CREATE,
-        state=state,
-        version=1,
-        revision=1,
-        text="10b",
-        canonical="10b none lora",
-        name="peft-10b-lora-none",
-        use_gpus=None,
-        payload="{}",
-        digest="d" * 64,
-        target="https://cpd.example.com",
-        space_id="space",
-        team_id="T1",
-        enterprise_id=None,
-        requester_id="UROSA",
-        requester_name="Rosa",
-        author_id="UROSA",
-        channel_id="C1",
-        message_ts="1.1",
-        quorum=1,
-        votes=(),
-        created_at=0,
-        updated_at=0,
-        expires_at=24 * HOUR,
-        spec_id=None,
-        error=None,
-        reserved=True,
-        tries=0,
-        origin="slack-http",
-    )
-    return replace(whole, **changes)  # type: ignore[arg-type]  # a test's shorthand
-
-
-VOTE = Vote("T1", "UADA", "Ada", 1, ("UADA",))
+VOTE = vote_of(ADA)
 
 ALLOWED: dict[tuple[State, Action], dict[str, str]] = {
     (State.PENDING, Action.APPROVE): {"approver": "approved", "requester": "self_approval"},
@@ -177,8 +130,7 @@ def test_a_rejection_needs_a_reason() -> None:
 def test_a_retry_needs_a_quorum_that_still_stands() -> None:
     """Votes of people who are approvers no more do not carry a second try."""
     ruling = replace(RULING, approvers=(frozenset({"UBEN"}),))
-    ben = Actor("T1", "UBEN", "Ben", may_vote=True, via=("UBEN",))
-    got = state_machine.decide(a_request(State.FAILED, votes=(VOTE,)), Action.RETRY, ben, ruling, HOUR)
+    got = state_machine.decide(a_request(State.FAILED, votes=(VOTE,)), Action.RETRY, BEN, ruling, HOUR)
     assert isinstance(got, Refusal)
     assert got.code == "quorum_gone"
 
@@ -304,7 +256,7 @@ class Machine(RuleBasedStateMachine):
 ACTORS_2 = {
     "requester": ACTORS["requester"],
     "ada": ACTORS["approver"],
-    "ben": Actor("T1", "UBEN", "Ben", may_vote=True, via=("UBEN",)),
+    "ben": BEN,
     "admin": ACTORS["admin"],
     "guest": ACTORS["guest"],
 }

@@ -1,0 +1,162 @@
+"""The policy file's words: what is read as what, and what is refused in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.approvals import policy_file
+from bot.errors import SettingsError
+
+FILE = "PEFTSIZE_POLICY_FILE"
+ID = "must be a user id (U… or W…), a user-group id (S…) or anyone"
+TIME = "must be a length of time such as 30m, 24h or 7d, at most 3650d"
+
+
+@pytest.mark.parametrize(
+    ("written", "ms"),
+    [
+        ("1s", 1_000),
+        ("30m", 1_800_000),
+        ("24h", 86_400_000),
+        ("7d", 604_800_000),
+        (" 7 d ", 604_800_000),
+        ("3650d", 315_360_000_000),
+    ],
+)
+def test_a_length_of_time(written: str, ms: int) -> None:
+    """Seconds, minutes, hours or days, in milliseconds once read."""
+    text = f'[defaults]\nremind_after = "{written}"\n[[rule]]\nexpires_after = "{written}"\n'
+    found = policy_file.load(text)
+    assert (found.defaults.remind_after, found.rule[0].expires_after) == (ms, ms)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"0h"',
+        '"00m"',
+        '"h"',
+        '"24"',
+        '"1.5h"',
+        '"-1h"',
+        '"24H"',
+        '"1h30m"',
+        '""',
+        "24",
+        "true",
+        '"3651d"',
+        '"99999999999999999999d"',
+    ],
+)
+def test_what_is_no_length_of_time(written: str) -> None:
+    """Nothing is guessed: not a bare number, a fraction, nothing at all, or longer than a row can hold."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(f"[defaults]\nexpires_after = {written}\n")
+    assert caught.value.problems == (f"{FILE}: defaults.expires_after: {TIME}.",)
+
+
+@pytest.mark.parametrize("written", ["U01", "W0AB", "S0TEAM", "anyone", "UADA"])
+def test_who_may_be_named(written: str) -> None:
+    """Users, user groups and ``anyone``, as Slack writes their ids."""
+    assert policy_file.load(f'[defaults]\napprovers = ["{written}"]\n').defaults.approvers == {written}
+
+
+@pytest.mark.parametrize(
+    "written", ["u01", "U0", "U", "C0AAA", "@ada", "U0a", "xU0AB", "U0AB ", "Anyone", "U0-AB"]
+)
+def test_who_may_not_be_named(written: str) -> None:
+    """A name, a channel or a slip is refused, and the file says where."""
+    text = f'[defaults]\nadmins = ["{written}"]\n[[rule]]\napprovers = ["U0ADA", "{written}"]\n'
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(text)
+    places = [problem.removesuffix(f": {ID}.") for problem in caught.value.problems]
+    assert [place.rpartition(".")[0] for place in places] == [
+        f"{FILE}: defaults.admins",
+        f"{FILE}: rule.0.approvers",
+    ]
+
+
+LIMITS = [
+    ("defaults.quorum", "[defaults]\nquorum = {}\n", 1, 20),
+    ("rule.0.quorum", "[[rule]]\nquorum = {}\n", 1, 20),
+    ("rule.0.when.min_gpus", "[[rule]]\nwhen = {{ min_gpus = {} }}\n", 1, None),
+    ("rule.0.when.min_gb", "[[rule]]\nwhen = {{ min_gb = {} }}\n", 0, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "text", "least", "most"), LIMITS)
+def test_numbers_have_limits(place: str, text: str, least: int, most: int | None) -> None:
+    """The last good number on both sides, and the first bad one, which is named by its place."""
+    policy_file.load(text.format(least))
+    policy_file.load(text.format(most or 10**9))
+    for wrong in (least - 1, *([most + 1] if most else [])):
+        with pytest.raises(SettingsError) as caught:
+            policy_file.load(text.format(wrong))
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"{FILE}: {place}: Input should be ")
+        assert problem.endswith(".")
+
+
+def test_a_denial_needs_words_and_not_too_many() -> None:
+    """From one character to three hundred: it stands on the card."""
+    for length in (1, 300):
+        found = policy_file.load(f'[[rule]]\ndeny = "{"x" * length}"\n')
+        assert len(found.rule[0].deny or "") == length
+    for length in (0, 301):
+        with pytest.raises(SettingsError, match=r"rule\.0\.deny"):
+            policy_file.load(f'[[rule]]\ndeny = "{"x" * length}"\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[[rule]]\napprovers = []\n", "rule.0.approvers"),
+        ("[[rule]]\nself_approval = true\n", "rule.0.self_approval"),
+        ('[[rule]]\nwhen = { methods = ["lora", "dora"] }\n', "rule.0.when.methods."),
+        ('[defaults]\nworkflow = "quorum-of-three"\n', "defaults.workflow"),
+        ("[defaults]\nwhat = 1\n", "defaults.what"),
+        ("[[rule]]\nwhat = 1\n", "rule.0.what"),
+        ("[[rule]]\nwhen = { what = 1 }\n", "rule.0.when.what"),
+        ("[rules]\n", "rules"),
+    ],
+)
+def test_what_would_loosen_or_mean_nothing_is_refused(text: str, place: str) -> None:
+    """A rule cannot allow self-approval or name nobody, and a key with a slip is no key."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(text)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{FILE}: {place}")
+
+
+def test_a_file_that_is_no_toml_is_named() -> None:
+    """With the line, and without a traceback of the reader."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load("[defaults]\nquorum = = 2\n")
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{FILE} is not TOML: Invalid value (at line 2, column 10)")
+    assert caught.value.__suppress_context__
+
+
+def test_no_value_of_the_file_is_echoed() -> None:
+    """What was mistyped into it may be a secret."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load('[defaults]\nquorum = "hunter2"\napprovers = ["xoxb-secret"]\nhunter2 = "hunter3"\n')
+    assert not any(word in str(caught.value) for word in ("hunter3", "xoxb"))
+    assert caught.value.__suppress_context__
+
+
+def test_a_policy_that_was_read_is_not_changed() -> None:
+    """It is shared by all threads."""
+    found = policy_file.load("[[rule]]\nquorum = 2\n")
+    for part in (found, found.defaults, found.rule[0], found.rule[0].when):
+        with pytest.raises(ValueError, match="frozen"):
+            part.__setattr__(next(iter(type(part).model_fields)), None)
+
+
+def test_everybody_who_is_named_is_known() -> None:
+    """Approvers, admins, whoever is notified, and the approvers of every rule; ``anyone`` is nobody."""
+    text = (
+        '[defaults]\napprovers = ["U0ADA", "anyone"]\nadmins = ["U0INES"]\nnotify = ["S0TEAM"]\n'
+        '[[rule]]\nquorum = 2\n[[rule]]\napprovers = ["S0LEAD"]\n'
+    )
+    assert policy_file.load(text).entries() == {"U0ADA", "U0INES", "S0TEAM", "S0LEAD"}
