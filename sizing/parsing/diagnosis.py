@@ -19,7 +19,7 @@ _BRACKETS = re.compile(r"[][(){}<>]")
 _WORD_MARKS = "._/=:-"
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])([0-9]+(?:\.[0-9]+)?[bm])(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 _BITS = re.compile(
-    r"(?:q?lora|u?int|fp|b?float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z",
+    r"(?:q?lora|gptq|awq|u?int|fp|b?float|bf|nf|q|w)?[-_ ]?([0-9]{1,2})[-_ ]?(?:bits?|bpw)?\Z",
     re.IGNORECASE | re.ASCII,
 )
 _IN_WORDS = re.compile(COUNTS, re.IGNORECASE | re.ASCII)
@@ -153,7 +153,7 @@ def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
 def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
     """`10b2x128MB`, `10b-2x128MB`, `2x128MB/lora`: two items without a space between them."""
     start, end = found.span()
-    if not (is_item(found["left"]) and is_item(found["right"])):
+    if _BITS.match(found[0]) or not (is_item(found["left"]) and is_item(found["right"])):
         return None
     if RULES["model"].fullmatch(found["left"]):
         draft.models.append(Model(None, None, start, end))
