@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.store import Database, Store, schema
+from bot.store import Database, Store
 from tests.store_rows import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "peftsize.db"
-    database = Database(f"sqlite:///{path}")
-    schema.migrate(database)
-    database.close()
-    return path
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -31,7 +22,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         found: str = request.getfixturevalue("postgresql_url")
         return found
     path = tmp_path / "peftsize.db"
-    shutil.copy(request.getfixturevalue("migrated_file"), path)
+    shutil.copy(request.getfixturevalue("migrated"), path)
     return f"sqlite:///{path}"
 
 

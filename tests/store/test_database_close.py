@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.heavy
-def test_closing_under_load_ends_no_process(migrated_file: Path, tmp_path: Path) -> None:
+def test_closing_under_load_ends_no_process(migrated: Path, tmp_path: Path) -> None:
     """Fifty times with readers and writers at work: no fault, no lost commit, no connection left open."""
     path = tmp_path / "peftsize.db"
-    path.write_bytes(migrated_file.read_bytes())
+    path.write_bytes(migrated.read_bytes())
     done = subprocess.run(
         [sys.executable, "-W", "error", "-X", "faulthandler", str(PROGRAM), str(path)],
         env={"PYTHONPATH": str(ROOT)},

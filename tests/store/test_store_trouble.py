@@ -37,9 +37,9 @@ def far(relay: Relay, clock: Clock) -> Iterator[Store]:
 
 
 @pytest.fixture
-def sqlite(migrated_file: Path, tmp_path: Path, clock: Clock) -> Iterator[Store]:
+def sqlite(migrated: Path, tmp_path: Path, clock: Clock) -> Iterator[Store]:
     path = tmp_path / "trouble.db"
-    path.write_bytes(migrated_file.read_bytes())
+    path.write_bytes(migrated.read_bytes())
     database = Database(f"sqlite:///{path}", pool_size=1)
     yield Store(database, clock)
     database.close()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.scenarios.conftest import migrated, new_team, team
+from tests.scenarios.conftest import new_team, team
 
-__all__ = ["migrated", "new_team", "team"]
+__all__ = ["new_team", "team"]
