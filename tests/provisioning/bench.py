@@ -81,6 +81,7 @@ class Bench(Team):
         if url is not None:
             settings["peftsize_database_url"] = url
         super().__init__(folder, **{"policy": POLICY, "clock": HandClock()} | settings | how)
+        self.cluster.tokens.lifetime_s = 365 * 86_400.0  # no call is made twice for a token's sake
         self.on_postgresql = url is not None
 
     def start_work(self) -> None:
@@ -131,6 +132,10 @@ class Bench(Team):
         assert due_at is not None
         self.advance(due_at - self.now)
         assert self.step()
+
+    def periodic(self) -> None:
+        """Do what is done now and then, as far as its time has come."""
+        self.product.dispatcher.periodic.run_due()
 
     def restarted_process(self) -> None:
         """Do what the next start does about the work of a process that is gone."""
@@ -247,6 +252,10 @@ class Bench(Team):
         """Have somebody else commit a spec, global where the space is None; return its id."""
         space_id = self.cluster.space_id if space == "" else space
         return str(self.cluster.api.add(name, nodes, space_id)["metadata"]["asset_id"])
+
+    def change_spec(self, spec_id: str, *, name: str = NAME, nodes: dict[str, Any] = NODES) -> None:
+        """Have somebody change a spec by hand."""
+        self.cluster.api.change(spec_id, name, nodes)
 
     def alter(self, statement: str, **values: Any) -> None:
         """Change rows behind the product's back."""

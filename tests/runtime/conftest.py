@@ -1,4 +1,4 @@
-"""Installations between the stand-ins of Slack and of the cluster."""
+"""Installations between the stand-ins of Slack and of the cluster, and the bench of the provisioning tests."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pytest
 
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
+from tests.provisioning.conftest import bench, new_bench
 from tests.runtime.installation import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+__all__ = ["bench", "new_bench", "open_site", "site"]
 
 
 @pytest.fixture

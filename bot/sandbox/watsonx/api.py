@@ -102,6 +102,19 @@ class SpecsApi:
         with self._lock:
             del self._specs[spec_id]
 
+    def change(self, spec_id: str, name: str, nodes: dict[str, Any]) -> None:
+        """Change a specification behind everybody's back.
+
+        Args:
+            spec_id: Its id.
+            name: Its new name.
+            nodes: Its new size.
+        """
+        with self._lock:
+            spec = self._specs[spec_id]
+            spec["metadata"]["name"] = name
+            spec["entity"]["hardware_specification"]["nodes"] = copy.deepcopy(nodes)
+
     def seen_from(self, space_id: str | None, name: str | None = None) -> list[dict[str, Any]]:
         """List the global specifications and those of a space.
 
