@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 
 from bot.errors import SettingsError
 from bot.runtime import logs, shutdown
 from bot.sandbox import story
+from bot.sandbox.loopback import HOST
 from bot.sandbox.page.server import Page
-from bot.sandbox.world import HOST, World, refuse_real_settings
+from bot.sandbox.world import World, refuse_real_settings
 
 
 def run(
@@ -44,13 +46,13 @@ def run(
 def _stay(world: World, port: int) -> int:
     """Serve the page until SIGINT or SIGTERM."""
     signalled = shutdown.listen()
-    try:
-        page = Page(world, port)
-    except OSError:
-        raise SettingsError(
-            (f"Port {port} on {HOST} is in use; choose another: peftsize sandbox --port {port + 1}.",)
-        ) from None
-    with page:
+    with ExitStack() as stack:
+        try:
+            page = stack.enter_context(Page(world, port))
+        except OSError:
+            raise SettingsError(
+                (f"Port {port} on {HOST} is in use; choose another: peftsize sandbox --port {port + 1}.",)
+            ) from None
         _say(f"The sandbox is open: {page.url}\nNothing leaves this machine. Stop it with Ctrl-C.")
         signalled()
     _say("Stopped.")

@@ -22,6 +22,7 @@ from bot.runtime.serve import gate
 from bot.runtime.settings import Settings
 from bot.runtime.settings_check import Need
 from bot.sandbox.clock import Clock
+from bot.sandbox.loopback import HOST
 from bot.sandbox.people_file import PeopleFileError, load_directory
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.slack.people import default_directory
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from bot.runtime.wiring import Product
     from bot.sandbox.slack.people import Directory
 
-HOST = "127.0.0.1"
 TIMEOUT_S, SETTLE_S = 3.0, 2.0
 """Short, so that an unknown outcome and how it settles can be watched."""
 STOP_WITHIN_S = 5.0

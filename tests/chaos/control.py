@@ -27,7 +27,7 @@ from tests.chaos.weather import LATE_S, Weather
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.sandbox.watsonx.http import Call
+    from bot.sandbox.loopback import Call
 
 NODES = {"cpu": {"units": "2"}, "mem": {"size": "8Gi"}, "gpu": {"num_gpu": 1}}
 TIMEOUT_S = 1.0

@@ -20,7 +20,7 @@ from tests.chaos.weather import Weather
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.sandbox.watsonx.http import Call
+    from bot.sandbox.loopback import Call
 
 TIMEOUT_S, SETTLE_S = 1, 2
 LATEST_COMMIT_S = TIMEOUT_S + SETTLE_S + 1.0
@@ -65,7 +65,7 @@ class World:
         balancer = self._stack.enter_context(Balancer(self.replicas))
         self.slack.attach(balancer.url)
         self.cluster.witness = self._cluster_call
-        self.slack.api.witness = self._slack_call
+        self.slack.witness = self._slack_call
         return self
 
     def __exit__(self, *_: object) -> None:

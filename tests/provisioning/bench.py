@@ -15,8 +15,8 @@ from sqlalchemy import select, text
 
 from bot.approvals.request import Kind
 from bot.sandbox.clock import Clock
+from bot.sandbox.loopback import nobody
 from bot.sandbox.watsonx.api import PATH
-from bot.sandbox.watsonx.http import nobody
 from bot.store import schema, tables
 from bot.store.queues import LANES
 from tests.scenarios.team import NAME, POLICY, TEXT, Team
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.approvals.request import Request
-    from bot.sandbox.watsonx.http import Call, Moment
+    from bot.sandbox.loopback import Call, Moment
 
 TIMEOUT_MS, SETTLE_MS, GAP_MS = 60_000, 40_000, 30_000
 """As the bench is set: one REST call, how long a gateway may still commit, between two look-ups."""

@@ -26,10 +26,10 @@ class Client:
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, Any]:
         """Return status, headers and JSON (or text) of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.page.server_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.page.http.port, timeout=30)
         try:
             connection.putrequest(method, path, skip_host=True)
-            named = {"Host": f"127.0.0.1:{self.page.server_port}"}
+            named = {"Host": f"127.0.0.1:{self.page.http.port}"}
             for name, value in (named | {k.replace("_", "-"): v for k, v in headers.items()}).items():
                 connection.putheader(name, value)
             if body is not None and "Content_Length" not in headers:
@@ -67,7 +67,7 @@ def client(world: World) -> Iterator[Client]:
 
 def test_it_listens_on_loopback_only(client: Client) -> None:
     """The page is bound to 127.0.0.1 and to no other address."""
-    assert client.page.server_address[0] == "127.0.0.1"
+    assert client.page.http.address[0] == "127.0.0.1"
 
 
 def test_the_page_may_load_nothing_from_elsewhere(client: Client) -> None:
@@ -120,7 +120,7 @@ def test_nothing_but_the_static_files_is_served(client: Client, path: str) -> No
 @pytest.mark.parametrize("host", ["evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil:{port}"])
 def test_another_host_is_refused(client: Client, method: str, host: str) -> None:
     """A name that was rebound to this machine is no way in."""
-    named = host.format(port=client.page.server_port)
+    named = host.format(port=client.page.http.port)
     status, _, told = client.ask(method, "/api/state?person=rosa", b"{}", Host=named)
     assert status == 421
     assert told["ok"] is False
@@ -153,7 +153,7 @@ def test_a_post_without_the_token_does_nothing(client: Client, world: World, tok
         (b"\xff", {}, 400),
         (b"{}", {"Content_Type": "text/plain"}, 415),
         (b"", {"Content_Length": str(LARGEST_POST + 1)}, 413),
-        (b"", {"Content_Length": "-1"}, 411),
+        (b"", {"Content_Length": "-1"}, 400),
     ],
 )
 def test_malformed_posts_get_4xx(client: Client, body: bytes, headers: dict[str, str], status: int) -> None:
@@ -292,12 +292,12 @@ def test_a_closed_page_asks_for_nothing_more(world: World) -> None:
     """A browser that stays open beside a page that is closed reaches neither the world nor its database."""
     page = Page(world)
     with page:
-        connection = http.client.HTTPConnection("127.0.0.1", page.server_port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", page.http.port, timeout=5)
         connection.request("GET", "/api/first")
         assert connection.getresponse().read()
         connection.request("GET", f"/api/state?person=rosa&after={page.state.stamp()}")
         until = time.monotonic() + 10
-        while page._at_work == 0 and time.monotonic() < until:
+        while page.http.busy == 0 and time.monotonic() < until:
             time.sleep(0.01)
     waiting = connection.getresponse()
     assert json.loads(waiting.read())["me"] == "U0ROSA001"

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import os
-import struct
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from bot.sandbox.slack.fake_slack import FakeSlack
-from bot.sandbox.slack.websocket import PING, TEXT, accept_key, frame, read_frame
 from tests.sandbox.tinyapp import bolt_app, client_of
 
 
@@ -143,50 +139,16 @@ def test_long_payloads_and_answers_arrive_whole(slack):
 def test_an_address_is_good_for_one_connection(slack):
     """The second use of a ticket is turned away, and at most ten connections are open."""
 
-    def upgrade(url: str) -> HTTPConnection:
-        address = urlsplit(url)
-        connection = HTTPConnection(address.hostname, address.port, timeout=5)
-        headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "x"}
-        connection.request("GET", f"{address.path}?{address.query}", headers=headers)
-        return connection
-
     def opened() -> str:
         return client_of(slack).apps_connections_open(app_token=slack.app_token)["url"]
 
     url = opened()
     with ExitStack() as stack:
-        first = stack.enter_context(closing(upgrade(url)))
-        assert first.sock.recv(100).startswith(b"HTTP/1.1 101")
-        again = stack.enter_context(closing(upgrade(url)))
-        assert again.sock.recv(100).startswith(b"HTTP/1.1 403")
+        stack.enter_context(connect(url))
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(url)
         for count in range(2, 11):
-            stack.enter_context(closing(upgrade(opened())))
+            stack.enter_context(connect(opened()))
             wait_for(lambda count=count: len(slack.sockets.connections) == count)
         with pytest.raises(SlackApiError, match="too_many_websockets"):
             opened()
-
-
-@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
-def test_frames_keep_to_the_standard(length):
-    """What the server writes says its length; what a client masks is read back."""
-    data = os.urandom(length)
-    written = frame(TEXT, data)
-    assert written.endswith(data)
-    assert len(written) - length == (2 if length < 126 else 4 if length < 65_536 else 10)
-    mask = os.urandom(4)
-    masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
-    head = bytearray(written[: len(written) - length])
-    head[1] |= 0x80
-    assert read_frame(io.BytesIO(bytes(head) + mask + masked)) == (True, TEXT, data)
-
-
-def test_broken_frames_end_the_connection():
-    """Unmasked, oversized and cut-off frames are refused, not guessed at."""
-    for data in (frame(PING, b"x"), b"\x81\xff" + struct.pack("!Q", 10**9), b"\x81\x85abcd", b""):
-        with pytest.raises(ConnectionError):
-            read_frame(io.BytesIO(data))
-
-
-def test_the_accept_key_is_that_of_the_standard():
-    """The worked example of RFC 6455, section 1.3."""
-    assert accept_key(b"dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

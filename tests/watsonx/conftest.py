@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import trustme
 from pydantic import SecretStr
 
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
@@ -32,13 +35,48 @@ def cluster():
         yield running
 
 
+@pytest.fixture(scope="session")
+def authority():
+    """Signs the certificates of stand-in clusters, made while the tests run."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def bundle(authority, tmp_path):
+    """The path of the authority's own certificate, as WATSONX_CA_BUNDLE takes it."""
+    path = tmp_path / "bundle.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def serves_tls(authority):
+    """Make contexts whose certificate for loopback holds until so many seconds from now."""
+
+    def make(valid_s=86_400.0):
+        now = datetime.now(UTC)
+        limits = {"not_before": now - timedelta(days=2), "not_after": now + timedelta(seconds=valid_s)}
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost", "127.0.0.1", **limits).configure_cert(context)
+        return context
+
+    return make
+
+
+@pytest.fixture
+def secure(serves_tls):
+    """A stand-in cluster over https."""
+    with FakeCluster(tls=serves_tls()) as running:
+        yield running
+
+
 @pytest.fixture
 def open_client():
     """Make clients that are closed after the test."""
     with ExitStack() as stack:
 
-        def make(cluster, *, timeout_s=3.0, tokens=None, calls=None, **options):
-            http = options.pop("http", None) or WatsonxHttp(cluster.ca_bundle and str(cluster.ca_bundle))
+        def make(cluster, *, timeout_s=3.0, tokens=None, calls=None, bundle=None, **options):
+            http = options.pop("http", None) or WatsonxHttp(bundle)
             stack.callback(http.close)
             return SpecsClient(
                 base_url=options.pop("base_url", cluster.url),
@@ -103,7 +141,6 @@ def raw_client(open_client):
 class Raw:
     """A socket server without manners."""
 
-    ca_bundle = None
     space_id = "space-1"
     url = ""
 

@@ -84,14 +84,14 @@ def ibm_python(request):
 
 @pytest.mark.heavy
 @pytest.mark.timeout(600)
-def test_ibms_own_client_can_store_list_get_find_and_delete(ibm_python, tmp_path, body):
+def test_ibms_own_client_can_store_list_get_find_and_delete(ibm_python, serves_tls, bundle, tmp_path, body):
     """Over TLS with a certificate made now, with its own token, its own calls and its own checks."""
-    with FakeCluster(tls_folder=tmp_path) as cluster:
+    with FakeCluster(tls=serves_tls()) as cluster:
         given = {
             "url": cluster.url,
             "username": cluster.username,
             "api_key": cluster.api_key,
-            "bundle": str(cluster.ca_bundle),
+            "bundle": bundle,
             "space_id": cluster.space_id,
             "body": body,
         }

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import pytest
+import trustme
 from pydantic import SecretStr
 
 from bot.errors import Unavailable, Uncertain
-from bot.sandbox.watsonx.certificate import make_certificate
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 from bot.watsonx.tokens import StaticToken
 from bot.watsonx.transport import WatsonxHttp
 
 
-@pytest.fixture
-def secure(tmp_path):
-    with FakeCluster(tls_folder=tmp_path) as running:
-        yield running
-
-
-def test_a_self_signed_cluster_works_with_its_bundle(secure, open_client, body):
-    """WATSONX_CA_BUNDLE makes a cluster's own certificate good."""
-    client = open_client(secure)
+def test_a_private_authority_works_with_its_bundle(secure, open_client, bundle, body):
+    """WATSONX_CA_BUNDLE makes the certificate of a private authority good."""
+    client = open_client(secure, bundle=bundle)
     assert client.target.startswith("https://")
     assert client.create(body, secure.space_id, attempt_id="a1").status == 201
     assert len(client.find(body["name"], secure.space_id)) == 1
@@ -35,26 +29,27 @@ def test_without_the_bundle_nothing_is_sent(secure, open_client, body):
     assert secure.requests() == []
 
 
-def test_the_host_name_is_checked(secure, open_client):
+def test_the_host_name_is_checked(secure, open_client, bundle):
     """A trusted certificate for another name is not accepted."""
     url = secure.url.replace("127.0.0.1", "127.0.0.2")
-    client = open_client(secure, base_url=url, tokens=StaticToken(SecretStr("t")))
+    client = open_client(secure, bundle=bundle, base_url=url, tokens=StaticToken(SecretStr("t")))
     with pytest.raises(Unavailable, match=r"no connection to 127.0.0.2"):
         client.check(secure.space_id)
 
 
-def test_another_authority_is_not_accepted(secure, tmp_path_factory, open_client):
+def test_another_authority_is_not_accepted(secure, tmp_path, open_client):
     """The bundle replaces the system's store; it is no switch that turns checking off."""
-    _, other = make_certificate(tmp_path_factory.mktemp("other"))
-    client = open_client(secure, http=WatsonxHttp(str(other)), tokens=StaticToken(SecretStr("t")))
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    client = open_client(secure, bundle=str(other), tokens=StaticToken(SecretStr("t")))
     with pytest.raises(Unavailable, match=r"(?i)certificate verify failed"):
         client.check(secure.space_id)
 
 
-def test_a_certificate_that_ran_out_is_not_accepted(tmp_path, open_client):
+def test_a_certificate_that_ran_out_is_not_accepted(serves_tls, bundle, open_client):
     """Dates are checked as ever, although strictness about extensions is relaxed."""
-    with FakeCluster(tls_folder=tmp_path, certificate_valid_s=-60) as cluster:
-        client = open_client(cluster, tokens=StaticToken(SecretStr("t")))
+    with FakeCluster(tls=serves_tls(valid_s=-60)) as cluster:
+        client = open_client(cluster, bundle=bundle, tokens=StaticToken(SecretStr("t")))
         with pytest.raises(Unavailable, match=r"(?i)certificate has expired"):
             client.check(cluster.space_id)
 

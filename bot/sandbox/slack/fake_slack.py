@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from bot.sandbox.cardtext import render
+from bot.sandbox.loopback import HOST, Loopback, Moment, nobody
 from bot.sandbox.slack.delivery import FORM, Deliverer, Delivery
 from bot.sandbox.slack.events import Events
 from bot.sandbox.slack.interactions import Interactions
 from bot.sandbox.slack.lookups import open_im
 from bot.sandbox.slack.people import default_directory
-from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.slack.server import label, serve
 from bot.sandbox.slack.socket import Sockets
 from bot.sandbox.slack.web import SCOPES, Api, Call, InstalledApp
 from bot.sandbox.slack.workspace import Message, View, Workspace, now_s
@@ -54,22 +55,25 @@ class FakeSlack(Interactions, Events):
         self.sockets = Sockets(self.app.app_id, self.workspace.changed)
         self.courier = Deliverer(self.workspace, self.sockets, self.app.signing_secret)
         self.api = Api(self.workspace, self.app, "", open_socket=self._open_socket)
-        self._port = port
-        self._server: SlackServer | None = None
+        self.witness: Callable[[Moment, str, int], None] = nobody
+        """Called at each moment of each call, with its method (or `response_url`) and the client's port."""
+        self._http = Loopback(
+            lambda call: serve(self.api, call),
+            witness=lambda moment, call, port: self.witness(moment, label(call), port),
+            port=port,
+            clock=self.workspace.clock,
+        )
 
     def start(self) -> Self:
         """Begins to serve; after a stop at the same address again."""
-        self._server = SlackServer(self.api, self.sockets, self._port)
-        self._port = self._server.server_port
-        self.api.origin = f"http://127.0.0.1:{self._port}"
-        self._server.start()
+        self._http.start()
+        self.api.origin = f"http://{HOST}:{self._http.port}"
         return self
 
     def stop(self) -> None:
         """Ends the server; the workspace stays as it is."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        self.sockets.stop()
+        self._http.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -93,11 +97,10 @@ class FakeSlack(Interactions, Events):
 
     def _open_socket(self) -> str:
         """Returns the address of a new Socket Mode connection and switches deliveries over."""
-        query = self.sockets.ticket()
-        if not query:
-            return ""
-        self.courier.socket_mode = True
-        return f"ws://127.0.0.1:{self._port}/link/?{query}"
+        address = self.sockets.address()
+        if address:
+            self.courier.socket_mode = True
+        return address
 
     @property
     def url(self) -> str:

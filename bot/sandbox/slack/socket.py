@@ -5,22 +5,30 @@ Source: https://docs.slack.dev/apis/events-api/using-socket-mode.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import socket
 import threading
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from bot.sandbox.slack.websocket import CLOSE, CONTINUATION, PING, PONG, TEXT, accept_key, frame, read_frame
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import serve
+
+from bot.sandbox.loopback import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from http.server import BaseHTTPRequestHandler
-    from socket import socket
+
+    from websockets.http11 import Request, Response
+    from websockets.sync.server import Server, ServerConnection
 
 MOST_CONNECTIONS = 10
+LEAVE_WITHIN_S = 1.0
 
 
 class NotConnected(Exception):
@@ -39,18 +47,16 @@ class _Waiting:
 class Connection:
     """One open WebSocket; a draining one gets no new payloads."""
 
-    sock: socket
+    link: ServerConnection
     draining: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def send(self, opcode: int, payload: bytes) -> None:
-        """Writes one frame, whole."""
-        with self.lock:
-            self.sock.sendall(frame(opcode, payload))
 
     def say(self, message: dict[str, Any]) -> None:
-        """Writes one JSON message."""
-        self.send(TEXT, json.dumps(message).encode())
+        """Writes one JSON message.
+
+        Raises:
+            ConnectionClosed: the client is gone.
+        """
+        self.link.send(json.dumps(message))
 
 
 class Sockets:
@@ -61,78 +67,67 @@ class Sockets:
         self.connections: list[Connection] = []
         self.delivered: list[tuple[int, str]] = []
         self._changed = changed
+        self._server: Server | None = None
         self._tickets: set[str] = set()
         self._waiting: dict[str, _Waiting] = {}
         self._turn = 0
         self._lock = threading.Lock()
 
-    def ticket(self) -> str:
-        """Returns the query of an address for one connection, or nothing when ten are open."""
+    def address(self) -> str:
+        """Returns an address that is good for one connection, or nothing when ten are open."""
         with self._lock:
             if len(self.connections) >= MOST_CONNECTIONS:
                 return ""
-            name = secrets.token_urlsafe(16)
-            self._tickets.add(name)
-            return f"ticket={name}&app_id={self.app_id}"
+            if self._server is None:
+                self._server = self._start()
+            ticket = secrets.token_urlsafe(16)
+            self._tickets.add(ticket)
+            port = self._server.socket.getsockname()[1]
+            return f"ws://{HOST}:{port}/link/?ticket={ticket}&app_id={self.app_id}"
 
-    def serve(self, request: BaseHTTPRequestHandler) -> None:
-        """Upgrades a request and stays with it until the client is gone."""
-        key = request.headers.get("Sec-WebSocket-Key", "").encode()
+    def _start(self) -> Server:
+        """Begins to take connections, on a port of their own."""
+        server = serve(
+            self._stay,
+            HOST,
+            0,
+            process_request=self._admit,
+            compression=None,
+            close_timeout=LEAVE_WITHIN_S,
+        )
+        threading.Thread(target=server.serve_forever, name="socket-mode", daemon=True).start()
+        return server
+
+    def _admit(self, link: ServerConnection, request: Request) -> Response | None:
+        """Turns an upgrade away whose ticket is unknown or used."""
         ticket = parse_qs(urlsplit(request.path).query).get("ticket", [""])[0]
         with self._lock:
             known = ticket in self._tickets
             self._tickets.discard(ticket)
-        if not known or request.headers.get("Upgrade", "").lower() != "websocket" or not key:
-            request.send_error(403 if not known else 400)
-            return
-        request.send_response(101)
-        request.send_header("Upgrade", "websocket")
-        request.send_header("Connection", "Upgrade")
-        request.send_header("Sec-WebSocket-Accept", accept_key(key))
-        request.end_headers()
-        request.connection.settimeout(None)
-        connection = Connection(request.connection)
-        try:
-            with self._lock:
-                count = len(self.connections) + 1
-            connection.say(
-                {
-                    "type": "hello",
-                    "num_connections": count,
-                    "debug_info": {"host": "sandbox", "approximate_connection_time": 18060},
-                    "connection_info": {"app_id": self.app_id},
-                }
-            )
+        return None if known else link.respond(HTTPStatus.FORBIDDEN, "The ticket is used or unknown.\n")
+
+    def _stay(self, link: ServerConnection) -> None:
+        """Greets a client and takes its acknowledgements until it is gone."""
+        connection = Connection(link)
+        hello = {
+            "type": "hello",
+            "num_connections": len(self.connections) + 1,
+            "debug_info": {"host": "sandbox", "approximate_connection_time": 18060},
+            "connection_info": {"app_id": self.app_id},
+        }
+        with contextlib.suppress(ConnectionClosed):  # the next payload goes to another connection
+            connection.say(hello)
             with self._lock:
                 self.connections.append(connection)
-            connection.send(PING, b"Ping from the sandbox")
             self._changed()
-            self._listen(connection, request.rfile)  # type: ignore[arg-type]  # a buffered reader
-        except OSError:
-            pass  # the client is gone; the next payload goes to another connection
-        finally:
-            with self._lock:
-                if connection in self.connections:
-                    self.connections.remove(connection)
-            self._changed()
+            for message in link:
+                self._acknowledged(message)
+        with self._lock:
+            if connection in self.connections:
+                self.connections.remove(connection)
+        self._changed()
 
-    def _listen(self, connection: Connection, stream: BinaryIO) -> None:
-        """Reads frames until the client closes."""
-        message = b""
-        while True:
-            last, opcode, data = read_frame(stream)
-            if opcode == CLOSE:
-                connection.send(CLOSE, data)
-                return
-            if opcode == PING:
-                connection.send(PONG, data)
-            elif opcode in (TEXT, CONTINUATION):
-                message += data
-                if last:
-                    self._acknowledged(message)
-                    message = b""
-
-    def _acknowledged(self, message: bytes) -> None:
+    def _acknowledged(self, message: str | bytes) -> None:
         """Hands an acknowledgement to the delivery that waits for it; late and unknown ones are dropped."""
         try:
             said = json.loads(message)
@@ -168,7 +163,7 @@ class Sockets:
             for index, connection in self._in_turn():
                 try:
                     connection.say(envelope)
-                except OSError:
+                except ConnectionClosed:
                     continue
                 self.delivered.append((index, name))
                 return waiting.payload if waiting.done.wait(timeout_s) else None
@@ -190,17 +185,21 @@ class Sockets:
             connections = list(self.connections)
         for connection in connections:
             connection.draining = True
-            try:
+            with contextlib.suppress(ConnectionClosed):
                 connection.say({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
-            except OSError:
-                continue
 
     def close(self) -> None:
-        """Cuts every connection."""
+        """Cuts every connection; new ones are taken."""
         with self._lock:
             connections = list(self.connections)
         for connection in connections:
-            try:
-                connection.sock.shutdown(2)
-            except OSError:
-                continue
+            with contextlib.suppress(OSError):
+                connection.link.socket.shutdown(socket.SHUT_RDWR)
+
+    def stop(self) -> None:
+        """Cuts every connection and takes no new one."""
+        self.close()
+        with self._lock:
+            server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()

@@ -1,6 +1,6 @@
 """Slack's Web API without the network: who may call which method, and what the answer is.
 
-The methods themselves are in `slack_chat`, `slack_lookups` and `slack_views`, each with its table.
+The methods themselves are in `chat`, `lookups` and `views`, each with its table.
 """
 
 from __future__ import annotations
@@ -83,20 +83,11 @@ class Call:
     at_s: float
 
 
-Moment = Literal["arrived", "done", "answered"]
-"""A call has arrived; has had its effect and nothing was written; its answer was written."""
-
-
-def nobody(_moment: Moment, _method: str, _port: int) -> None:
-    """Watches nothing."""
-
-
 @dataclass
 class Api:
     """What a method sees: the state, the app that calls, and the address of the stand-in.
 
     `manifest` is what `apps.manifest.export` says of the app.
-    `witness` is called at each moment of each call, with the client's port; the call waits for it.
     """
 
     workspace: Workspace
@@ -108,7 +99,6 @@ class Api:
     calls: list[Call] = field(default_factory=list)
     open_socket: Callable[[], str] | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
-    witness: Callable[[Moment, str, int], None] = nobody
 
 
 @dataclass(frozen=True)

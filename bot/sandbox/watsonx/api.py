@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.watsonx.http import Call, Reply
+from bot.sandbox.loopback import Call, Reply
 from bot.sandbox.watsonx.rules import complaint
 
 if TYPE_CHECKING:

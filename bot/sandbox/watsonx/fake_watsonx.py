@@ -12,18 +12,16 @@ import uuid
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qs
 
+from bot.sandbox.loopback import HOST, Call, Loopback, Moment, Reply, nobody
 from bot.sandbox.watsonx.api import PATH, SpecsApi, problem
-from bot.sandbox.watsonx.certificate import make_certificate
 from bot.sandbox.watsonx.faults import Faults
-from bot.sandbox.watsonx.http import Call, LoopbackServer, Moment, Reply, nobody
 from bot.sandbox.watsonx.tokens import TokenService
 from bot.watsonx.transport import utc_ms
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
-    from pathlib import Path
 
 KEPT_REQUESTS = 500
 VERSION = "5.2.0"
@@ -59,8 +57,7 @@ class FakeCluster:
 
     Args:
         space_id: A first deployment space, in which the user is an editor.
-        tls_folder: Serve https with a certificate made here; None serves plain http.
-        certificate_valid_s: Seconds for which it holds; negative for one that has run out.
+        tls: The context to serve https with; None serves plain http.
         now: Returns UTC epoch milliseconds.
         token_lifetime_s: Seconds for which a token holds.
         port: 0 for a free one.
@@ -70,8 +67,7 @@ class FakeCluster:
         self,
         *,
         space_id: str = "5f0c1d2e-0000-4000-8000-00000000a001",
-        tls_folder: Path | None = None,
-        certificate_valid_s: float = 86_400.0,
+        tls: ssl.SSLContext | None = None,
         now: Callable[[], int] = utc_ms,
         token_lifetime_s: float = 3600.0,
         port: int = 0,
@@ -82,15 +78,11 @@ class FakeCluster:
         self.password = secrets.token_urlsafe(24)
         self.faults = Faults()
         self.tokens = TokenService(now, token_lifetime_s)
-        self.ca_bundle: Path | None = None
-        tls = None
-        if tls_folder is not None:
-            tls, self.ca_bundle = make_certificate(tls_folder, valid_s=certificate_valid_s)
         self._now = now
+        self._stopped = threading.Event()
         self.witness: Callable[[Moment, Call, int], None] = nobody
         """Called at each moment of each call, with the client's port; may be changed at any time."""
-        self._stopped = threading.Event()
-        self._http = LoopbackServer(self._serve, witness=self._witnessed, port=port, tls=tls)
+        self._http = Loopback(self._serve, witness=self._witnessed, port=port, tls=tls)
         self.api = SpecsApi(self.faults, now, self._stopped.wait)
         self.api.add_space(space_id, "sandbox")
         self._requests: deque[Recorded] = deque(maxlen=KEPT_REQUESTS)
@@ -127,8 +119,7 @@ class FakeCluster:
     @property
     def url(self) -> str:
         """The base address, to be used as ``WATSONX_URL`` (and as ``WATSONX_IAM_URL``)."""
-        scheme = "http" if self.ca_bundle is None else "https"
-        return f"{scheme}://127.0.0.1:{self._http.port}"
+        return f"{'https' if self._http.tls else 'http'}://{HOST}:{self._http.port}"
 
     def settings(self) -> dict[str, str]:
         """Return the settings that point the product at this cluster.
@@ -136,13 +127,12 @@ class FakeCluster:
         Returns:
             Environment variables by name.
         """
-        found = {
+        return {
             "WATSONX_URL": self.url,
             "WATSONX_SPACE_ID": self.space_id,
             "WATSONX_USERNAME": self.username,
             "WATSONX_APIKEY": self.api_key,
         }
-        return found if self.ca_bundle is None else found | {"WATSONX_CA_BUNDLE": str(self.ca_bundle)}
 
     def requests(self) -> list[Recorded]:
         """Return the requests that came, oldest first.
@@ -241,9 +231,7 @@ class FakeCluster:
         if self.faults.take("token_trouble"):
             return Reply(503, "<html><head><title>Application is not available</title></head></html>")
         if call.path == _IAM:
-            form = {
-                name: values[0] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()
-            }
+            form = call.form()
             grant = form.get("grant_type") == "urn:ibm:params:oauth:grant-type:apikey"
             if not grant or not _same(form.get("apikey"), self.api_key):
                 words = "Provided API key could not be found."
