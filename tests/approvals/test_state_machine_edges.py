@@ -186,9 +186,7 @@ def test_one_person_has_one_vote_in_a_grid() -> None:
     """The same person from a second workspace has voted already, and two such votes count once."""
     request = a_request(quorum=2, votes=(vote_of(ADA),))
     elsewhere = replace(ADA, team_id="T2")
-    assert decide(request, A.APPROVE, elsewhere, replace(RULING, quorum=2)) == Refusal(
-        A.APPROVE, "already_voted"
-    )
+    assert decide(request, A.APPROVE, elsewhere, replace(RULING, quorum=2)) == Refusal("already_voted")
     both = (vote_of(ADA), replace(vote_of(ADA), team_id="T2", at=9))
     assert state_machine.valid_votes(both, RULING) == both[:1]
 
@@ -247,14 +245,14 @@ REFUSED = [
 )
 def test_a_refusal_names_the_first_reason(request_, action, actor, code, detail) -> None:
     """In this order: the person, the revision, the state, the time, the right, the content."""
-    assert decide(request_, action, actor, revision=1) == Refusal(action, code, detail)
+    assert decide(request_, action, actor, revision=1) == Refusal(code, detail)
 
 
 def test_a_denied_request_can_be_rejected_but_not_approved() -> None:
     """The sentence of the policy goes with the refusal."""
     denied = replace(RULING, deny="too large", self_approval=True)
-    assert decide(a_request(), A.APPROVE, ADA, denied) == Refusal(A.APPROVE, "denied", "too large")
-    assert decide(a_request(), A.APPROVE, ROSA, denied) == Refusal(A.APPROVE, "denied", "too large")
+    assert decide(a_request(), A.APPROVE, ADA, denied) == Refusal("denied", "too large")
+    assert decide(a_request(), A.APPROVE, ROSA, denied) == Refusal("denied", "too large")
     assert isinstance(decide(a_request(), A.REJECT, ADA, denied, reason="no"), Transition)
 
 
@@ -328,13 +326,13 @@ def test_the_requester_is_known_by_workspace_or_grid(request_, actor, yours) -> 
     got = decide(request_, A.CANCEL, actor)
     assert isinstance(got, Transition) == yours
     if not yours:
-        assert got == Refusal(A.CANCEL, "not_yours")
+        assert got == Refusal("not_yours")
 
 
 def test_the_same_id_elsewhere_still_has_no_vote_on_the_request() -> None:
     """A vote needs no doubt at all: an id equal to the requester's is refused from any workspace."""
     stranger = replace(ROSA, team_id="T2")
-    assert decide(NO_GRID, A.APPROVE, stranger) == Refusal(A.APPROVE, "self_approval")
+    assert decide(NO_GRID, A.APPROVE, stranger) == Refusal("self_approval")
 
 
 READY = [

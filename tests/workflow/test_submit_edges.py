@@ -13,6 +13,7 @@ from bot.approvals.policy import Person
 from bot.approvals.policy_file import Policy
 from bot.approvals.request import State
 from bot.store import Database, Store
+from bot.store.requests import Copy
 from bot.workflow.ports import Ask, Click
 from bot.workflow.service import RequestService
 from tests.store_rows import T0, Clock
@@ -101,7 +102,10 @@ def test_a_delivery_again_after_its_request_has_ended_is_a_duplicate(service: Re
     """The name is free by then, and still nothing is asked for a second time."""
     request = service.submit(ask("d1")).request
     assert request is not None
-    assert service.decide(click("cancel", request, ROSA), ROSA).code == "done"
+    with service.store.write() as tx:
+        tx.requests.add_copy(request.id, Copy("C1", "1.1"))
+    ended = service.decide(click("cancel", request, ROSA, channel_id="C1", message_ts="1.1"), ROSA)
+    assert ended.code == "done"
     again = service.submit(ask("d1"))
     assert (again.code, again.request) == ("duplicate", None)
     assert [row.state for row in rows(service)] == [State.CANCELLED]
