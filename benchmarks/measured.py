@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 GIVEN = Path(__file__).with_name("data") / "lora_memory.csv"
+COLOURS = ("#0f62fe", "#da1e28", "#198038", "#8a3ffc", "#b28600", "#08bdba")
 
 
 class Run(NamedTuple):
@@ -192,36 +193,30 @@ def table(judged: Sequence[Run]) -> str:
 
 
 def picture(judged: Sequence[Run], path: Path) -> None:
-    """Draw measured against predicted KV memory, the range as a bar."""
+    """Draw predicted over measured KV memory, and the error over the slots with the range's ends."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    whole, error = figure.subplots(1, 2)
     measured = [run for run in judged if run.kv_gib is not None]
     most = max((run.kv_gib or 0) for run in measured) * 1.05
-    axes.plot([0, most], [0, most], color="#8d8d8d", linewidth=1, label="exact")
-    for model, colour in zip(
-        sorted({run.model for run in measured}), ("#0f62fe", "#da1e28", "#198038"), strict=False
-    ):
+    whole.plot([0, most], [0, most], color="#8d8d8d", linewidth=1, label="exact")
+    for model, colour in zip(sorted({run.model for run in measured}), COLOURS, strict=False):
         mine = [run for run in measured if run.model == model]
-        ends = [
-            [run.expected - run.estimate.kv_gib.low for run in mine],
-            [run.estimate.kv_gib.high - run.expected for run in mine],
-        ]
-        axes.errorbar(
-            [run.kv_gib or 0 for run in mine],
-            [run.expected for run in mine],
-            yerr=ends,
-            fmt="o",
-            markersize=3,
-            linewidth=1,
-            color=colour,
-            label=model,
+        whole.scatter(
+            [run.kv_gib or 0 for run in mine], [run.expected for run in mine], s=10, c=colour, label=model
         )
-    axes.set_xlabel("measured KV memory, GiB")
-    axes.set_ylabel("predicted, GiB")
-    axes.legend(frameon=False)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        served = [run for run in mine if run.served]
+        half = [(run.estimate.kv_gib.high - run.estimate.kv_gib.low) / 2 for run in served]
+        points = ([run.slots for run in served], [run.error for run in served])
+        error.errorbar(*points, yerr=half, fmt="o", markersize=3, linewidth=0.5, color=colour)
+    error.axhline(0, color="#8d8d8d", linewidth=1)
+    whole.set_xlabel("measured KV memory, GiB")
+    whole.set_ylabel("predicted (middle of the range), GiB")
+    whole.legend(frameon=False)
+    error.set_xlabel("adapter slots")
+    error.set_ylabel("predicted less measured, with the range, GiB")
+    figure.savefig(path)
 
 
 def main(arguments: Sequence[str]) -> None:

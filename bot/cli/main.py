@@ -73,6 +73,9 @@ def size(
     users: Annotated[
         str | None, typer.Option(help="People at a time x tokens each, such as 20x4096.", metavar="NxTOKENS")
     ] = None,
+    plot: Annotated[
+        str | None, typer.Option(help="Draw it to this file: .png, .svg or .pdf.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Size a request.
 
@@ -89,7 +92,7 @@ def size(
         "max_model_len": max_model_len,
         "users": users,
     }
-    run(text, as_json=json, explain=explain, options=options)
+    run(text, as_json=json, explain=explain, options=options, picture=plot)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -9,7 +9,7 @@ import typer
 from sizing.serving import OLDEST, Serving, parse_users, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def serving(options: Mapping[str, Any]) -> Serving:
@@ -48,3 +48,13 @@ def need_explain(options: Mapping[str, Any]) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:
         raise typer.BadParameter(f"{', '.join(given)}: add --explain, the second opinion is what it changes.")
+
+
+def need_one_request(words: Sequence[str]) -> None:
+    """Refuse to draw what standard input brings.
+
+    Raises:
+        typer.BadParameter: The words are ``-``.
+    """
+    if list(words) == ["-"]:
+        raise typer.BadParameter("a picture shows one request: write it instead of -.", param_hint="--plot")

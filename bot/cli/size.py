@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sizing
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from sizing.serving import Serving
 
 
-def run(words: Sequence[str], *, as_json: bool, explain: bool, options: Mapping[str, Any]) -> None:
+def run(
+    words: Sequence[str], *, as_json: bool, explain: bool, options: Mapping[str, Any], picture: str | None
+) -> None:
     """Size one request, or one a line from standard input.
 
     Args:
@@ -24,33 +27,38 @@ def run(words: Sequence[str], *, as_json: bool, explain: bool, options: Mapping[
         as_json: Print JSON.
         explain: Add the second opinion.
         options: How its server is started; None where an option was not given.
+        picture: Draw the request to this file.
 
     Raises:
         SizingError: The one request cannot be read (text form).
         typer.BadParameter: An option cannot be read, or changes nothing here.
     """
-    from bot.cli.serving import need_explain, serving
+    from bot.cli.serving import need_explain, need_one_request, serving
 
     if not explain:
         need_explain(options)
+    if picture is not None:
+        need_one_request(words)
     server = serving(options) if explain else None
     if list(words) == ["-"]:
         for text in lines(sys.stdin.buffer):
-            _print_line(text, as_json=as_json)
+            _print_line(text, server, as_json=as_json)
         return
     text = " ".join(words)
     if as_json:
-        result = sizing.result_json(text)
-        if explain and "error" not in result:
-            result["estimate"] = _estimate(text, server)
+        result = _answer(text, server)
         say_json(result)
         if "error" in result:
             sys.exit(2)
-        return
-    from bot.cli.breakdown import print_breakdown
+    else:
+        from bot.cli.breakdown import print_breakdown
 
-    request = sizing.parse(text)
-    print_breakdown(request, sizing.size(request), server)
+        request = sizing.parse(text)
+        print_breakdown(request, sizing.size(request), server)
+    if picture is not None:
+        from bot.cli.plot import plot
+
+        plot(sizing.parse(text), Path(picture))
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
@@ -60,18 +68,23 @@ def lines(stream: BinaryIO) -> Iterator[str]:
         yield line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def _print_line(text: str, *, as_json: bool) -> None:
-    result = sizing.result_json(text)
+def _print_line(text: str, server: Serving | None, *, as_json: bool) -> None:
+    result = _answer(text, server)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
     elif "error" in result:
         say(f"{text}: {result['error']['message']}")
     else:
-        say(f"{result['canonical']}: {result['gpu_memory_gb']} GB, {result['num_gpus']} GPU")
+        doubt = f", {result['estimate']['verdict']}" if result.get("estimate") else ""
+        say(f"{result['canonical']}: {result['gpu_memory_gb']} GB, {result['num_gpus']} GPU{doubt}")
     sys.stdout.flush()
 
 
-def _estimate(text: str, server: Serving | None) -> object:
-    request = sizing.parse(text)
-    estimate = sizing.explain(request, sizing.size(request), serving=server)
-    return None if estimate is None else estimate.to_json()
+def _answer(text: str, server: Serving | None) -> dict[str, Any]:
+    """Return the answer as JSON, with an estimate where a server is given."""
+    result = sizing.result_json(text)
+    if server is not None and "error" not in result:
+        request = sizing.parse(text)
+        found = sizing.explain(request, sizing.size(request), serving=server)
+        result["estimate"] = None if found is None else found.to_json()
+    return result
