@@ -12,11 +12,12 @@ from collections import Counter
 
 MASK = "[secret removed]"
 
-_KNOWN = re.compile(
+_CREDENTIALS = re.compile(
     r"""(?xs)  # with room for reasons; `.` takes line ends
       -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?: .*?-----END\ [A-Z ]*PRIVATE\ KEY----- | .* )  # RFC 7468
-    | xox[a-z](?:\.xox[a-z])?-[\w.-]{8,} | xapp-[\w-]{8,}  # docs.slack.dev/authentication/tokens
-    | https://hooks\.slack(?:-gov)?\.com/\S+  # a webhook or response_url lets anybody speak
+    | xox[a-z](?:\.xox[a-z])?-[\w.-]{8,} | xapp-[\w-]{8,} | xwfp-[\w-]{8,}  # docs.slack.dev/authentication/tokens
+    | https://hooks\.slack(?:-gov)?\.com/[^\s"']+  # a webhook or response_url lets anybody speak
+    | https?://[^\s"'/]+/(?:commands|actions|workflows|response)/[^\s"']+  # the same on another host
     | \beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?  # RFC 7519: a JSON object in base64url
     | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b  # AWS access key id
     | \bgh[oprsu]_\w{20,} | \bgithub_pat_\w{20,}
@@ -24,9 +25,9 @@ _KNOWN = re.compile(
     | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)  # RFC 3986, 3.2.1: user and password in an address
     """
 )
+_BEARER = re.compile(r"(\bbearer\s+|\bbasic\s+(?=[^\s\"',;]*[0-9]))([^\s\"',;]{8,})", re.IGNORECASE)
 _NAMED = re.compile(
-    r"(\b(?:bearer|basic)\s+)((?=[^\s\"',;]*[0-9])[^\s\"',;]{8,})"
-    r"|(\b\w{0,40}?(?:password|passwd|pwd|secret|token|api[_ -]?key)\w{0,40}[\"']?"
+    r"(\b\w{0,40}?(?:password|passwd|pwd|secret|token|api[_ -]?key)\w{0,40}[\"']?"
     r"\s*(?:=|:(?=[^\n]{0,99}[0-9]))\s*[\"']?)"
     r"([^\s\"',;]{6,})",
     re.IGNORECASE,
@@ -41,13 +42,22 @@ _DRAWN_BITS = 3.5
 _LONG_PIECE = 20
 
 
+def mask_credentials(text: str) -> str:
+    """Return a text with everything replaced that has the form of a credential, for logs.
+
+    >>> mask_credentials("Authorization: Bearer abcdef-123456")
+    'Authorization: Bearer [secret removed]'
+    """
+    return _BEARER.sub(_keep_name, _CREDENTIALS.sub(MASK, text))
+
+
 def mask_secrets(text: str) -> str:
     """Return a text with everything that looks like a credential replaced.
 
     >>> mask_secrets("use xoxb-1234567890-abcdef instead")
     'use [secret removed] instead'
     """
-    text = _KNOWN.sub(MASK, text)
+    text = mask_credentials(text)
     text = _NAMED.sub(_keep_name, text)
     return _RUN.sub(lambda found: MASK if _drawn(found[0]) else found[0], text)
 
@@ -59,8 +69,7 @@ def looks_secret(text: str) -> bool:
 
 def _keep_name(found: re.Match[str]) -> str:
     """Mask what stands behind ``token=`` or ``Bearer``, unless that was masked before."""
-    name, value = (found[1], found[2]) if found[1] else (found[3], found[4])
-    return found[0] if value.startswith(MASK.split(maxsplit=1)[0]) else name + MASK
+    return found[0] if found[2].startswith(MASK.split(maxsplit=1)[0]) else found[1] + MASK
 
 
 def _drawn(run: str) -> bool:

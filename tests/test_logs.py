@@ -8,15 +8,17 @@ import logging
 
 import pytest
 
-from bot.runtime.logs import JsonFormatter, Scrub, TextFormatter, about
+from bot.log_context import bind
+from bot.redaction import MASK
+from bot.runtime.logs import JsonFormatter, Redact, TextFormatter
 
-SECRETS = ("made-up-signing-secret", "p4ssw0rd!")
+SECRETS = ("made-up-signing-secret", "p4ssw0rd!", 'quo"ted\\secret')
 
 
 def line(shape: type[logging.Formatter], message: str, **facts: object) -> str:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(shape(Scrub(SECRETS)))  # type: ignore[arg-type]  # both take a Scrub
+    handler.setFormatter(shape(Redact(SECRETS)))  # type: ignore[arg-type]  # both take it
     logger = logging.getLogger("tests.logs")
     logger.handlers[:], logger.propagate = [handler], False
     logger.warning(message, extra={"facts": facts})
@@ -35,13 +37,19 @@ def line(shape: type[logging.Formatter], message: str, **facts: object) -> str:
         "http://127.0.0.1:5000/response/abc",
         "made-up-signing-secret",
         "p4ssw0rd!",
+        'quo"ted\\secret',
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123",
+        "ApiKey-01234567-89ab-cdef-0123-456789abcdef",
+        "xwfp-1234567890-abc",
     ],
 )
 def test_no_secret_passes_wherever_it_stands(shape: type[logging.Formatter], hostile: str) -> None:
     """Message, facts, nested facts: masked in all of them."""
     text = line(shape, f"said {hostile}", plain=hostile, nested={"deep": [hostile]})
     assert hostile not in text
-    assert "[masked]" in text
+    assert json.dumps(hostile)[1:-1] not in text
+    assert MASK in text
 
 
 def test_a_password_in_an_address_is_masked() -> None:
@@ -51,6 +59,6 @@ def test_a_password_in_an_address_is_masked() -> None:
 
 def test_a_line_is_one_json_object_with_what_it_is_about() -> None:
     """Request id and origin are on every line logged while handling a request."""
-    with about(request_id="R1", origin="cli"):
+    with bind(request_id="R1", origin="cli"):
         got = json.loads(line(JsonFormatter, "two\nlines", count=2))
     assert (got["message"], got["request_id"], got["origin"], got["count"]) == ("two\nlines", "R1", "cli", 2)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import SlackTrouble, StoreError
+from bot.log_context import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,8 @@ class Worker:
                 if lane == "inbox":
                     self.service.handle(key)
                 elif lane == "requests":
-                    self.executor.work(key)
+                    with bind(request_id=key):
+                        self.executor.work(key)
                 else:
                     self._deliver(key)
         except StoreError as error:
@@ -121,11 +123,12 @@ class Worker:
             message = tx.queues.message(key)
         if message is None:
             return
-        try:
-            self.delivery.deliver(message)
-        except SlackTrouble as trouble:
-            self._after_trouble(message, trouble)
-            return
+        with bind(request_id=message.request_id):
+            try:
+                self.delivery.deliver(message)
+            except SlackTrouble as trouble:
+                self._after_trouble(message, trouble)
+                return
         self.store.run(lambda tx: tx.queues.sent(message, self.owner))
 
     def _after_trouble(self, message: OutboxMessage, trouble: SlackTrouble) -> None:

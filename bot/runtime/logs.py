@@ -1,7 +1,7 @@
 """Logs: one JSON object a line, or text on a terminal; secrets never pass.
 
-Facts go in ``extra={"facts": {...}}``. Every line is scrubbed as a whole before it is written,
-whoever logged it: known secret values, anything that looks like a token, and response URLs.
+Facts go in ``extra={"facts": {...}}``. Every text in a line is redacted before the line is written,
+whoever logged it: known secret values, anything with the form of a credential, and response URLs.
 """
 
 from __future__ import annotations
@@ -11,37 +11,18 @@ import logging
 import re
 import sys
 import time
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bot.log_context import bound
+from bot.redaction import MASK, mask_credentials
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-MASK = "[masked]"
-
-_SHAPES = re.compile(
-    r"xox[a-z]-[\w-]+|xapp-[\w-]+|xwfp-[\w-]+"  # Slack tokens, https://docs.slack.dev/authentication/tokens
-    r"|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"  # JSON Web Tokens, RFC 7519
-    r"|(?i:bearer\s+)[\w.~+/=-]{8,}"
-    r"|https?://[^\s\"'/]+/(?:commands|actions|workflows|response)/[^\s\"']+"  # response_url
-    r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"  # user:password in a URL
-)
-_about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 - never changed in place
+    from collections.abc import Iterable
 
 
-@contextmanager
-def about(**facts: str | None) -> Iterator[None]:
-    """Put facts (``request_id``, ``origin``) on every line logged inside the block."""
-    token = _about.set(_about.get() | {key: value for key, value in facts.items() if value})
-    try:
-        yield
-    finally:
-        _about.reset(token)
-
-
-class Scrub:
-    """Removes secrets from text.
+class Redact:
+    """Removes secrets from what is logged.
 
     Args:
         secrets: Known values; longer than three characters, or they would mask everything.
@@ -51,32 +32,38 @@ class Scrub:
         known = sorted({re.escape(value) for value in secrets if len(value) > 3}, key=len, reverse=True)  # noqa: PLR2004 - see above
         self._known = re.compile("|".join(known)) if known else None
 
-    def __call__(self, text: str) -> str:
-        """Return the text without secrets."""
-        if self._known is not None:
-            text = self._known.sub(MASK, text)
-        return _SHAPES.sub(MASK, text)
+    def __call__(self, value: Any) -> Any:
+        """Return a value with the secrets in its texts masked, however deep they stand."""
+        if isinstance(value, str):
+            text = self._known.sub(MASK, value) if self._known is not None else value
+            return mask_credentials(text)
+        if isinstance(value, Mapping):
+            return {self(key): self(inner) for key, inner in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self(inner) for inner in value]
+        return value if value is None or isinstance(value, (bool, int, float)) else self(str(value))
 
 
 class _Formatter(logging.Formatter):
-    def __init__(self, scrub: Scrub) -> None:
+    def __init__(self, redact: Redact) -> None:
         super().__init__()
-        self._scrub = scrub
+        self._redact = redact
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return what a line says."""
+        """Return what a line says, without secrets."""
         fields: dict[str, Any] = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_about.get(),
+            **bound(),
             **getattr(record, "facts", {}),
         }
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
-        return fields
+        redacted: dict[str, Any] = self._redact(fields)
+        return redacted
 
 
 class JsonFormatter(_Formatter):
@@ -84,7 +71,7 @@ class JsonFormatter(_Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return self._scrub(json.dumps(self.fields(record), ensure_ascii=False, default=str))
+        return json.dumps(self.fields(record), ensure_ascii=False)
 
 
 class TextFormatter(_Formatter):
@@ -98,11 +85,11 @@ class TextFormatter(_Formatter):
         fields.pop("logger")
         facts = " ".join(f"{key}={value}" for key, value in fields.items())
         line = f"{head}  {facts}".rstrip()
-        return self._scrub(f"{line}\n{traceback}" if traceback else line)
+        return f"{line}\n{traceback}" if traceback else line
 
 
 def set_up(shape: str | None, secrets: Iterable[str], stream: TextIO | None = None) -> None:
-    """Send every log line through the scrubbing formatter, and nowhere else.
+    """Send every log line through the redacting formatter, and nowhere else.
 
     Args:
         shape: ``json`` or ``text``; None chooses text on a terminal.
@@ -112,8 +99,8 @@ def set_up(shape: str | None, secrets: Iterable[str], stream: TextIO | None = No
     out = stream or sys.stderr
     handler = logging.StreamHandler(out)
     text = shape == "text" or (shape is None and out.isatty())
-    scrub = Scrub(secrets)
-    handler.setFormatter(TextFormatter(scrub) if text else JsonFormatter(scrub))
+    redact = Redact(secrets)
+    handler.setFormatter(TextFormatter(redact) if text else JsonFormatter(redact))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

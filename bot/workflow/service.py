@@ -16,6 +16,7 @@ from bot.approvals.draft import content, draft, facts
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Refusal
 from bot.errors import PeopleError
+from bot.log_context import bind
 from bot.workflow import actions
 from bot.workflow.actions import Case
 from bot.workflow.ports import Click, Outcome
@@ -145,6 +146,11 @@ class RequestService:
             with self.store.write() as tx:
                 tx.queues.postpone("inbox", key, tx.now + UNKNOWN_ACTION_MS, failed=False)
             return None
+        with bind(request_id=click.request_id):
+            return self._look_up_and_decide(click, tries)
+
+    def _look_up_and_decide(self, click: Click, tries: int) -> Outcome | None:
+        key = click.key
         try:
             person = self.look_up(click.team_id, click.user_id)
         except PeopleError as error:

@@ -145,6 +145,13 @@ def request_of(pressed: Mapping[str, Any]) -> str:
     return value if _REQUEST_ID.fullmatch(value) else "-"
 
 
+def subject(body: Mapping[str, Any]) -> str | None:
+    """Return the id of the request that a delivery is about, for the log; None where it names none."""
+    pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
+    found = request_of(pressed)
+    return None if found == "-" else found
+
+
 def revision_of(pressed: Mapping[str, Any]) -> int | None:
     """Return the revision that a button's block names; -1, which no row has, for a foreign block."""
     block_id = str(pressed.get("block_id") or "")

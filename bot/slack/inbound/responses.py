@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from slack_bolt import BoltResponse
 
 from bot.errors import StoreError
+from bot.log_context import bind
 from bot.slack.blocks import answers, modals
 from bot.slack.inbound.commands import Typed
-from bot.slack.inbound.context import origin, person, reference
+from bot.slack.inbound.context import origin, person, reference, subject
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
 from bot.slack.outbound.private import said
@@ -96,13 +97,14 @@ def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], An
 
     @wraps(listener)
     def run(self: Responder, args: Args) -> Answer:
-        try:
-            return listener(self, args)
-        except StoreError as error:
-            log.warning("a delivery was not stored", extra={"facts": {"what": error.what}})
-            return _failed(args, answers.nothing_stored(error.what))
-        except Exception:  # noqa: BLE001 - the outermost edge of a listener
-            return _failed(args, answers.unexpected(reference(log)))
+        with bind(request_id=subject(args.body), origin=origin(args)):
+            try:
+                return listener(self, args)
+            except StoreError as error:
+                log.warning("a delivery was not stored", extra={"facts": {"what": error.what}})
+                return _failed(args, answers.nothing_stored(error.what))
+            except Exception:  # noqa: BLE001 - the outermost edge of a listener
+                return _failed(args, answers.unexpected(reference(log)))
 
     return run
 
