@@ -8,6 +8,7 @@
     ├── SpecsError           the hardware-specification API
     │   ├── Unavailable      provably nothing happened; trying again is safe
     │   ├── Rejected         a definite no, in the service's own words
+    │   │   └── NameTaken    there is a specification of this name already
     │   └── Uncertain        it may or may not have happened
     ├── SlackTrouble         Slack delivery failed; it is tried again, or given up
     ├── PeopleError          Slack could not say who somebody is
@@ -92,6 +93,10 @@ class Rejected(SpecsError):
     """A definite no: the service understood and refused."""
 
 
+class NameTaken(Rejected):
+    """There is a specification of this name already."""
+
+
 class Uncertain(SpecsError):
     """The call may or may not have taken effect; only a look-up can tell."""
 
@@ -120,12 +125,19 @@ class PeopleError(BotError):
     """Slack could not say who somebody is; a decision waits or is denied.
 
     Args:
-        what: The Slack method and the error it named.
+        method: The Web API method.
+        error: Slack's name for the error, or the kind of the failure.
     """
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, method: str, error: str) -> None:
+        super().__init__(f"{method}: {error}")
+        self.method = method
+        self.error = error
+
+    @property
+    def what(self) -> str:
+        """Return method and error as one text, for logs and the audit."""
+        return str(self)
 
 
 class StoreError(BotError):

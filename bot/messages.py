@@ -67,7 +67,6 @@ REFUSALS: Mapping[str, str] = {
     "its channel.",
     "stale_home": "This Home tab is out of date, so nothing was decided. It is drawn anew in a moment: decide there.",
     "quorum_gone": "The approvals no longer suffice, so it cannot be tried again. Ask for it anew.",
-    "content_changed": "What would be created is no longer what was approved. It needs approval again.",
     "no_existing": "No existing spec is known to serve this request. Approve or reject it instead.",
     "unreadable": "This request cannot be read by the grammar, so nothing was changed. Write it anew.",
     "nothing_to_override": "The computed number of GPUs can start as it is. There is nothing to change.",

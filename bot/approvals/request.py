@@ -84,7 +84,6 @@ class Request:
         reserved: Whether it holds its name in the space.
         tries: Times in a row that the present step was tried.
         origin: Where it was asked: ``slack``, ``workflow`` or ``cli``.
-        facts: What the policy looks at and the card shows, computed once from the text.
         retired_by: The delete request that removed the spec, if one did.
         reminded: Reminders sent so far.
         existing: A live spec that already serves the request, ``(id, name)``.

@@ -133,7 +133,6 @@ class Transition:
         reason: Why, in a few words; a person's own words for a rejection.
         vote: A vote to add.
         unvote: Whether the actor's vote is taken back.
-        void_votes: Whether all votes lose their force (a new revision).
         frees_name: Whether the spec name may be used again.
     """
 
@@ -143,7 +142,6 @@ class Transition:
     reason: str | None = None
     vote: Vote | None = None
     unvote: bool = False
-    void_votes: bool = False
     frees_name: bool = False
 
 
@@ -222,7 +220,7 @@ def decide(
     if action is A.RETRY and (refused := _still_approved(request, ruling)):
         return refused
     frees = to_state in FREE_NAME or action is A.GIVE_UP
-    return Transition(action, to_state, EVENTS[action], reason, void_votes=action is A.EDIT, frees_name=frees)
+    return Transition(action, to_state, EVENTS[action], reason, frees_name=frees)
 
 
 def step(
@@ -237,7 +235,6 @@ def step(
         to_state,
         event or EVENTS[action],
         reason,
-        void_votes=action is A.REVISE,
         frees_name=to_state in FREE_NAME,
     )
 

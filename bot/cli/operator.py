@@ -52,7 +52,7 @@ def operator(settings: Settings) -> Iterator[Operator]:
     try:
         schema.prepare(product.store.database)
         if not product.identify() or product.me.identity is None:
-            raise PeopleError("auth.test")
+            raise PeopleError("auth.test", "not answered")
         home = min(product.me.identity.team_ids, default="")
         yield Operator(product.service, home, product.worker)
     finally:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.approvals.draft import nodes_equal
-from bot.approvals.request import Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,20 +68,18 @@ def compare(store: Store, specs: Specs, space_id: str, more_spaces: Iterable[str
     Raises:
         SpecsError: The service did not answer.
     """
+    with store.read() as tx:
+        records = tx.requests.live_specs()
     found: list[Drift] = []
     for space in dict.fromkeys((space_id, *more_spaces)):
         live = {spec.id: spec for spec in specs.list(space) if not spec.is_global}
-        with store.read() as tx:
-            records = [
-                r for r in tx.requests.listed(states=(State.CREATED,), limit=None) if r.space_id == space
-            ]
-        ours = {r.spec_id: r for r in records if r.kind is Kind.CREATE and r.retired_by is None and r.spec_id}
-        for spec_id, request in ours.items():
+        ours = {record.spec_id: record for record in records if record.space_id == space}
+        for spec_id, record in ours.items():
             spec = live.get(spec_id)
             if spec is None:
-                found.append(Drift("vanished", request.name, spec_id, request.id))
-            elif not _as_approved(request.payload, spec):
-                found.append(Drift("changed", request.name, spec_id, request.id))
+                found.append(Drift("vanished", record.name, spec_id, record.request_id))
+            elif not _as_approved(record.payload, spec):
+                found.append(Drift("changed", record.name, spec_id, record.request_id))
         found += [
             Drift("stranger", spec.name, spec.id)
             for spec in live.values()

@@ -16,7 +16,7 @@ from bot.approvals.operation import contradiction, operation
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest, Who
-from bot.errors import Rejected, SpecsError, Unavailable, Uncertain, VersionConflict
+from bot.errors import NameTaken, Rejected, SpecsError, Unavailable, Uncertain, VersionConflict
 from bot.provisioning.pending import advance_pending
 from bot.provisioning.reconcile import mark_unknown, reconcile
 from bot.provisioning.transitions import (
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 DRY_RUN_MS = 3_600_000
 """How soon a dry run looks again at what it does not carry out: by then it may be none any more."""
-CONFLICT = 409
-"""HTTP status of a name that exists already."""
 
 
 class Executor:
@@ -185,10 +183,7 @@ class Executor:
 
     def _name_was_taken(self, attempt: Attempt, approved: Operation, error: SpecsError, specs: Specs) -> bool:
         """After a refusal for the name's sake, adopt the spec that has it if it is the same."""
-        conflict = isinstance(error, Rejected) and (
-            error.status == CONFLICT or "exist" in error.message.lower()
-        )
-        if not conflict:
+        if not isinstance(error, NameTaken):
             return False
         try:
             ours, _ = split(specs.find(approved.name, approved.space_id), approved)

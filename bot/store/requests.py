@@ -61,6 +61,8 @@ _COPY = {
 }
 _ADD_REVISION = Prepared(insert(revisions).values(every(revisions.columns)))
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
+_MOST_AT_ONCE = 500
+"""Ids in one query: SQLite takes 32,766 parameters, older builds 999. Source: https://sqlite.org/limits.html."""
 _REVISION_COLUMNS = (
     "text",
     "canonical",
@@ -81,6 +83,17 @@ class Copy:
     channel_id: str
     message_ts: str
     user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSpec:
+    """A spec that a request created, as it was approved; ``payload`` is its REST body."""
+
+    request_id: str
+    spec_id: str
+    space_id: str
+    name: str
+    payload: str
 
 
 class Requests:
@@ -207,7 +220,6 @@ class Requests:
         text: str | None = None,
         spec_id: str | None = None,
         limit: int | None = 20,
-        offset: int = 0,
     ) -> list[Request]:
         """Return requests, newest first.
 
@@ -217,9 +229,8 @@ class Requests:
             text: Only those whose canonical text, name, id, spec id or requester contains it.
             spec_id: Only those about this spec.
             limit: At most so many; None for all.
-            offset: Leave out so many.
         """
-        query: Select[Any] = _JOINED.order_by(requests.c.created_at.desc(), requests.c.id).offset(offset)
+        query: Select[Any] = _JOINED.order_by(requests.c.created_at.desc(), requests.c.id)
         if limit is not None:
             query = query.limit(limit)
         if states:
@@ -233,7 +244,51 @@ class Requests:
             query = query.where(
                 or_(*(requests.c[column].icontains(text, autoescape=True) for column in columns))
             )
-        return [self._whole(dict(row)) for row in self._connection.execute(query).mappings()]
+        rows = [dict(row) for row in self._connection.execute(query).mappings()]
+        votes_of = self._votes_of(rows)
+        return [_whole(row, votes_of.get(row["id"], ())) for row in rows]
+
+    def makers(self, spec_ids: Sequence[str]) -> dict[str, str]:
+        """Return the request that created each of these specs, where it was one of ours."""
+        query = select(requests.c.spec_id, requests.c.id).where(
+            requests.c.spec_id.in_(spec_ids), requests.c.state == State.CREATED.value
+        )
+        return {row.spec_id: row.id for row in self._connection.execute(query)}
+
+    def live_specs(self) -> list[LiveSpec]:
+        """Return every spec that a request created and that no request has deleted since."""
+        query = (
+            select(
+                requests.c.id, requests.c.spec_id, requests.c.space_id, requests.c.name, revisions.c.payload
+            )
+            .join(
+                revisions,
+                and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision),
+            )
+            .where(
+                requests.c.state == State.CREATED.value,
+                requests.c.kind == Kind.CREATE.value,
+                requests.c.retired_by.is_(None),
+                requests.c.spec_id.is_not(None),
+            )
+        )
+        return [LiveSpec(*row) for row in self._connection.execute(query)]
+
+    def _votes_of(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Vote, ...]]:
+        """Return the votes on the present revision of every row, by request: one query for many rows."""
+        revision_of = {row["id"]: row["revision"] for row in rows}
+        found: dict[str, tuple[Vote, ...]] = {}
+        ids = list(revision_of)
+        for start in range(0, len(ids), _MOST_AT_ONCE):
+            query = (
+                select(votes)
+                .where(votes.c.request_id.in_(ids[start : start + _MOST_AT_ONCE]))
+                .order_by(votes.c.at, votes.c.user_id)
+            )
+            for row in self._connection.execute(query).mappings():
+                if row["revision"] == revision_of[row["request_id"]]:
+                    found[row["request_id"]] = (*found.get(row["request_id"], ()), _vote(dict(row)))
+        return found
 
     def _add_vote(self, request: Request, vote: Vote) -> None:
         self._connection.execute(
@@ -249,20 +304,24 @@ class Requests:
         )
 
     def _whole(self, row: Mapping[str, Any]) -> Request:
-        found = dict(row)
-        existing = (found.pop("existing_id"), found.pop("existing_name"))
-        del found["due_at"], found["claimed_by"]
         cast = _VOTES(self._connection, {"request_id": row["id"], "revision": row["revision"]})
-        return Request(
-            **found
-            | {
-                "kind": Kind(row["kind"]),
-                "state": State(row["state"]),
-                "reserved": bool(row["reserved"]),
-                "existing": existing if existing[0] else None,
-                "votes": tuple(_vote(row) for row in cast),
-            }
-        )
+        return _whole(row, tuple(_vote(vote) for vote in cast))
+
+
+def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
+    found = dict(row)
+    existing = (found.pop("existing_id"), found.pop("existing_name"))
+    del found["due_at"], found["claimed_by"]
+    return Request(
+        **found
+        | {
+            "kind": Kind(row["kind"]),
+            "state": State(row["state"]),
+            "reserved": bool(row["reserved"]),
+            "existing": existing if existing[0] else None,
+            "votes": cast,
+        }
+    )
 
 
 def _vote(row: Mapping[str, Any]) -> Vote:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bot.errors import Rejected, SpecsError, Unavailable, Uncertain
+from bot.errors import NameTaken, Rejected, SpecsError, Unavailable, Uncertain
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -42,7 +42,9 @@ def failure(answer: Answer, token: SecretStr, *, writes: bool, now_ms: int) -> S
         words = "the service redirects elsewhere and redirects are not followed; check WATSONX_URL"
     definite = httpx.codes.is_client_error(status) or status in (307, 308)
     if definite and status not in _UNPROVEN:
-        return Rejected(words, status=status, trace=trace, code=code)
+        # undocumented: some versions say it by the status, some by their code, some in words alone
+        taken = writes and (status == httpx.codes.CONFLICT or "exist" in f"{code} {words}".lower())
+        return (NameTaken if taken else Rejected)(words, status=status, trace=trace, code=code)
     if writes:
         return Uncertain(words, status=status, trace=trace, code=code)
     return Unavailable(

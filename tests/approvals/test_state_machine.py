@@ -174,7 +174,7 @@ class Machine(RuleBasedStateMachine):
         if change.unvote and actor:
             votes = tuple(vote for vote in votes if vote.user_id != actor.user_id)
         revision = self.request.revision
-        if change.void_votes:
+        if change.action in {Action.EDIT, Action.REVISE}:
             votes, revision = (), revision + 1
         self.request = replace(
             self.request,

@@ -310,3 +310,15 @@ def test_a_click_that_a_newer_release_stored_is_read_or_left(office):
         waiting = tx.queues.received("newer:bless")
     assert waiting is not None
     assert waiting[0]["mood"] == "calm"
+
+
+def test_a_reminder_keeps_one_header_when_it_is_redrawn(office):
+    """The copy in a direct message says once why it is there, however often the card changes."""
+    office.ask()
+    put(office, "remind:x", "remind", request_id=office.row().id, body={"user_id": "U0BEN0001", "sent": 1})
+    put(office, f"card:{office.row().id}", "card", request_id=office.row().id)
+    office.work()
+    put(office, f"card:{office.row().id}", "card", request_id=office.row().id)
+    office.work()
+    (copy,) = office.slack.dms("ben")
+    assert str(copy.blocks).count("waits for you") == 1

@@ -138,7 +138,7 @@ def test_every_view_is_taken(largest: Draft) -> None:
     """Form, rejection, JSON, second opinion and Home of the heaviest request are taken."""
     request = heaviest(largest, State.PENDING)
     judge_view(form_view(channel_id="C0TEAM001"))
-    judge_view(form_view(LONG, channel_id="C" * 200, note=LONG))
+    judge_view(form_view(LONG, channel_id="C" * 200))
     judge_view(form_view(channel_id="C0TEAM001", request=request, message_ts="1700000000.000100"))
     judge_view(reject_view(request, "C0TEAM001", "1700000000.000100"))
     judge_view(json_view(request))

@@ -116,9 +116,9 @@ def policy_answer(drafted: Draft, ruling: Ruling, shortage: Shortage | None) -> 
     return Message([section(line) for line in lines], text)
 
 
-def submitted(request: Request, link_to: str | None = None) -> Message:
+def submitted(request: Request) -> Message:
     """Say that a request was stored, where its card is elsewhere."""
-    where = _card(link_to) or f"Its card comes in {channel(request.channel_id)}."
+    where = f"Its card comes in {channel(request.channel_id)}."
     return _plain(
         f"Asked: {code(request.canonical, 600)}, request `{request.id}`. {where}", sentence(request)
     )

@@ -38,7 +38,6 @@ def form_view(
     request: Request | None = None,
     message_ts: str | None = None,
     view_id: str | None = None,
-    note: str | None = None,
 ) -> dict[str, Any]:
     """Return the form: for a new request, or to edit one.
 
@@ -48,7 +47,6 @@ def form_view(
         request: The request to edit; None for a new one.
         message_ts: The message the button was on.
         view_id: The Home tab the button was on.
-        note: Something to know first, as plain text.
     """
     shown = request.text if request is not None and not text else text
     element = {
@@ -62,9 +60,7 @@ def form_view(
         element["initial_value"] = plain(shown, LONGEST_REQUEST)
     blocks = [_input(REQUEST_BLOCK, "Request", element, _HINT)]
     if request is not None:
-        blocks.insert(0, section("A change makes a new revision; approvals so far lose their force."))
-    if note:
-        blocks.insert(0, section(safe(note, 600)))
+        blocks.insert(0, section("A change makes a new revision and clears the existing approvals."))
     return _modal(
         "Edit request" if request is not None else "New request",
         blocks,

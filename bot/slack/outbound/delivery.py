@@ -119,11 +119,8 @@ class OutboxDelivery:
         if request is None:
             return
         message = self._picture.message(request)
-        link = self._link(request)
         for copy in copies:
-            direct = copy.user_id is not None and copy.channel_id != request.channel_id
-            shown = answers.reminder(message, request, link, copy.user_id or "") if direct else message
-            self._redraw(request, copy, shown)
+            self._redraw(request, copy, message)
         request, copies = self._row(item)
         if request is not None and request.message_ts is None:
             self._first(item, request, message)

@@ -81,7 +81,7 @@ def identify(
         client.timeout = timeout_s
     told = _asked("auth.test", client.auth_test)
     if not (told.get("team_id") and told.get("user_id")):
-        raise PeopleError("auth.test: names no workspace or no user")
+        raise PeopleError("auth.test", "names no workspace or no user")
     bot_id = str(told.get("bot_id") or "")
     if app_id is None and bot_id:
         app_id = told.get("app_id") or _app_of(client, bot_id)
@@ -100,7 +100,7 @@ def _app_of(client: WebClient, bot_id: str) -> str | None:
     try:
         bot: Mapping[str, Any] = _asked("bots.info", client.bots_info, bot=bot_id).get("bot") or {}
     except PeopleError as error:
-        if error.what.removeprefix("bots.info: ") not in _WILL_NOT_SAY:
+        if error.error not in _WILL_NOT_SAY:
             raise
         log.warning(
             "Slack does not say which app this is; set PEFTSIZE_APP_ID", extra={"facts": {"what": error.what}}
@@ -134,11 +134,11 @@ class SlackPeople:
         """
         identity = self._identity()
         if identity is None:
-            raise PeopleError("auth.test: not answered yet")
+            raise PeopleError("auth.test", "not answered yet")
         try:
             user: Mapping[str, Any] = _asked("users.info", self._client.users_info, user=user_id)["user"]
         except PeopleError as error:
-            if error.what.removeprefix("users.info: ") not in _NOBODY:
+            if error.error not in _NOBODY:
                 raise
             return Person(team_id, user_id, user_id, barred="unknown_person")
         enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
@@ -161,7 +161,7 @@ class SlackPeople:
         try:
             told = _asked("usergroups.users.list", self._client.usergroups_users_list, usergroup=group_id)
         except PeopleError as error:
-            if error.what.removeprefix("usergroups.users.list: ") not in _NO_GROUP:
+            if error.error not in _NO_GROUP:
                 raise
             return None
         return frozenset(told.get("users") or ())
@@ -176,7 +176,7 @@ class SlackPeople:
             try:
                 return _name(_asked("users.info", self._client.users_info, user=entry)["user"])
             except PeopleError as error:
-                if error.what.removeprefix("users.info: ") not in _NOBODY:
+                if error.error not in _NOBODY:
                     raise
                 return ""
         told = _asked("usergroups.list", self._client.usergroups_list)
@@ -193,7 +193,7 @@ def _asked(method: str, call: Callable[..., Any], **arguments: str) -> Mapping[s
     try:
         told: Mapping[str, Any] = call(**arguments).data
     except FAILURES as error:
-        raise PeopleError(f"{method}: {word_of(error)}") from None
+        raise PeopleError(method, word_of(error)) from None
     return told
 
 

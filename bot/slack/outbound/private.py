@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot import messages
-from bot.approvals.request import State
 from bot.errors import SpecsError
 from bot.slack.blocks.kit import LONGEST_SECTION, Message, section
 from bot.slack.blocks.lists import PAGE, specs_listing
@@ -66,9 +65,5 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
     with service.store.read() as tx:
-        made = {
-            spec.id: row.id
-            for spec in shown
-            for row in tx.requests.listed(spec_id=spec.id, states=(State.CREATED,), limit=1)
-        }
+        made = tx.requests.makers([spec.id for spec in shown])
     return specs_listing(shown, page, pages, ours=made)
