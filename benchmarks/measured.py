@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
     Args:
         kv_gib: Measured memory for keys and values; 0 where the log says there is none, None where it ends before.
-        load_gib: Measured size of the loaded model.
+        load_gib: Measured size of the loaded model, None where the log ends before.
         served: Whether there was room to serve.
         estimate: The second opinion.
     """
@@ -39,7 +39,7 @@ class Run(NamedTuple):
     slots: int
     max_num_seqs: int
     kv_gib: float | None
-    load_gib: float
+    load_gib: float | None
     served: bool
     estimate: sizing.Estimate
 
@@ -90,7 +90,7 @@ def runs(path: Path = GIVEN) -> list[Run]:
 
 
 def _run(row: dict[str, str]) -> Run:
-    slots = int(row["max_loras"]) if row["enable_lora"] == "True" else 0
+    slots = int(row["max_loras"]) if row["enable_lora"].lower() == "true" else 0
     rank = int(row["max_lora_rank"]) if slots else 0
     version = parse_version(row["vllm"])
     if version is None:
@@ -99,7 +99,7 @@ def _run(row: dict[str, str]) -> Run:
         vllm=version,
         gpu_gib=float(row["gpu_gib"]),
         gpu_memory_utilization=float(row["gpu_memory_utilization"]),
-        max_num_seqs=int(row["max_num_seqs"]),
+        max_num_seqs=int(row["max_num_seqs"] or Serving().max_num_seqs),
     )
     try:
         request = sizing.parse(f"{row['model']} {f'{slots}xr{rank}' if slots else 'none'} lora")
@@ -113,8 +113,8 @@ def _run(row: dict[str, str]) -> Run:
         slots=slots,
         max_num_seqs=serving.max_num_seqs,
         kv_gib=float(row["kv_gib"]) if row["kv_gib"] else None,
-        load_gib=float(row["model_load_gib"]),
-        served=int(row["kv_tokens"] or 0) > 0,
+        load_gib=float(row["model_load_gib"]) if row["model_load_gib"] else None,
+        served=float(row["kv_tokens"] or 0) > 0,
         estimate=estimate,
     )
 
@@ -227,8 +227,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     judged = runs(options.file)
     print(table(judged))
-    loads = [abs(run.estimate.model_load_gib - run.load_gib) for run in judged]
-    print(f"\nSize of the loaded model: off by {max(loads):.4f} GiB at most.")
+    loads = [abs(run.estimate.model_load_gib - run.load_gib) for run in judged if run.load_gib is not None]
+    print(f"\nSize of the loaded model: off by {max(loads, default=0):.4f} GiB at most.")
     print("\nThe one fitted constant, fitted without a group and judged on it:")
     for name, shift, error in held_out(judged):
         print(f"  {name:<16} moves by {shift:+.3f} GiB, median error {error:.3f} GiB")

@@ -28,7 +28,7 @@ _OUTSIDE_MEASURED = Span(0, 0.5)
 # Not fitted: as above with room, and since 0.6.4 with the CUDA context.
 _OUTSIDE_RESERVED, _OUTSIDE_CONTEXT = Span(0, 0.75), Span(0.1, 1.0)
 _OUTSIDE_PARALLEL = Span(0.2, 1.2)  # buffers of NCCL and of the custom all-reduce, not fitted
-_MEASURED_FAMILY, _MEASURED_RELEASE = "llama-2-", (0, 5)
+_MEASURED_FAMILY, _MEASURED_RELEASE = "llama-2-", (0, 5, 0)
 
 
 class Tokens(NamedTuple):
@@ -246,7 +246,7 @@ def _unmeasured(server: _Server) -> tuple[str, ...]:
     serving = server.serving
     found = [
         (not server.model.startswith(_MEASURED_FAMILY), server.model),
-        (serving.vllm[:2] != _MEASURED_RELEASE, f"vLLM {serving.release}"),
+        (serving.vllm != _MEASURED_RELEASE, f"vLLM {serving.release}"),
         (server.gpus > 1, "tensor parallelism"),
         (server.request.method != "lora", "a quantized base model"),
         (serving.kv_cache_dtype != "auto", "a KV cache in 8 bits"),

@@ -44,7 +44,7 @@ class Generation(NamedTuple):
         since: the first release that was read.
         counts_reserved: what PyTorch's allocator has reserved counts as used, not what tensors hold.
         samplers: tensors of the sampler while it sorts, in bytes a logit; the least and the most where kernels differ.
-            The sorted logits, their places, the places to start from, and the sort's double buffer; since 0.8 also a
+            The sorted logits, their places, the places to start from, and the sort's double buffer; since 0.6 also a
             copy in 32 bits, since 0.20 a kernel of vLLM's own that sorts nothing.
         extra_vocab: words that every adapter may add to the vocabulary.
         expert_adapters: the experts of a mixture have adapters.
@@ -67,8 +67,9 @@ class Generation(NamedTuple):
 
 GENERATIONS = (
     Generation(OLDEST, counts_reserved=True, samplers=(_SORT_16,), ranks=_RANKS[:6]),
-    Generation((0, 6, 4), samplers=(_SORT_16,)),
-    Generation((0, 8, 0)),
+    Generation((0, 5, 1), counts_reserved=True, samplers=(_SORT_16, _SORT_32), ranks=_RANKS[:6]),
+    Generation((0, 6, 0), counts_reserved=True, ranks=_RANKS[:6]),
+    Generation((0, 6, 4)),
     Generation((0, 10, 0), windows=True),
     Generation((0, 12, 0), extra_vocab=0, expert_adapters=True, windows=True, ranks=(1, *_RANKS)),
     Generation(
@@ -195,7 +196,7 @@ def parse_version(text: str) -> Version | None:
     >>> parse_version("0.10.2"), parse_version("v0.5"), parse_version("0.4.2")
     ((0, 10, 2), (0, 5, 0), None)
     """
-    found = re.fullmatch(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:\.?(?:post|rc)\d+)?", text)
+    found = re.fullmatch(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[.+-]?[a-z][a-z0-9.+]*)?", text, re.ASCII)
     if found is None:
         return None
     version = (int(found[1]), int(found[2]), int(found[3] or 0))
@@ -204,7 +205,7 @@ def parse_version(text: str) -> Version | None:
 
 def parse_users(text: str) -> Users | None:
     """Read people and tokens each: `20x4096`; None where it is not of this form."""
-    found = re.fullmatch(r"(\d{1,6})[x×](\d{1,8})", text)
+    found = re.fullmatch(r"(\d{1,6})[x×](\d{1,8})", text, re.ASCII)
     if found is None or int(found[1]) == 0 or int(found[2]) == 0:
         return None
     return Users(int(found[1]), int(found[2]))

@@ -26,7 +26,7 @@ def test_kv_memory_is_predicted() -> None:
 
 def test_the_loaded_model_is_exact() -> None:
     """What vLLM logs of loading the weights, to the four decimals that it prints."""
-    assert max(abs(run.estimate.model_load_gib - run.load_gib) for run in RUNS) <= 1.01e-4
+    assert max(abs(run.estimate.model_load_gib - run.load_gib) for run in RUNS if run.load_gib) <= 1.01e-4
 
 
 def test_one_constant_holds_for_groups_it_was_not_fitted_on() -> None:

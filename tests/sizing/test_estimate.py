@@ -138,10 +138,11 @@ def test_the_verdict_compares_the_range_with_the_load():
 
 def test_more_sequences_keep_more_memory_free():
     """The sampler sorts a row of logits for every sequence."""
-    few, many = (opinion("llama-2-7b none lora", Serving((0, 5, 0), max_num_seqs=n)) for n in (50, 4096))
-    sort = 30 * (4096 - 50) * 32000 / GIB
-    assert many.reserve_gib.low - few.reserve_gib.low == pytest.approx(sort, abs=0.1)
-    assert few.kv_gib.high - many.kv_gib.high == pytest.approx(sort, abs=0.1)
+    for release, bytes_a_logit in (((0, 5, 0), 30), ((0, 6, 3), 38)):
+        few, many = (opinion("llama-2-7b none lora", Serving(release, max_num_seqs=n)) for n in (50, 4096))
+        sort = bytes_a_logit * (4096 - 50) * 32000 / GIB
+        assert many.reserve_gib.low - few.reserve_gib.low == pytest.approx(sort, abs=0.1)
+        assert few.kv_gib.high - many.kv_gib.high == pytest.approx(sort, abs=0.1)
 
 
 def test_a_contradiction_is_one_line():
@@ -235,12 +236,20 @@ def test_it_is_silent_without_shapes():
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("0.10.2", (0, 10, 2)), ("v0.5.0", (0, 5, 0)), ("0.5.3.post1", (0, 5, 3)), ("1.0", (1, 0, 0))],
+    [
+        ("0.10.2", (0, 10, 2)),
+        ("v0.5.0", (0, 5, 0)),
+        ("0.5.3.post1", (0, 5, 3)),
+        ("0.8.5rc1+cu124", (0, 8, 5)),
+        ("1.0", (1, 0, 0)),
+    ],
 )
 def test_releases_are_read(text, version):
     """A release as pip and vLLM write it; one that was not read, or is none, is refused."""
     assert parse_version(text) == version
-    assert [parse_version(bad) for bad in ("0.4.2", "", "latest", "0.10.2x", "-1.0", "１.0.0x")] == [None] * 6
+    assert [parse_version(bad) for bad in ("0.4.2", "", "latest", "0.10.2 x", "-1.0", "１.0.0x")] == [
+        None
+    ] * 6
 
 
 def test_users_are_read():

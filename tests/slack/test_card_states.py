@@ -42,6 +42,19 @@ def draw(request: Request, drafted: Draft | None = DRAFTED, **how: object) -> Me
     return made
 
 
+def test_the_card_says_where_memory_contradicts_the_formula() -> None:
+    """One line, with Explain to open why; none where both agree or no shapes are known."""
+    doubted = sized("llama-3.1-8b 500xr8:qv qlora4 gpu=8")
+    made = draw(row(doubted), doubted)
+    assert "*Second opinion:* By memory this does not fit on 2 GPUs: weights and adapter slots take" in shown(
+        made
+    )
+    assert "explain" in pressed(made.blocks)
+    for text in ("llama-3.1-8b 4xr16 lora", "10b 2x128MB qlora4"):
+        agreed = sized(text)
+        assert "*Second opinion:*" not in shown(draw(row(agreed), agreed))
+
+
 def test_the_pending_card_says_everything() -> None:
     """A pending card shows the numbers and their origin, what would be sent where, and what is missing."""
     made = shown(draw(row(DRAFTED)))
