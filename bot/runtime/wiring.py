@@ -162,7 +162,9 @@ def connect_specs(settings: Settings, metrics: Metrics | None = None) -> Iterato
         client.close()
 
 
-def make_specs(settings: Settings, metrics: Metrics | None = None) -> SpecsClient:
+def make_specs(
+    settings: Settings, metrics: Metrics | None = None, clock: Callable[[], int] = clock
+) -> SpecsClient:
     """Return the REST client; nothing is sent yet."""
     from bot.watsonx.client import SpecsClient
     from bot.watsonx.tokens import tokens_from
@@ -194,6 +196,7 @@ def make_specs(settings: Settings, metrics: Metrics | None = None) -> SpecsClien
         timeout_s=settings.watsonx_timeout_s,
         http=http,
         on_call=on_call,
+        clock=clock,
     )
 
 
@@ -227,7 +230,7 @@ def build(
     token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
     client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
     modals = slack.web_client(token, settings.slack_api_url, MODAL_TIMEOUT_S)
-    specs = None if dry_run else make_specs(settings, metrics)
+    specs = None if dry_run else make_specs(settings, metrics, clock)
     service = RequestService(
         store=store,
         people=SlackPeople(client, lambda: me.identity),

@@ -54,6 +54,7 @@ class SpecsClient:
         ca_bundle: For a client of its own: PEM file of the authorities to trust.
         http: The process's client; None makes one.
         on_call: Told about every exchange: operation, status or None, seconds.
+        clock: Returns UTC epoch milliseconds; the clock of ``not_after_ms``.
 
     Raises:
         OSError: If the CA bundle cannot be read.
@@ -69,6 +70,7 @@ class SpecsClient:
         ca_bundle: str | None = None,
         http: WatsonxHttp | None = None,
         on_call: OnCall | None = None,
+        clock: Callable[[], int] = utc_ms,
     ) -> None:
         self._base_url = base_url
         self.space_id = space_id
@@ -76,6 +78,7 @@ class SpecsClient:
         self._timeout_s = timeout_s
         self._http = http or WatsonxHttp(ca_bundle)
         self._on_call = on_call
+        self._clock = clock
         self._user_agent = _user_agent()
 
     @property
@@ -151,7 +154,6 @@ class SpecsClient:
         *,
         attempt_id: str,
         not_after_ms: int | None = None,
-        clock: Callable[[], int] = utc_ms,
     ) -> Created:
         """Create one spec, with one POST at most.
 
@@ -160,7 +162,6 @@ class SpecsClient:
             space_id: The deployment space, without which the spec would be global.
             attempt_id: Sent as the transaction id.
             not_after_ms: UTC epoch milliseconds after which no byte may leave.
-            clock: Returns UTC epoch milliseconds.
 
         Returns:
             The new spec's id and what the service added.
@@ -179,7 +180,6 @@ class SpecsClient:
             content=json.dumps(body, separators=(",", ":"), allow_nan=False).encode(),
             attempt_id=attempt_id,
             not_after_ms=not_after_ms,
-            clock=clock,
         )
         content = answer.json()
         spec_id = spec_id_in(content)
@@ -244,7 +244,6 @@ class SpecsClient:
         content: bytes | None = None,
         attempt_id: str | None = None,
         not_after_ms: int | None = None,
-        clock: Callable[[], int] = utc_ms,
         gone: bool = False,
     ) -> Answer:
         """Make one call, with a new token if the first is not accepted; return a 2xx (or 404 if ``gone``)."""
@@ -265,7 +264,7 @@ class SpecsClient:
             content=content,
             timeout=self._timeout_s,
         )
-        with deadline(self._timeout_s, not_after_ms=not_after_ms, clock=clock) as call:
+        with deadline(self._timeout_s, not_after_ms=not_after_ms, clock=self._clock) as call:
             token = self._tokens.token()
             answer = self._exchange(op, request, token, call)
             if answer.expired:
@@ -277,7 +276,7 @@ class SpecsClient:
         absent = answer.status == httpx.codes.NOT_FOUND and not answer.is_page
         if answer.ok or (gone and absent):
             return answer
-        raise failure(answer, token, writes=method != "GET", now_ms=clock())
+        raise failure(answer, token, writes=method != "GET", now_ms=self._clock())
 
     def _exchange(self, op: str, request: httpx.Request, token: SecretStr, call: Call) -> Answer:
         """Send once; what kept an answer from coming becomes one of our errors."""

@@ -287,6 +287,22 @@ def test_a_lost_answer_counts_from_the_deadline(either_bench: Bench) -> None:
     assert bench.calls() == ["find", "create", "find"]
 
 
+@pytest.mark.parametrize(("late_ms", "outcome"), [(0, "created"), (1, "unsent")])
+def test_nothing_is_sent_after_the_deadline(bench: Bench, late_ms: int, outcome: str) -> None:
+    """Held up by a new token until its look-up may have begun, the POST is kept back: provably not sent."""
+    request = bench.approved()
+    faults = bench.cluster.faults
+    faults.creates_only, faults.expired = True, 1
+    bench.during("create", lambda: bench.during("token", lambda: bench.advance(TIMEOUT_MS + late_ms)))
+    assert bench.step()
+    assert bench.outcomes(request) == [outcome]
+    assert len(bench.cluster.specs(NAME)) == (outcome == "created")
+    if outcome == "unsent":
+        row = bench.row(request)
+        assert (row.state, row.error) == (State.APPROVED, "the call was over before anything was sent")
+        assert bench.due_at(request) == bench.now + 1_000
+
+
 # --- a name that was taken between the look-up and the POST
 
 
