@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all a newcomer needs: Python >= 3.11 and nothing else.
 # Everything happens in .venv, made from the pinned and hashed lock files.
 .DEFAULT_GOAL := check
-.PHONY: check format lint types test demo sandbox bench chaos test-all audit lock pictures fix clean
+.PHONY: check format lint types test demo sandbox bench chaos mutation test-all audit lock pictures fix clean
 
 PYTHON ?= $(shell scripts/find-python)
 BIN := .venv/bin
@@ -34,6 +34,8 @@ bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos
+mutation: .venv/.dev
+	$(BIN)/python -m tests.mutation --write
 test-all:
 	scripts/test-all
 audit: .venv/.dev

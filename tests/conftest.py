@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from bot.store import Database, schema
 from tests.databases import NOT_FOUND, Server, shared_server
@@ -24,6 +25,10 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     schema.migrate(database)
     database.close()
     return path
+
+
+settings.register_profile("peftsize", deadline=None)  # how long an example takes depends on the machine
+settings.load_profile("peftsize")
 
 
 @pytest.fixture(scope="session")

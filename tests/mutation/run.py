@@ -1,0 +1,235 @@
+"""Which tests a mutant is given, and the run that kills it or lets it live. The working tree stays untouched."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from tests.mutation.mutants import mutated
+from tests.mutation.plugin import CHOSEN, RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tests.mutation.mutants import Mutant
+
+WORKERS = 2
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+MARKS = "not heavy and not browser and not postgres"
+"""What runs in this process alone: of others, nobody knows which lines they run."""
+READ_THE_TREE = (
+    "test_architecture.py",
+    "test_repository.py",
+    "test_image.py",
+    "test_loading.py",
+    "test_deploy.py",
+)
+"""Tests of the files' text: they would notice any change."""
+LONGEST_S = 120.0
+"""Seconds of tests that a mutant is given at most, the fastest first."""
+PYTEST = (
+    sys.executable,
+    "-m",
+    "pytest",
+    "-q",
+    "-p",
+    "tests.mutation.plugin",
+    "-p",
+    "no:cacheprovider",
+    "--hypothesis-profile=ci",
+)
+
+
+class Outcome(NamedTuple):
+    """What became of a mutant: ``killed``, ``timed out`` or ``survived``, and how many tests it was given."""
+
+    mutant: Mutant
+    what: str
+    tests: int
+
+
+class Noted(NamedTuple):
+    """What the tests' own run showed.
+
+    Args:
+        seconds: How long each test takes.
+        failed: Tests that fail without any mutant.
+        lines: Tests by file and line.
+    """
+
+    seconds: dict[str, float]
+    failed: list[str]
+    lines: dict[str, dict[int, list[str]]]
+
+    def tests_for(self, mutant: Mutant, neighbours: Iterable[str]) -> list[str]:
+        """Return the tests that run the changed line, the fastest first.
+
+        What runs on import is looked for by all tests of the file, or of its neighbours if none calls it.
+        """
+        by_line = self.lines.get(mutant.file, {})
+        tests: set[str] = set()
+        if not mutant.on_import:
+            for lines in mutant.lines:
+                tests = tests or {test for line in lines for test in by_line.get(line, ())}
+        for file in () if tests else (mutant.file, *neighbours):
+            tests = tests or {test for tests in self.lines.get(file, {}).values() for test in tests}
+        return sorted(tests, key=lambda test: (self.seconds[test], test))
+
+
+def note(root: Path, tree: Path, *, reuse: bool) -> Noted:
+    """Run the tests in a copy and note what each runs, or take what was noted of the same files before."""
+    cache = root / ".mutation"
+    known = sorted(cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
+    file = known[-1] if reuse and known else cache / f"{_fingerprint(root)}.json"
+    if not file.exists():
+        notes = tree.parent / "notes"
+        notes.mkdir()
+        left_out = [f"--ignore=tests/{name}" for name in READ_THE_TREE]
+        _pytest(
+            tree,
+            ["-n", str(WORKERS), "--dist", "worksteal", "-m", MARKS, *left_out],
+            {RECORD: str(notes)},
+            None,
+        )
+        cache.mkdir(exist_ok=True)
+        file.write_text(json.dumps(_merged(notes)), encoding="utf-8")
+    noted = json.loads(file.read_text(encoding="utf-8"))
+    tests = list(noted["seconds"])
+    by_line = {
+        name: {int(line): [tests[place] for place in places] for line, places in lines.items()}
+        for name, lines in noted["lines"].items()
+    }
+    return Noted(noted["seconds"], noted["failed"], by_line)
+
+
+def run(
+    trees: list[Path], noted: Noted, mutants: list[Mutant], tell: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Run each mutant against its tests, one in each copy of the tree at a time."""
+    free: SimpleQueue[Path] = SimpleQueue()
+    for tree in trees:
+        free.put(tree)
+    neighbours = sorted({mutant.file for mutant in mutants})
+
+    def one(mutant: Mutant) -> Outcome:
+        tests = _no_longer_than(LONGEST_S, noted.tests_for(mutant, neighbours), noted)
+        tree = free.get()
+        try:
+            with _changed(tree, mutant):
+                outcome = Outcome(mutant, _verdict(tree, tests, noted), len(tests))
+        finally:
+            free.put(tree)
+        tell(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(len(trees)) as workers:
+        return list(workers.map(one, mutants))
+
+
+def control(tree: Path, noted: Noted, mutants: list[Mutant]) -> str:
+    """Return what pytest says if the tests of these mutants fail where nothing is changed: no kill would count."""
+    tests = {test for mutant in mutants for test in noted.tests_for(mutant, [mutant.file])}
+    fastest = sorted(tests, key=lambda test: (noted.seconds[test], test))
+    passes = _verdict(tree, _no_longer_than(LONGEST_S, fastest, noted), noted) == "survived"
+    return "" if passes else tree.with_suffix(".log").read_text(encoding="utf-8")
+
+
+def copies(root: Path, place: Path) -> list[Path]:
+    """Return a copy of the tree for each worker."""
+    trees = [place / f"tree-{number}" for number in range(WORKERS)]
+    for tree in trees:
+        shutil.copytree(root, tree, ignore=LEFT_OUT)
+    return trees
+
+
+def _verdict(tree: Path, tests: list[str], noted: Noted) -> str:
+    if not tests:
+        return "survived"
+    chosen = tree.with_suffix(".json")
+    chosen.write_text(json.dumps(tests), encoding="utf-8")
+    files = sorted({test.partition("::")[0] for test in tests})
+    patience_s = 60 + 5 * sum(noted.seconds[test] for test in tests)
+    status = _pytest(tree, ["-x", *files], {CHOSEN: str(chosen)}, patience_s)
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise RuntimeError(f"none of the tests was found: {tests[:3]}")
+    if status is None:
+        return "timed out"
+    return "survived" if status == pytest.ExitCode.OK else "killed"
+
+
+def _no_longer_than(seconds: float, tests: list[str], noted: Noted) -> list[str]:
+    sums = itertools.accumulate(noted.seconds[test] for test in tests)
+    return [test for test, until in zip(tests, sums, strict=True) if until <= seconds]
+
+
+def _pytest(
+    tree: Path, arguments: list[str], environment: dict[str, str], patience_s: float | None
+) -> int | None:
+    """Return the exit status, or None after the patience; nothing that was started is left running."""
+    with tree.with_suffix(".log").open("wb") as log:
+        process = subprocess.Popen(
+            [*PYTEST, f"--basetemp={tree.with_suffix('.tmp')}", *arguments],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree), **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        return process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextlib.contextmanager
+def _changed(tree: Path, mutant: Mutant) -> Iterator[None]:
+    """The change in a copy, for a while. Bytecode goes: the size and second of a file may be those of another text."""
+    file = tree / mutant.file
+    compiled, original = Path(importlib.util.cache_from_source(str(file))), file.read_bytes()
+    file.write_text(mutated(tree, mutant), encoding="utf-8")
+    compiled.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        file.write_bytes(original)
+        compiled.unlink(missing_ok=True)
+
+
+def _fingerprint(root: Path) -> str:
+    files = sorted(file for folder in ("bot", "sizing", "tests") for file in (root / folder).rglob("*.py"))
+    text = b"".join(str(file.relative_to(root)).encode() + file.read_bytes() for file in files)
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def _merged(notes: Path) -> dict[str, Any]:
+    """Return what all workers noted as one."""
+    seconds: dict[str, float] = {}
+    failed: list[str] = []
+    lines: dict[str, dict[str, list[int]]] = {}
+    for file in sorted(notes.iterdir()):
+        noted = json.loads(file.read_text(encoding="utf-8"))
+        before = len(seconds)
+        seconds |= noted["seconds"]
+        failed += noted["failed"]
+        for name, by_line in noted["lines"].items():
+            for line, places in by_line.items():
+                lines.setdefault(name, {}).setdefault(line, []).extend(before + place for place in places)
+    return {"seconds": seconds, "failed": failed, "lines": lines}
