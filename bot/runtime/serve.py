@@ -88,7 +88,6 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     )
     try:
         server.run()
-        server.task_dispatcher.shutdown()
     finally:
         stopping.set()
         if line is not None:

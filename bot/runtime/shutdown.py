@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def listen() -> Callable[[], object]:
@@ -31,10 +33,14 @@ def listen() -> Callable[[], object]:
 def end(server: Any, within_s: float) -> None:
     """Accept no more connections, let requests under way finish, then make ``server.run`` return.
 
+    A thread that has answered writes to the pipe that wakes the loop, and the loop closes that pipe when it ends. So
+    the threads end first, and the loop waits for our own byte: the descriptor may be another file's by then.
+
     Args:
         server: Of waitress, running in another thread.
         within_s: How long requests under way may take, in seconds.
     """
+    written = threading.Event()
 
     def refuse() -> None:
         server.accepting = False
@@ -42,13 +48,31 @@ def end(server: Any, within_s: float) -> None:
         server.socket.close()
 
     def close() -> None:
+        written.wait()
         for channel in list(server._map.values()):  # noqa: SLF001 - waitress has no public way to end its loop
             channel.close()
 
+    def unsent() -> bool:
+        return any(getattr(channel, "total_outbufs_len", 0) for channel in list(server._map.values()))  # noqa: SLF001 - as above
+
+    deadline, tasks = time.monotonic() + within_s, server.task_dispatcher
     server.trigger.pull_trigger(refuse)
-    deadline = time.monotonic() + within_s
-    tasks = server.task_dispatcher
     while (tasks.queue or tasks.active_count) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.05)  # the loop sends what the threads have just written
+        time.sleep(0.01)
+    tasks.shutdown(cancel_pending=False, timeout=max(deadline - time.monotonic(), 0))
+    while unsent() and time.monotonic() < deadline:
+        time.sleep(0.01)
     server.trigger.pull_trigger(close)
+    written.set()
+
+
+@contextmanager
+def running(server: Any, within_s: float) -> Iterator[None]:
+    """Run a server in a thread of its own until the end of the block."""
+    thread = threading.Thread(target=server.run, name="server", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end(server, within_s)
+        thread.join(within_s)

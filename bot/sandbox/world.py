@@ -7,7 +7,6 @@ the product's calls to the stand-ins. Nothing is read from the environment, noth
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,15 +113,7 @@ class World:
         from waitress.server import create_server
 
         server: Any = create_server(gate(self.product), host=HOST, port=0, threads=_THREADS, ident=None)
-        thread = threading.Thread(target=server.run, name="deliveries", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            shutdown.end(server, STOP_WITHIN_S)
-            thread.join(STOP_WITHIN_S)
-            server.task_dispatcher.shutdown(timeout=1)
-
-        self._stack.callback(stop)
+        self._stack.enter_context(shutdown.running(server, STOP_WITHIN_S))
         return int(server.effective_port)
 
     def _settings(self, database: Path) -> Settings:

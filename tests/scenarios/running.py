@@ -126,16 +126,8 @@ class Running:
         stopping = threading.Event()
         server = serve._server(self.product, socket=self.socket, host="127.0.0.1", port=0, stopping=stopping)
         self.port = int(server.effective_port)
-        thread = threading.Thread(target=server.run, name="server", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            stopping.set()
-            shutdown.end(server, within_s=5)
-            thread.join(5)
-            server.task_dispatcher.shutdown(timeout=1)
-
-        self._running.callback(stop)
+        self._running.enter_context(shutdown.running(server, within_s=5))
+        self._running.callback(stopping.set)
         if self.socket:
             line = serve._line(self.product)
             self._running.callback(line.close)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import contextmanager
 from itertools import count
@@ -13,6 +12,7 @@ from waitress.server import create_server
 from bot.approvals.draft import Site
 from bot.approvals.policy_file import Policy
 from bot.dispatch.worker import Worker
+from bot.runtime import shutdown
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.slack.inbound.app import build, note_foreign, web_client
 from bot.slack.inbound.context import ListenerContext
@@ -105,14 +105,11 @@ class Office:
         self._server = create_server(
             self.gate, host="127.0.0.1", port=0, threads=4, asyncore_loop_timeout=0.02
         )
-        thread = threading.Thread(target=self._server.run, daemon=True)
-        thread.start()
         self.slack.attach(f"http://127.0.0.1:{self._server.effective_port}/slack/events")
         try:
-            yield self
+            with shutdown.running(self._server, within_s=5):
+                yield self
         finally:
-            self._server.trigger.pull_trigger(self._server.close)
-            thread.join(5)
             self.store.close()
             self.slack.stop()
 
