@@ -75,6 +75,7 @@ def test_lines_have_estimates_too() -> None:
         (("10b", "--explain", "--users", "20"), "Write it as 20x4096."),
         (("10b", "--explain", "--vllm", "0.4.2"), "no release of vLLM from 0.5.0 on"),
         (("10b", "--explain", "--gpu-memory-utilization", "1.5"), "less than or equal to 1"),
+        (("10b", "--explain", "--kv-cache-dtype", "int3"), "fp8"),
         (("10b", "--plot", "out.gif"), "Name the file out.png."),
         (("10b", "--plot", "/nowhere/out.png"), "Name another file."),
         (("-", "--plot", "out.png"), "write it instead of -"),

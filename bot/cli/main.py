@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -70,6 +70,9 @@ def size(
     max_model_len: Annotated[
         int | None, typer.Option(help="Tokens of the longest sequence.", min=1, max=10_000_000)
     ] = None,
+    kv_cache_dtype: Annotated[
+        Literal["auto", "fp8"] | None, typer.Option(help="Numbers of the KV cache: auto is 16 bits.")
+    ] = None,
     users: Annotated[
         str | None, typer.Option(help="People at a time x tokens each, such as 20x4096.", metavar="NxTOKENS")
     ] = None,
@@ -90,6 +93,7 @@ def size(
         "gpu_memory_utilization": gpu_memory_utilization,
         "max_num_seqs": max_num_seqs,
         "max_model_len": max_model_len,
+        "kv_cache_dtype": kv_cache_dtype,
         "users": users,
     }
     run(text, as_json=json, explain=explain, options=options, picture=plot)
