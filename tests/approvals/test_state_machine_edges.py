@@ -105,7 +105,7 @@ def test_each_action_has_its_audit_event() -> None:
 @pytest.mark.parametrize(("state", "action"), [(s, a) for s in State for a in Action])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_step_of_the_bot_changes_this_much(kind: Kind, state: State, action: Action) -> None:
-    """No vote is added or taken; a revision alone voids the votes; an end without a spec frees the name."""
+    """No vote is added or taken; an end without a spec frees the name."""
     to = {(s, a): t for s, a, t in arrows(kind)}.get((state.value, action.value))
     got = state_machine.step(a_request(state, kind=kind), action, "why")
     if to is None:
@@ -118,7 +118,6 @@ def test_a_step_of_the_bot_changes_this_much(kind: Kind, state: State, action: A
         "why",
         vote=None,
         unvote=False,
-        void_votes=action is A.REVISE,
         frees_name=to in {"rejected", "cancelled", "expired", "deleted"},
     )
 
@@ -260,7 +259,7 @@ RETRIED = Transition(A.RETRY, S.APPROVED, "retried", " why ")
 CANCELLED = Transition(A.CANCEL, S.CANCELLED, "cancelled", " why ", frees_name=True)
 GIVEN_UP = Transition(A.GIVE_UP, S.FAILED, "given_up", " why ", frees_name=True)
 REJECTED = Transition(A.REJECT, S.REJECTED, "rejected", " why ", frees_name=True)
-EDITED = Transition(A.EDIT, S.PENDING, "edited", " why ", void_votes=True)
+EDITED = Transition(A.EDIT, S.PENDING, "edited", " why ")
 WITHDRAWN = Transition(A.WITHDRAW, S.PENDING, "withdrawn", unvote=True)
 VOTED = (vote_of(ADA),)
 
