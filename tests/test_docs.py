@@ -67,18 +67,18 @@ def cli() -> dict[str, Any]:
 
 
 def test_commands() -> None:
-    """The README's table has every command of the command line, and no other."""
+    """The page on the command line has every command, and no other."""
     told = {
         re.sub(r" (--|[A-Z]).*", "", name)
-        for name in names(text("README.md"))
+        for name in names(text("docs/command-line.md"))
         if name.startswith("peftsize ")
     }
     assert told == set(cli())
 
 
 def test_options() -> None:
-    """Every option of a command stands in its line of the README, and none that it has not."""
-    lines = [line for line in text("README.md").splitlines() if line.startswith("| `peftsize ")]
+    """Every option of a command stands in its line of that page, and none that it has not."""
+    lines = [line for line in text("docs/command-line.md").splitlines() if line.startswith("| `peftsize ")]
     for words, command in cli().items():
         (line,) = [line for line in lines if re.match(rf"\| `{words}(`| --| [A-Z])", line)]
         has = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
@@ -113,22 +113,25 @@ def code_of(document: Path) -> str:
 
 
 def test_make_targets() -> None:
-    """Every target that a document names exists, and the README names all that people call."""
+    """Every target that a document names exists, and all that people call are named where they look."""
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
     found = {
         document.name: set(re.findall(r"^make ([a-z-]+)$", code_of(document), re.MULTILINE))
         for document in DOCUMENTS
     }
     assert set().union(*found.values()) <= targets
-    assert {"demo", "sandbox", "test", "bench", "chaos", "audit", "test-all"} <= found["README.md"]
+    assert {"demo", "sandbox"} <= set(
+        re.findall(r"^make ([a-z-]+)", code_of(ROOT / "README.md"), re.MULTILINE)
+    )
+    assert {"test", "bench", "chaos", "audit", "test-all"} <= found["CONTRIBUTING.md"]
 
 
 def test_settings() -> None:
-    """The README's table has every setting with its default, and no other; secrets name their file form."""
-    section = text("README.md").partition("### Settings")[2].partition("\n#")[0]
+    """The settings page has every setting with its default, and no other; secrets name their file form."""
+    section = text("docs/settings.md").partition("\n## Traces")[0]
     fields = {name.upper(): field for name, field in Settings.model_fields.items()}
-    assert names(section) == set(fields)
-    assert set(re.findall(r"`(\w+)_FILE`", section.partition("Secrets can come")[2])) == set(SECRETS)
+    assert names(section.partition("## Secrets")[0]) == set(fields)
+    assert set(re.findall(r"`(\w+)_FILE`", section.partition("## Secrets")[2])) == set(SECRETS)
     rows = {
         line.split("|")[1].strip(" `"): line.split("|")[2].strip()
         for line in section.splitlines()
@@ -175,6 +178,11 @@ class FakeApp:
             return lambda _listener: None
 
         return ask
+
+
+def test_the_readme_is_short() -> None:
+    """The README holds what a newcomer needs, in under 150 lines."""
+    assert len(text("README.md").splitlines()) < 150
 
 
 def test_action_ids() -> None:

@@ -59,7 +59,7 @@ Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
 
 
 class Settings(BaseSettings):
-    """All settings, as the README's table explains them."""
+    """All settings, as docs/settings.md explains them."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True, case_sensitive=False
