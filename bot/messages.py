@@ -21,7 +21,7 @@ from bot.errors import (
     Uncertain,
 )
 from bot.redaction import looks_secret, mask_secrets
-from sizing import SizingError
+from sizing import ConfigError, SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +91,8 @@ REFUSALS: Mapping[str, str] = {
     "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",
     "secret_in_reason": "This looks like a password or token, so it was not stored. Write it without the "
     "secret, and replace the secret if it is real.",
+    "unknown_model": "No model of the table has this in its name. Size it by its parameters, e.g. 8b, or by its "
+    "config.json.",
     # the database
     "full": "The disk is full; nothing was stored. Tell the operator, then try again.",
     "read-only": "The database accepts no changes; nothing was stored. Tell the operator, then try again.",
@@ -116,6 +118,7 @@ LONGEST_REASON = 500
 _FACTS: Mapping[str, str] = {
     "stale_revision": "It is revision {} now.",
     "denied": "The policy says: {}",
+    "unknown_model": "Nearest: {}.",
     "name_taken": "It is held by {}.",
     "deletion_asked": "It is request {}.",
     "quorum_gone": "The reason: {}.",
@@ -197,13 +200,13 @@ def explain(error: Exception) -> str:
     """Say in words what an expected error means and what to do next.
 
     Args:
-        error: A ``SizingError`` or any ``BotError``.
+        error: A ``SizingError``, a ``ConfigError`` or any ``BotError``.
 
     Returns:
         Plain text without secrets.
     """
     match error:
-        case SizingError():
+        case SizingError() | ConfigError():
             return f"{error.message}\n{error.hint}"
         case Refused():
             return refusal(error.code, str(error.facts.get("detail", "")))

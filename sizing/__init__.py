@@ -10,8 +10,9 @@
 """
 
 from sizing.advice import Advice, Row, Warning_, advise
-from sizing.answer import result_json
-from sizing.errors import SizingError
+from sizing.answer import answer_json, result_json
+from sizing.config_file import read as read_config
+from sizing.errors import ConfigError, SizingError
 from sizing.estimate import Estimate, contradiction, explain
 from sizing.formula import Breakdown, Term, size
 from sizing.models import model_names
@@ -23,6 +24,7 @@ __all__ = [
     "AdapterGroup",
     "Advice",
     "Breakdown",
+    "ConfigError",
     "Estimate",
     "HardwareSpec",
     "Row",
@@ -31,12 +33,14 @@ __all__ = [
     "Term",
     "Warning_",
     "advise",
+    "answer_json",
     "canonical_json",
     "contradiction",
     "digest",
     "explain",
     "model_names",
     "parse",
+    "read_config",
     "result_json",
     "size",
     "spec_for",

@@ -176,7 +176,11 @@ def warnings(request: SizingRequest, breakdown: Breakdown) -> tuple[Warning_, ..
     if word is None:
         found.append(Warning_("W4", f"No method was given: {request.method} is assumed, the largest."))
     elif word in WIDTH_ASSUMED:
-        found.append(Warning_("W4", f"“{word}” comes in more than one width: 4-bit is assumed."))
+        found.append(
+            Warning_(
+                "W4", f"“{word}” comes in more than one width: {METHODS[request.method].bits}-bit is assumed."
+            )
+        )
     unsupported = _unsupported(request)
     if unsupported is not None:
         found.append(Warning_("W5", f"IBM's support table has no {unsupported} for {request.model}."))

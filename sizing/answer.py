@@ -4,9 +4,10 @@ from typing import Any
 
 from sizing.advice import Row, compare, warnings
 from sizing.errors import SizingError
-from sizing.formula import size
+from sizing.formula import Breakdown, size
 from sizing.parsing.grammar import parse
 from sizing.payload import spec_for
+from sizing.request import SizingRequest
 
 
 def result_json(text: str) -> dict[str, Any]:
@@ -19,7 +20,11 @@ def result_json(text: str) -> dict[str, Any]:
         request = parse(text)
     except SizingError as error:
         return {"error": error.to_json()}
-    needs = size(request)
+    return answer_json(request, size(request))
+
+
+def answer_json(request: SizingRequest, needs: Breakdown) -> dict[str, Any]:
+    """The object of `result_json` for a request and what it needs."""
     return {
         "request": {
             "params": request.params,

@@ -1,4 +1,4 @@
-"""The one exception of this package: a request text that cannot be sized.
+"""The exceptions of this package: a request text that cannot be sized, a configuration that cannot be counted.
 
 The error is data first (code, message, source, span, a way out); the picture with the caret is made from it.
 """
@@ -76,3 +76,33 @@ class SizingError(Exception):
         if self.candidates:
             found["candidates"] = list(self.candidates)
         return found
+
+
+class ConfigError(Exception):
+    """A model's `config.json` was refused.
+
+    Args:
+        field: the field that is missing or wrong, None where it is the whole file.
+        reason: what is wrong with it, as the end of a sentence.
+    """
+
+    code = "E18"
+
+    def __init__(self, field: str | None, reason: str) -> None:
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in one sentence that names the field."""
+        return f"{f'“{self.field}”' if self.field else 'The file'} {self.reason}."
+
+    @property
+    def hint(self) -> str:
+        """What to do instead."""
+        return "Correct the file, or write the model's parameters in its place: peftsize size 8b 2x128MB"
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as a JSON object, without the surrounding key."""
+        return {"code": self.code, "field": self.field, "message": self.message, "hint": self.hint}

@@ -10,6 +10,7 @@ from sizing import models, vllm
 from sizing.advice import next_valid_gpus
 from sizing.formula import Breakdown
 from sizing.methods import METHODS
+from sizing.parsing.draft import CONFIG_FILE
 from sizing.request import SizingRequest
 from sizing.serving import GIB, SHORT_CONTEXTS, Option, Serving, Span
 from sizing.shapes import Shapes
@@ -118,19 +119,22 @@ def explain(
         The estimate, or None where the model's layer shapes are not known.
     """
     shapes = shapes_of(request)
-    if request.model is None or shapes is None:
+    if shapes is None:
         return None
+    model = request.model or CONFIG_FILE
     serving = serving or Serving()
-    context = SHORT_CONTEXTS.get(request.model, serving.max_model_len)
+    context = SHORT_CONTEXTS.get(model, serving.max_model_len)
     serving = serving._replace(max_model_len=min(serving.max_model_len, context))
     slots = Slots(sum(group.count for group in request.adapters), rank_bucket(request, shapes, serving) or 0)
-    server = _Server(request, request.model, shapes, serving, slots, use_gpus or breakdown.num_gpus)
+    server = _Server(request, model, shapes, serving, slots, use_gpus or breakdown.num_gpus)
     return _estimate(server)
 
 
 def shapes_of(request: SizingRequest) -> Shapes | None:
     """The layer shapes that an estimate needs, or None where they are not known."""
-    return models.table()[request.model].shapes if request.model is not None else None
+    if request.model is None:
+        return request.shapes
+    return models.table()[request.model].shapes
 
 
 def contradiction(breakdown: Breakdown, found: Estimate) -> str | None:

@@ -21,7 +21,7 @@ class Method(NamedTuple):
         half_bytes: memory of one parameter in halves of a byte, so that 4-bit weights stay whole numbers.
         factor: the same in bytes, as the formula prints it.
         technique: what IBM's support table calls it.
-        words: synonyms that name the width.
+        words: synonyms that name the width, beside `8bit` and `8-bit`.
         vague: synonyms that exist in more than one width: read as this row, and said aloud.
     """
 
@@ -46,30 +46,41 @@ class Method(NamedTuple):
 
 _FULL_WIDTH = 16
 
-# fmt: off
-METHODS: dict[str, Method] = {row.name: row for row in (
-    # The table of non-quantized models: "Number of Billion parameters * 2"
-    Method("lora", 16, 4, "2", "LoRA", ("fp16", "bf16", "16bit", "16-bit")),
-    # The table "For 8-bit quantized models": billions of parameters, times nothing
-    Method(
-        "qlora8", 8, 2, "1", "QLoRA",
-        ("int8", "8bit", "8-bit", "q8", "fp8", "w8a8", "qlora-8bit", "gptq-8bit", "gptq-int8", "awq-8bit", "bnb-8bit"),
-    ),
-    # The table "For 4-bit quantized models": "Number of Billion parameters * 0.5"
-    Method(
-        "qlora4", 4, 1, "0.5", "QLoRA",
-        ("nf4", "int4", "4bit", "4-bit", "q4", "w4a16", "qlora-4bit", "gptq-4bit", "gptq-int4", "awq-4bit", "bnb-4bit"),
-        vague=("qlora", "awq", "gptq"),
-    ),
-)}
-# fmt: on
+METHODS: dict[str, Method] = {
+    row.name: row
+    for row in (
+        # The table of non-quantized models: "Number of Billion parameters * 2"
+        Method("lora", 16, 4, "2", "LoRA", ("fp16", "bf16")),
+        # The table "For 8-bit quantized models": billions of parameters, times nothing
+        Method("qlora8", 8, 2, "1", "QLoRA", ("int8", "q8", "fp8", "w8a8", "bnb-8bit")),
+        # The table "For 4-bit quantized models": "Number of Billion parameters * 0.5"
+        Method(
+            "qlora4",
+            4,
+            1,
+            "0.5",
+            "QLoRA",
+            ("nf4", "int4", "q4", "w4a16", "bnb-4bit"),
+            ("qlora", "awq", "gptq"),
+        ),
+    )
+}
 
 DEFAULT = "lora"  # the largest row: a forgotten word can only over-size
 
-WORDS: dict[str, str] = {
-    word: row.name for row in METHODS.values() for word in (row.name, *row.words, *row.vague)
-}
 WIDTH_ASSUMED = frozenset(word for row in METHODS.values() for word in row.vague)
+
+
+def _words(row: Method) -> tuple[str, ...]:
+    """Every word for a row: its own, its width (`8bit`), and a technique with its width (`gptq-int8`)."""
+    found = [row.name, *row.words, *row.vague, f"{row.bits}bit", f"{row.bits}-bit"]
+    if row.quantized:
+        forms = (f"{row.bits}bit", f"{row.bits}-bit", f"int{row.bits}")
+        found += [f"{technique}-{form}" for technique in WIDTH_ASSUMED for form in forms]
+    return tuple(found)
+
+
+WORDS: dict[str, str] = {word: row.name for row in METHODS.values() for word in _words(row)}
 WIDTHS = frozenset(row.bits for row in METHODS.values())
 LISTED = ", ".join(METHODS)
 _LISTED_WIDTHS = ", ".join(f"{row.bits}-bit ({row.name})" for row in METHODS.values())
@@ -105,9 +116,9 @@ def one_method(first: str, second: str) -> str | None:
     for technique, width in ((first, second), (second, first)):
         if technique not in WIDTH_ASSUMED and technique not in METHODS:
             continue
-        row = METHODS[WORDS[width]]
-        if width not in row.words:
+        if width in WIDTH_ASSUMED or width in METHODS:
             continue
+        row = METHODS[WORDS[width]]
         if WORDS[technique] == row.name or (technique in WIDTH_ASSUMED and row.quantized):
             return width
     return None

@@ -186,6 +186,7 @@ def _shapes(row: dict[str, str]) -> Shapes:
         vocab=number("vocab"),
         tied_embeddings=row["tied"] == "yes",
         bias=cast("Bias", row["bias"]),
+        mlp_bias=row["bias"] == "all" and not row["experts"],
         experts=number("experts"),
         experts_per_token=number("experts_per_token"),
         moe_intermediate=number("moe_intermediate"),

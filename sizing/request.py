@@ -4,11 +4,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
 from sizing import units
 from sizing.methods import DEFAULT, METHODS, MethodName
 from sizing.models import ParamsAre
+from sizing.shapes import Shapes
 
 DEFAULT_GPU_GB = 80  # "1GPU = 80 GB" in the published table
 NAME_LENGTH = 64
@@ -57,6 +58,7 @@ class SizingRequest(BaseModel):
         space: deployment space as it was typed, or None for the default one.
         name: name of the spec as it was typed, or None for the derived one.
         assumptions: what was not typed and had to be assumed, one short phrase each.
+        shapes: layer shapes that came from a `config.json`; no part of the value. A named model's are the table's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +73,7 @@ class SizingRequest(BaseModel):
     space: str | None = None
     name: str | None = None
     assumptions: tuple[str, ...] = ()
+    shapes: InstanceOf[Shapes] | None = Field(default=None, exclude=True)
 
     @property
     def quantized(self) -> bool:
@@ -134,6 +137,7 @@ class SizingRequest(BaseModel):
             adapters=self.adapters,
             gpu_gb=self.gpu_gb,
             space=self.space,
+            shapes=self.shapes,
         )
 
     def _values(self) -> tuple[object, ...]:

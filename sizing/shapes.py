@@ -24,7 +24,8 @@ class Architecture(NamedTuple):
         norm_bias: the norms are LayerNorms with a bias, not RMSNorms.
         qk_norm: queries and keys have a norm each, of one head's width or of the full width.
         gated: the MLP is gate, up and down; else up and down.
-        mlp_bias: the MLP's projections carry a bias where attention does.
+        bias: which attention projections carry a bias, where the class decides it.
+        mixture: the MLP of most layers is a mixture of experts.
         fused: projections that are one module: `qkv`, `gate_up`. An adapter sits beside the whole module.
         positions: learned positions with an embedding each.
         head_bias: the output layer carries a bias, even where its weights are the embedding's.
@@ -38,7 +39,8 @@ class Architecture(NamedTuple):
     norm_bias: bool = False
     qk_norm: Literal["head", "full"] | None = None
     gated: bool = True
-    mlp_bias: bool = False
+    bias: Bias | None = None
+    mixture: bool = False
     fused: tuple[str, ...] = ()
     positions: int = 0
     head_bias: bool = False
@@ -48,38 +50,38 @@ class Architecture(NamedTuple):
     ties: bool = False
 
 
-_LLAMA = Architecture(mlp_bias=True)
+_PLAIN = Architecture()
+_MIXTURE = Architecture(mixture=True)
 _GEMMA = Architecture(ties=True)
-_HYBRID = Architecture(fused=("gate_up",), ties=True)
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "LlamaForCausalLM": _LLAMA,
-    "Llama4ForConditionalGeneration": Architecture(),
-    "Llama4ForCausalLM": Architecture(),
-    "GraniteForCausalLM": _LLAMA,
-    "GraniteMoeForCausalLM": Architecture(ties=True),
-    "GraniteMoeHybridForCausalLM": _HYBRID,
+    "LlamaForCausalLM": _PLAIN,
+    "Llama4ForConditionalGeneration": _MIXTURE,
+    "Llama4ForCausalLM": _MIXTURE,
+    "GraniteForCausalLM": _PLAIN,
+    "GraniteMoeForCausalLM": _MIXTURE._replace(ties=True),
+    "GraniteMoeHybridForCausalLM": Architecture(fused=("gate_up",), ties=True),
     "GPTBigCodeForCausalLM": Architecture(
-        norm_bias=True, gated=False, mlp_bias=True, fused=("qkv",), positions=8192, ties=True
+        norm_bias=True, gated=False, bias="all", fused=("qkv",), positions=8192, ties=True
     ),
-    "MistralForCausalLM": Architecture(),
-    "Mistral3ForConditionalGeneration": Architecture(),
-    "MixtralForCausalLM": Architecture(),
-    "Qwen2ForCausalLM": Architecture(),
+    "MistralForCausalLM": _PLAIN,
+    "Mistral3ForConditionalGeneration": _PLAIN,
+    "MixtralForCausalLM": _MIXTURE,
+    "Qwen2ForCausalLM": Architecture(bias="qkv"),
     "Qwen3ForCausalLM": Architecture(qk_norm="head"),
-    "Qwen3MoeForCausalLM": Architecture(qk_norm="head"),
+    "Qwen3MoeForCausalLM": _MIXTURE._replace(qk_norm="head"),
     "GemmaForCausalLM": _GEMMA,
     "Gemma2ForCausalLM": _GEMMA._replace(norms=4),
     "Gemma3ForCausalLM": _GEMMA._replace(norms=4, qk_norm="head"),
     "Gemma3ForConditionalGeneration": _GEMMA._replace(norms=4, qk_norm="head"),
-    "PhiForCausalLM": Architecture(norms=1, norm_bias=True, gated=False, mlp_bias=True, head_bias=True),
+    "PhiForCausalLM": Architecture(norms=1, norm_bias=True, gated=False, bias="all", head_bias=True),
     "Phi3ForCausalLM": Architecture(fused=("qkv", "gate_up")),
-    "PhimoeForCausalLM": Architecture(norm_bias=True, head_bias=True),
+    "PhimoeForCausalLM": _MIXTURE._replace(norm_bias=True, head_bias=True),
     "FalconForCausalLM": Architecture(norm_bias=True, gated=False, fused=("qkv",), ties=True),
     "Olmo2ForCausalLM": Architecture(qk_norm="full"),
     "StableLmForCausalLM": Architecture(norm_bias=True),
-    "DeepseekV3ForCausalLM": Architecture(router_bias=True),
-    "GptOssForCausalLM": Architecture(router_bias=True, expert_bias=True, sinks=True),
+    "DeepseekV3ForCausalLM": _MIXTURE._replace(router_bias=True),
+    "GptOssForCausalLM": _MIXTURE._replace(router_bias=True, expert_bias=True, sinks=True),
 }
 
 
@@ -115,6 +117,7 @@ class Shapes(NamedTuple):
         vocab: rows of the embedding.
         tied_embeddings: the output layer is the embedding.
         bias: which attention projections carry a bias.
+        mlp_bias: the projections of a dense MLP carry one too.
         experts: experts of one mixture layer; 0 for a dense model.
         experts_per_token: experts that one token uses.
         moe_intermediate: width of one expert.
@@ -137,6 +140,7 @@ class Shapes(NamedTuple):
     vocab: int
     tied_embeddings: bool
     bias: Bias = "none"
+    mlp_bias: bool = False
     experts: int = 0
     experts_per_token: int = 0
     moe_intermediate: int = 0
@@ -247,7 +251,7 @@ class Shapes(NamedTuple):
     def _mlp(self, kind: Architecture, width: int) -> int:
         """Parameters of one dense MLP."""
         inputs = 2 if kind.gated else 1
-        biases = inputs * width + self.hidden if kind.mlp_bias and self.bias == "all" else 0
+        biases = inputs * width + self.hidden if self.mlp_bias else 0
         return (inputs + 1) * self.hidden * width + biases
 
     def _mixture(self, kind: Architecture) -> int:

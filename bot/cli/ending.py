@@ -37,11 +37,11 @@ def told() -> Iterator[None]:
 def ending(error: Exception) -> tuple[int, str]:
     """Return exit code and sentence for an error."""
     from bot import errors, messages
-    from sizing import SizingError
+    from sizing import ConfigError, SizingError
 
     if isinstance(error, errors.Refused):
         return REFUSED, messages.explain(error)
-    if isinstance(error, errors.SettingsError | SizingError):
+    if isinstance(error, errors.SettingsError | SizingError | ConfigError):
         return UNREADABLE, messages.explain(error)
     if isinstance(error, errors.BotError):
         return OUTSIDE_FAILED, messages.explain(error)

@@ -54,6 +54,9 @@ def size(
     ],
     json: AsJson = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add the second opinion.")] = False,
+    config: Annotated[
+        str | None, typer.Option(help="Take the base model from this config.json.", metavar="FILE")
+    ] = None,
     vllm: Annotated[
         str | None,
         typer.Option(help="Release of vLLM for the second opinion, such as 0.10.2.", metavar="RELEASE"),
@@ -96,7 +99,21 @@ def size(
         "kv_cache_dtype": kv_cache_dtype,
         "users": users,
     }
-    run(text, as_json=json, explain=explain, options=options, picture=plot)
+    run(text, as_json=json, explain=explain, options=options, config=config, picture=plot)
+
+
+@app.command()
+def models(
+    text: Annotated[list[str] | None, typer.Argument(help="A model's name, or a part of names.")] = None,
+    json: AsJson = False,
+) -> None:
+    """List the models that may be named instead of counted.
+
+    Examples: peftsize models granite · peftsize models Qwen/Qwen2.5-7B-Instruct · peftsize models --json
+    """
+    from bot.cli.models import listing
+
+    listing(text or [], as_json=json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, BinaryIO
 
+    from sizing.models import BaseModel
     from sizing.serving import Serving
 
 
 def run(
-    words: Sequence[str], *, as_json: bool, explain: bool, options: Mapping[str, Any], picture: str | None
+    words: Sequence[str],
+    *,
+    as_json: bool,
+    explain: bool,
+    options: Mapping[str, Any],
+    config: str | None,
+    picture: str | None,
 ) -> None:
     """Size one request, or one a line from standard input.
 
@@ -27,10 +34,12 @@ def run(
         as_json: Print JSON.
         explain: Add the second opinion.
         options: How its server is started; None where an option was not given.
+        config: Path of a ``config.json`` with the base model; the words then name none.
         picture: Draw the request to this file.
 
     Raises:
         SizingError: The one request cannot be read (text form).
+        ConfigError: The ``config.json`` cannot be counted (text form).
         typer.BadParameter: An option cannot be read, or changes nothing here.
     """
     from bot.cli.serving import need_explain, need_one_request, serving
@@ -40,25 +49,41 @@ def run(
     if picture is not None:
         need_one_request(words)
     server = serving(options) if explain else None
-    if list(words) == ["-"]:
-        for text in lines(sys.stdin.buffer):
-            _print_line(text, server, as_json=as_json)
-        return
-    text = " ".join(words)
+    try:
+        base = None if config is None else sizing.read_config(_text_of(config))
+        if list(words) == ["-"]:
+            for text in lines(sys.stdin.buffer):
+                _print_line(text, base, server, as_json=as_json)
+            return
+        request = sizing.parse(" ".join(words), base=base)
+    except (sizing.SizingError, sizing.ConfigError) as error:
+        if not as_json:
+            raise
+        say_json({"error": error.to_json()})
+        sys.exit(2)
     if as_json:
-        result = _answer(text, server)
-        say_json(result)
-        if "error" in result:
-            sys.exit(2)
+        say_json(_answer(request, server))
     else:
         from bot.cli.breakdown import print_breakdown
 
-        request = sizing.parse(text)
         print_breakdown(request, sizing.size(request), server)
     if picture is not None:
         from bot.cli.plot import plot
 
-        plot(sizing.parse(text), Path(picture))
+        plot(request, Path(picture))
+
+
+def _text_of(path: str) -> str:
+    """Return what a file holds.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise sizing.ConfigError(None, f"{path} cannot be read: {reason}") from None
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
@@ -68,8 +93,11 @@ def lines(stream: BinaryIO) -> Iterator[str]:
         yield line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def _print_line(text: str, server: Serving | None, *, as_json: bool) -> None:
-    result = _answer(text, server)
+def _print_line(text: str, base: BaseModel | None, server: Serving | None, *, as_json: bool) -> None:
+    try:
+        result = _answer(sizing.parse(text, base=base), server)
+    except sizing.SizingError as error:
+        result = {"error": error.to_json()}
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
     elif "error" in result:
@@ -80,11 +108,11 @@ def _print_line(text: str, server: Serving | None, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _answer(text: str, server: Serving | None) -> dict[str, Any]:
+def _answer(request: sizing.SizingRequest, server: Serving | None) -> dict[str, Any]:
     """Return the answer as JSON, with an estimate where a server is given."""
-    result = sizing.result_json(text)
-    if server is not None and "error" not in result:
-        request = sizing.parse(text)
-        found = sizing.explain(request, sizing.size(request), serving=server)
+    breakdown = sizing.size(request)
+    result = sizing.answer_json(request, breakdown)
+    if server is not None:
+        found = sizing.explain(request, breakdown, serving=server)
         result["estimate"] = None if found is None else found.to_json()
     return result

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from sizing import methods, models
-from sizing.parsing.draft import Draft, Rank
+from sizing.parsing.draft import CONFIG_FILE, Draft, Rank
 from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
 from sizing.units import MICROBYTES_PER_BYTE, params_text
 
@@ -23,7 +23,8 @@ def build(draft: Draft, text: str) -> SizingRequest:
         values = {"space": options.get("space"), "name": options.get("name")}
         values["gpu_gb"] = int(options.get("gpu", DEFAULT_GPU_GB))
     if model.known is not None:
-        values |= {"model": model.known.name, "params_are": model.known.params_are}
+        values["params_are"] = model.known.params_are
+        values |= {"model": model.known.name} if model.known.name else {"shapes": model.known.shapes}
     return SizingRequest(
         params=cast("int", model.params),
         method=methods.DEFAULT if word is None else methods.WORDS[word],
@@ -42,7 +43,7 @@ def _assumed(draft: Draft, word: str | None, typed: str) -> Iterator[str]:
     if word is None:
         yield f"method omitted -> {methods.DEFAULT}"
     elif word in methods.WIDTH_ASSUMED:
-        yield f"{word} -> assumed 4-bit"
+        yield f"{word} -> assumed {methods.METHODS[methods.WORDS[word]].bits}-bit"
     elif word == "fp8":
         yield "fp8 uses the 8-bit row"
     if draft.ranks:
@@ -55,6 +56,9 @@ def _assumed(draft: Draft, word: str | None, typed: str) -> Iterator[str]:
 
 def _about(known: models.BaseModel, typed: str) -> Iterator[str]:
     """Which row of the table was taken, where the name was another one, and what its count is."""
+    if not known.name:
+        yield f"{CONFIG_FILE} -> {params_text(known.params)} from its layer shapes ({known.architecture})"
+        return
     if typed.lower() != known.name:
         yield f"{typed} -> {known.name}"
     if known.params_are == "nominal":

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from sizing.models import BaseModel
 
+CONFIG_FILE = "config.json"  # what a model is called that was read from a file
+
 
 class Edit(NamedTuple):
     """Put `text` in the place of the characters `start` to `end`."""

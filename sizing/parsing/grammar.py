@@ -28,6 +28,7 @@ from collections.abc import Collection
 
 from sizing import models
 from sizing.methods import DEFAULT, WIDTHS, WORDS
+from sizing.models import BaseModel
 from sizing.parsing import diagnosis, limits, names, options, repair
 from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
 from sizing.parsing.tokens import ADAPTER_WORDS, DIGITS, FILLERS, Cursor, plain
@@ -40,12 +41,13 @@ _NONE = frozenset({"none", "no", "without"})  # the last two before "adapters"
 _CROWD = 12  # items that a request has once: nobody means so many
 
 
-def parse(text: str, spaces: Collection[str] | None = None) -> SizingRequest:
+def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | None = None) -> SizingRequest:
     """Read a request.
 
     Args:
         text: what was typed after the command; any text at all.
         spaces: the values that `space=` may have, or None to leave that to the caller.
+        base: the base model where it comes from a `config.json`; the text then names none.
 
     Returns:
         The request.
@@ -57,26 +59,30 @@ def parse(text: str, spaces: Collection[str] | None = None) -> SizingRequest:
     '10b 2x128MB qlora4'
     """
     if len(text) > limits.LONGEST_TEXT:
-        merged = _attempt(text, spaces) if len(text) <= limits.LONGEST_CANONICAL else None
+        merged = _attempt(text, spaces, base) if len(text) <= limits.LONGEST_CANONICAL else None
         if merged is not None and merged.canonical == text:
             return merged  # nobody typed it: a short text of many sizes is longer when it is written out
         raise repair.too_long(text, merged)
-    draft = _command(text, spaces)
+    draft = _command(text, spaces, base)
     request = settle(draft, text)
     if request is None:
-        raise repair.refuse(draft, text, lambda fixed: _attempt(fixed, spaces) is not None)
+        raise repair.refuse(draft, text, lambda fixed: _attempt(fixed, spaces, base) is not None)
     return request
 
 
-def _attempt(text: str, spaces: Collection[str] | None) -> SizingRequest | None:
+def _attempt(text: str, spaces: Collection[str] | None, base: BaseModel | None) -> SizingRequest | None:
     """Read a text without asking for a way out."""
-    draft = _command(text, spaces, patience=1)
+    draft = _command(text, spaces, base, patience=1)
     return None if draft.problems else settle(draft, text)
 
 
-def _command(text: str, spaces: Collection[str] | None, patience: int = _ENOUGH_PROBLEMS) -> Draft:
+def _command(
+    text: str, spaces: Collection[str] | None, base: BaseModel | None, patience: int = _ENOUGH_PROBLEMS
+) -> Draft:
     """Read `command = { item }`; a joiner stands between two groups."""
     draft = Draft(spaces)
+    if base is not None:
+        draft.models.append(Model(base.params, base, 0, 0))
     cursor = Cursor(plain(text))
     joinable = any_item = False
     cursor.skip()

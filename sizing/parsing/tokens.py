@@ -2,6 +2,8 @@
 
 import re
 
+from sizing.methods import METHODS, WIDTH_ASSUMED
+
 DIGITS = frozenset("0123456789")
 NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 TIMES = r"\s*[x*]\s*"
@@ -20,7 +22,8 @@ FILLERS = ADAPTER_WORDS | {
     "model", "parameter", "parameters", "param", "params",
 }  # fmt: skip
 # An integer before one of these counts adapters, or bits; it belongs to no model's name.
-_ADAPTERS = rf"(?:q?lora[48]?\s+)?adapters?{END}"
+_METHOD = "|".join(sorted((*METHODS, *WIDTH_ASSUMED), reverse=True))
+_ADAPTERS = rf"(?:(?:{_METHOD})\s+)?adapters?{END}"
 COUNTS = (
     rf"\s*[x*](?!\s*[0-9]+b{END})|\s+(?:{_ADAPTERS}|(?:of|each|bits?){END}|{NUMBER}\s*[kmg]i?b{END}|r[0-9]+)"
 )
@@ -33,7 +36,7 @@ RULES = {
         "group": rf"(?:([0-9]+){TIMES})?({NUMBER})\s*([kmg]i?b)(?:{TIMES}([0-9]+))?{END}",
         "rank": rf"(?:([0-9]+){TIMES})?r([0-9]+)(?:{TIMES}([0-9]+))?(?::(all|attn|qv))?{END}",
         # `2 lora adapters of 128MB each`, `2 of 128MB`, `2 128MB adapters`
-        "spoken": rf"([0-9]+)\s+(?P<between>(?:(?:(?P<method>q?lora[48]?)\s+)?adapters?\s*,?|of)\s+"
+        "spoken": rf"([0-9]+)\s+(?P<between>(?:(?:(?P<method>{_METHOD})\s+)?adapters?\s*,?|of)\s+"
         rf"(?:(?:of|at|with|each)\s+)*)?(?P<size>({NUMBER})\s*([kmg]i?b)|r([0-9]+)(?::(all|attn|qv))?){END}"
         rf"(?(between)|(?=\s+{_ADAPTERS}))",
         "adapters": rf"\s+adapters?{END}",

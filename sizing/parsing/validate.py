@@ -5,7 +5,7 @@ import re
 from sizing import methods, models
 from sizing.parsing import limits
 from sizing.parsing.build import build
-from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
+from sizing.parsing.draft import CONFIG_FILE, Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
 from sizing.parsing.nearest import quote
 from sizing.request import SizingRequest
 from sizing.units import params_text
@@ -154,7 +154,7 @@ def _no_model(draft: Draft, text: str) -> Problem:
 def _two_models(first: Model, second: Model, text: str) -> Problem:
     """Two models; of a named and a counted one the named is kept, for its exact count."""
     drop = first if second.known is not None and first.known is None else second
-    shown = (quote(text[m.start : m.end]) for m in (first, second))
+    shown = (quote(text[m.start : m.end] or CONFIG_FILE) for m in (first, second))
     message = f"Two models: {' and '.join(shown)}. Keep one."
     drops = tuple((Edit(m.start, m.end, ""),) for m in (drop, first if drop is second else second))
     return Problem("E05", message, second.start, second.end, drops[0], readings=drops)
@@ -244,7 +244,7 @@ def _known_shapes(draft: Draft, text: str) -> None:
     model = draft.models[0] if draft.models else None
     if model is None or model.params is None:
         return
-    name = model.known.name if model.known else quote(text[model.start : model.end])
+    name = (model.known.name or CONFIG_FILE) if model.known else quote(text[model.start : model.end])
     shapes = model.known.shapes if model.known is not None else None
     for rank in draft.ranks[:_ENOUGH]:
         if shapes is None:
