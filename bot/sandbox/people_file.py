@@ -3,82 +3,100 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.sandbox.slack.people import BOT_USER, HOME_TEAM, Channel, Directory, Person, UserGroup, bot_person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
-
-T = TypeVar("T", Person, UserGroup, Channel)
 
 
 class PeopleFileError(ValueError):
     """The people file cannot be read; the message names the table and the key."""
 
 
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Team(_Table):
+    name: str = Directory.team_name
+    domain: str = Directory.team_domain
+
+
+class _Group(_Table):
+    id: str
+    handle: str
+    name: str
+    members: list[str] = []
+    disabled: bool = False
+
+
+class _Channel(_Table):
+    id: str
+    name: str
+    members: list[str] | None = None
+    bot: bool = True
+    is_private: bool = False
+    is_archived: bool = False
+    is_ext_shared: bool = False
+
+
+class _File(_Table):
+    team: _Team = _Team()
+    person: list[Person] = Field(min_length=1)
+    group: list[_Group] = []
+    channel: list[_Channel] = Field(min_length=1)
+
+
 def load_directory(path: Path) -> Directory:
     """Reads people, groups and channels from a TOML file.
 
-    Tables: `[team]` (name, domain), `[[person]]`, `[[group]]`, `[[channel]]` with the attributes of the
-    dataclasses of this file as keys. Members are written as ids or names; a channel is joined by the bot
-    unless it says `bot = false`, and by every full member unless it lists `members`.
+    Tables: `[team]`, `[[person]]`, `[[group]]`, `[[channel]]`. Members are written as ids or names; a channel is
+    joined by the bot unless it says `bot = false`, and by every full member unless it lists `members`.
 
     Raises:
         PeopleFileError: not TOML, an unknown key, a missing or repeated id, or a member who does not exist.
         OSError: the file cannot be read.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        read = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PeopleFileError(f"not TOML: {error}") from None
-    if unknown := data.keys() - {"team", "person", "group", "channel"}:
-        raise PeopleFileError(f"unknown table: {', '.join(sorted(unknown))}")
-    directory = Directory()
-    directory.team_name = data.get("team", {}).get("name", directory.team_name)
-    directory.team_domain = data.get("team", {}).get("domain", directory.team_domain)
-    directory.people[BOT_USER] = bot_person()
-    for row in data.get("person", []):
-        _put(directory.people, _made(Person, row, "person"))
-    full = [p.id for p in directory.people.values() if not p.is_restricted and p.team_id == HOME_TEAM]
-    for row in data.get("group", []):
-        members = _members(directory, row.pop("members", []), "group")
-        _put(directory.groups, _made(UserGroup, row | {"members": tuple(members)}, "group"))
-    for row in data.get("channel", []):
-        members = _members(directory, row.pop("members", full), "channel")
-        there = set(members) | {BOT_USER} if row.pop("bot", True) else set(members) - {BOT_USER}
-        _put(directory.channels, _made(Channel, row | {"members": frozenset(there)}, "channel"))
-    if not directory.people.keys() - {BOT_USER} or not directory.channels:
-        raise PeopleFileError("a workspace needs at least one [[person]] and one [[channel]]")
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise PeopleFileError("; ".join(problems)) from None
+    people = [bot_person(), *read.person]
+    ids = Counter([p.id for p in people] + [g.id for g in read.group] + [c.id for c in read.channel])
+    if repeated := next((one for one, count in ids.items() if count > 1), None):
+        raise PeopleFileError(f"the id {repeated} is used twice")
+    directory = Directory(read.team.name, read.team.domain, people={person.id: person for person in people})
+    full = [p.id for p in read.person if not p.is_restricted and p.team_id == HOME_TEAM]
+    for group in read.group:
+        members = tuple(_ids(directory, group.members, group.id))
+        directory.groups[group.id] = UserGroup(group.id, group.handle, group.name, members, group.disabled)
+    for channel in read.channel:
+        there = {*_ids(directory, full if channel.members is None else channel.members, channel.id)} - {
+            BOT_USER
+        }
+        directory.channels[channel.id] = Channel(
+            channel.id,
+            channel.name,
+            frozenset(there | {BOT_USER} if channel.bot else there),
+            is_private=channel.is_private,
+            is_archived=channel.is_archived,
+            is_ext_shared=channel.is_ext_shared,
+        )
     return directory
 
 
-def _made(kind: type[T], row: dict[str, Any], table: str) -> T:
-    """Builds one entry, or says which key is wrong."""
-    known = {f.name: f for f in fields(kind)}
-    if unknown := row.keys() - known.keys():
-        raise PeopleFileError(f"[[{table}]] unknown key: {', '.join(sorted(unknown))}")
-    for name, value in row.items():
-        wanted = {"str": str, "bool": bool}.get(str(known[name].type))
-        if wanted is not None and not isinstance(value, wanted):
-            raise PeopleFileError(f"[[{table}]] {name} must be a {wanted.__name__}")
-    try:
-        return kind(**row)
-    except TypeError as error:
-        raise PeopleFileError(f"[[{table}]] {error}") from None
-
-
-def _put(table: dict[str, Any], entry: Any) -> None:
-    """Adds an entry whose id is new."""
-    if entry.id in table:
-        raise PeopleFileError(f"the id {entry.id} is used twice")
-    table[entry.id] = entry
-
-
-def _members(directory: Directory, names: list[str], table: str) -> list[str]:
+def _ids(directory: Directory, names: Iterable[str], where: str) -> list[str]:
     """Turns names and ids into ids."""
     try:
         return [directory.person(name).id for name in names]
-    except (KeyError, AttributeError) as error:
-        raise PeopleFileError(f"[[{table}]] members: nobody is called {error}") from None
+    except KeyError as error:
+        raise PeopleFileError(f"members of {where}: nobody is called {error}") from None

@@ -102,15 +102,24 @@ def test_an_own_workspace_is_read(tmp_path):
     ("written", "said"),
     [
         ("[[person]", "not TOML"),
-        ("[colours]", "unknown table: colours"),
-        ("", "at least one"),
+        ("[colours]", "colours: Extra inputs are not permitted"),
+        ("", "person: Field required; channel: Field required"),
         ('[[person]]\nid = "U1"\nname = "a"', "real_name"),
-        ('[[person]]\nid = "U1"\nname = "a"\nreal_name = "A"\nage = 7', "unknown key: age"),
-        ('[[person]]\nid = "U1"\nname = "a"\nreal_name = 7', "real_name must be a str"),
-        ('[[person]]\nid = "U1"\nname = "a"\nreal_name = "A"\ndeleted = "no"', "deleted must be a bool"),
+        (
+            '[[person]]\nid = "U1"\nname = "a"\nreal_name = "A"\nage = 7',
+            "person.0.age: Unexpected keyword argument",
+        ),
+        (
+            '[[person]]\nid = "U1"\nname = "a"\nreal_name = 7',
+            "person.0.real_name: Input should be a valid string",
+        ),
+        (
+            '[[person]]\nid = "U1"\nname = "a"\nreal_name = "A"\ndeleted = "soon"',
+            "person.0.deleted: Input should be a valid boolean",
+        ),
         (OURS.replace("U0LEE0001", "U0KIM0001"), "used twice"),
         (OURS.replace('["kim"]', '["kai"]'), "nobody is called 'kai'"),
-        (OURS.replace('["kim"]', "[7]"), "nobody is called"),
+        (OURS.replace('["kim"]', "[7]"), "group.0.members.0: Input should be a valid string"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path, written, said):
