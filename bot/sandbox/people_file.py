@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,14 +29,6 @@ class _Team(_Table):
     domain: str = Directory.team_domain
 
 
-class _Group(_Table):
-    id: str
-    handle: str
-    name: str
-    members: list[str] = []
-    disabled: bool = False
-
-
 class _Channel(_Table):
     id: str
     name: str
@@ -49,7 +42,7 @@ class _Channel(_Table):
 class _File(_Table):
     team: _Team = _Team()
     person: list[Person] = Field(min_length=1)
-    group: list[_Group] = []
+    group: list[UserGroup] = []
     channel: list[_Channel] = Field(min_length=1)
 
 
@@ -77,20 +70,14 @@ def load_directory(path: Path) -> Directory:
     directory = Directory(read.team.name, read.team.domain, people={person.id: person for person in people})
     full = [p.id for p in read.person if not p.is_restricted and p.team_id == HOME_TEAM]
     for group in read.group:
-        members = tuple(_ids(directory, group.members, group.id))
-        directory.groups[group.id] = UserGroup(group.id, group.handle, group.name, members, group.disabled)
+        directory.groups[group.id] = replace(group, members=tuple(_ids(directory, group.members, group.id)))
     for channel in read.channel:
         there = {*_ids(directory, full if channel.members is None else channel.members, channel.id)} - {
             BOT_USER
         }
-        directory.channels[channel.id] = Channel(
-            channel.id,
-            channel.name,
-            frozenset(there | {BOT_USER} if channel.bot else there),
-            is_private=channel.is_private,
-            is_archived=channel.is_archived,
-            is_ext_shared=channel.is_ext_shared,
-        )
+        members = frozenset(there | {BOT_USER} if channel.bot else there)
+        rest = channel.model_dump(exclude={"bot", "members"})
+        directory.channels[channel.id] = Channel(members=members, **rest)
     return directory
 
 

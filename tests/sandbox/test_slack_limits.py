@@ -72,15 +72,7 @@ LIMITS = {
         judge.OVERFLOW_OPTIONS_MAX_ITEMS,
         lambda n: [actions({"type": "overflow", "action_id": "o", "options": [option()] * n})],
     ),
-    "checkboxes": (
-        judge.CHECKBOXES_OPTIONS_MAX_ITEMS,
-        lambda n: [actions({"type": "checkboxes", "action_id": "c", "options": [option()] * n})],
-    ),
     "blocks": (judge.MESSAGE_BLOCKS_MAX_ITEMS, lambda n: [{"type": "divider"}] * n),
-    "table rows": (
-        judge.TABLE_ROWS_MAX_ITEMS,
-        lambda n: [{"type": "table", "rows": [[{"type": "raw_text", "text": "x"}]] * n}],
-    ),
 }
 
 
@@ -117,6 +109,8 @@ def test_view_limits_are_exact(what):
     ("blocks", "said"),
     [
         ([{"type": "banner"}], "unsupported type of block: banner"),
+        ([{"type": "markdown", "text": "not sent by the app"}], "unsupported type of block: markdown"),
+        ([actions({"type": "datepicker", "action_id": "d"})], "unsupported type of element: datepicker"),
         ([{}], "unsupported type of block: None"),
         (["x"], "must be an object"),
         ({}, "must be an array"),
@@ -165,8 +159,7 @@ def test_what_slacks_own_models_write_is_taken():
     choice = sdk.Option(text="One", value="1")
     go = sdk.ButtonElement(text="b", action_id="x")
     typed = sdk.PlainTextInputElement(action_id="i", multiline=True)
-    boxes = sdk.CheckboxesElement(action_id="k", options=[choice])
-    number = sdk.NumberInputElement(action_id="n", is_decimal_allowed=False)
+    model = sdk.ExternalDataSelectElement(action_id="m", min_query_length=1, placeholder="which")
     made = [
         sdk.HeaderBlock(text="Head"),
         sdk.SectionBlock(text="*hi*", fields=["a", "b"], accessory=go),
@@ -180,31 +173,16 @@ def test_what_slacks_own_models_write_is_taken():
                 ),
                 sdk.OverflowMenuElement(action_id="o", options=[choice, choice]),
                 sdk.StaticSelectElement(action_id="s", options=[choice], placeholder="pick"),
-                sdk.UserSelectElement(action_id="u", placeholder="who"),
-                sdk.DatePickerElement(action_id="d", initial_date="2026-01-01"),
-                sdk.RadioButtonsElement(action_id="r", options=[choice]),
+                sdk.ConversationSelectElement(action_id="c", initial_conversation="C0MLSERVE"),
             ]
         ),
-        sdk.RichTextBlock(
-            elements=[
-                sdk.RichTextSectionElement(
-                    elements=[
-                        sdk.RichTextElementParts.Text(text="a"),
-                        sdk.RichTextElementParts.User(user_id="U0ADA0001"),
-                    ]
-                ),
-                sdk.RichTextPreformattedElement(elements=[sdk.RichTextElementParts.Text(text="{}")]),
-            ]
-        ),
-        sdk.MarkdownBlock(text="**x**"),
     ]  # fmt: skip
     assert block_problems([block.to_dict() for block in made]) == []
     view = View(
         type="modal", title="T", submit="S", close="C", callback_id="c", private_metadata="p",
         blocks=[
             sdk.InputBlock(label="L", element=typed, hint="h"),
-            sdk.InputBlock(label="M", element=boxes, optional=True),
-            sdk.InputBlock(label="N", element=number),
+            sdk.InputBlock(label="M", element=model, optional=True, dispatch_action=True),
         ],
     )  # fmt: skip
     assert view_problems(view.to_dict()) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.slack.limits import elements_of
@@ -11,20 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REQUIRED = "Please complete this required field."
-_ONE_OPTION = frozenset({"static_select", "external_select", "radio_buttons", "overflow"})
-_MANY_OPTIONS = frozenset({"checkboxes", "multi_static_select", "multi_external_select"})
-_FIELD = {
-    "users_select": "user",
+LONGEST_INPUT = 3000
+_SELECTED = {
+    "static_select": "option",
+    "external_select": "option",
+    "overflow": "option",
     "conversations_select": "conversation",
     "channels_select": "channel",
-    "multi_users_select": "users",
-    "multi_conversations_select": "conversations",
-    "multi_channels_select": "channels",
-    "datepicker": "date",
-    "timepicker": "time",
-    "datetimepicker": "date_time",
 }
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+"""What a menu's state calls that which is selected."""
 
 
 class NotThere(LookupError):
@@ -72,29 +66,18 @@ def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:
 def filled(element: Mapping[str, Any], value: Any) -> dict[str, Any]:
     """Returns the state of an element after somebody chose or typed a value; none is nothing."""
     kind = element["type"]
-    state: dict[str, Any] = {"type": kind}
-    if kind in _ONE_OPTION:
-        return state | {"selected_option": None if value is None else _option(element, value)}
-    if kind in _MANY_OPTIONS:
-        return state | {"selected_options": [_option(element, entry) for entry in value or []]}
-    if kind in _FIELD:
-        plural = kind.startswith("multi_")
-        return state | {f"selected_{_FIELD[kind]}": list(value or []) if plural else value}
-    return state | {"value": None if value in (None, "") else str(value)}
+    if kind not in _SELECTED:
+        return {"type": kind, "value": None if value in (None, "") else str(value)}
+    chosen = _option(element, value) if value is not None and _SELECTED[kind] == "option" else value
+    return {"type": kind, f"selected_{_SELECTED[kind]}": chosen}
 
 
 def _initial(element: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the state of an element before anybody touched it."""
     kind = element["type"]
-    state: dict[str, Any] = {"type": kind}
-    if kind in _ONE_OPTION:
-        return state | {"selected_option": element.get("initial_option")}
-    if kind in _MANY_OPTIONS:
-        return state | {"selected_options": element.get("initial_options", [])}
-    if kind in _FIELD:
-        default: Any = [] if kind.startswith("multi_") else None
-        return state | {f"selected_{_FIELD[kind]}": element.get(f"initial_{_FIELD[kind]}", default)}
-    return state | {"value": element.get("initial_value") or None}
+    if kind not in _SELECTED:
+        return {"type": kind, "value": element.get("initial_value") or None}
+    return {"type": kind, f"selected_{_SELECTED[kind]}": element.get(f"initial_{_SELECTED[kind]}")}
 
 
 def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -111,7 +94,7 @@ def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dic
     state: dict[str, dict[str, Any]] = {}
     for block in blocks:
         for element in elements_of(block):
-            if element["type"] in {"button", "overflow", "workflow_button"}:
+            if element["type"] in {"button", "overflow"}:
                 continue
             action_id, block_id = element["action_id"], block["block_id"]
             names = (f"{block_id}/{action_id}", action_id, block_id)
@@ -142,34 +125,12 @@ def field_errors(blocks: list[dict[str, Any]], state: Mapping[str, Mapping[str, 
 
 
 def _complaint(element: Mapping[str, Any], value: Any) -> str:
-    """Returns what is wrong with a value that was typed, or nothing."""
-    kind = element["type"]
-    if kind == "plain_text_input":
+    """Returns what is wrong with a text that was typed, or nothing."""
+    if element["type"] == "plain_text_input":
         if len(value) < element.get("min_length", 0):
             return f"Please enter at least {element['min_length']} characters."
-        if len(value) > element.get("max_length", 3000):
-            return f"Please enter at most {element.get('max_length', 3000)} characters."
-    if kind == "email_text_input" and not _EMAIL.fullmatch(value):
-        return "Please enter a valid email address."
-    if kind == "url_text_input" and not value.startswith(("http://", "https://")):
-        return "Please enter a valid URL."
-    if kind == "number_input":
-        return _number_complaint(element, value)
-    return ""
-
-
-def _number_complaint(element: Mapping[str, Any], value: str) -> str:
-    """Returns what is wrong with a number that was typed, or nothing."""
-    try:
-        number = float(value)
-    except ValueError:
-        return "Please enter a valid number."
-    if not element["is_decimal_allowed"] and not number.is_integer():
-        return "Please enter a whole number."
-    if number < float(element.get("min_value", "-inf")):
-        return f"Please enter a number of at least {element['min_value']}."
-    if number > float(element.get("max_value", "inf")):
-        return f"Please enter a number of at most {element['max_value']}."
+        if len(value) > element.get("max_length", LONGEST_INPUT):
+            return f"Please enter at most {element.get('max_length', LONGEST_INPUT)} characters."
     return ""
 
 
@@ -181,7 +142,7 @@ def pressed(block: Mapping[str, Any], element: Mapping[str, Any], value: Any, ts
         "type": element["type"],
         "action_ts": ts,
     }
-    if element["type"] not in {"button", "workflow_button"}:
+    if element["type"] != "button":
         return action | filled(element, value)
     said = {key: element[key] for key in ("text", "value", "style", "url") if key in element}
     return action | said

@@ -59,7 +59,7 @@ class UserGroup:
     id: str
     handle: str
     name: str
-    members: tuple[str, ...]
+    members: tuple[str, ...] = ()
     disabled: bool = False
 
 

@@ -2,9 +2,7 @@
 import { post } from "./api.js";
 import { arrange, h, keepingFocus, newId } from "./dom.js";
 import { acting, dispatch, field, keyOf } from "./elements.js";
-import { icon } from "./icons.js";
 import { mrkdwn, words } from "./mrkdwn.js";
-import { richText, table } from "./richtext.js";
 
 /**
  * Where blocks are drawn: a message, a modal or the Home tab.
@@ -42,10 +40,6 @@ export class Surface {
 
   nodes(object) {
     return object.type === "mrkdwn" ? mrkdwn(object.text, this.names) : [object.text];
-  }
-
-  people() {
-    return [...this.names.people.values()].filter((one) => !one.is_bot).map((one) => ({ value: one.id, words: one.real_name }));
   }
 
   channels() {
@@ -95,10 +89,6 @@ function draw(block, surface, kept) {
     case "context": return context(block, surface);
     case "actions": return h("div", { class: "b-actions" }, block.elements.map((element) => acting(block, element, surface, kept)));
     case "input": return inputBlock(block, surface, kept);
-    case "rich_text": return richText(block, surface.names);
-    case "table": return table(block, surface.names);
-    case "image": return picture(block);
-    case "markdown": return h("div", { class: "b-section" }, block.text);
     default: return h("div", { class: "b-context" }, `[${block.type}]`);
   }
 }
@@ -111,12 +101,8 @@ function section(block, surface, kept) {
 }
 
 function context(block, surface) {
-  return h("div", { class: "b-context" }, block.elements.map((element) =>
-    element.type === "image" ? picture(element) : h("span", { class: "b-mrkdwn" }, surface.nodes(element))));
+  return h("div", { class: "b-context" }, block.elements.map((element) => h("span", { class: "b-mrkdwn" }, surface.nodes(element))));
 }
-
-// Nothing is loaded from outside, so a picture is told by its words.
-const picture = (block) => h("span", { class: "b-image", role: "img", "aria-label": block.alt_text }, icon("picture"), ` ${block.alt_text}`);
 
 function inputBlock(block, surface, kept) {
   const id = newId("input");
@@ -124,12 +110,9 @@ function inputBlock(block, surface, kept) {
   const hint = block.hint && h("p", { class: "b-hint", id: `${id}-hint` }, block.hint.text);
   const { node, value } = field(block, block.element, surface, id, kept[keyOf(block, block.element)]);
   const control = node.control ?? node;
-  const group = node.classList.contains("choices");
-  const label = h(group ? "span" : "label", { class: "b-label", id: `${id}-label`, for: group ? null : id },
-    block.label.text, block.optional && h("span", { class: "b-optional" }, " (optional)"));
-  if (group) node.setAttribute("aria-labelledby", `${id}-label`);
+  const label = h("label", { class: "b-label", for: id }, block.label.text, block.optional && h("span", { class: "b-optional" }, " (optional)"));
   control.setAttribute("aria-describedby", [`${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" "));
-  if (!block.optional && !group) control.setAttribute("aria-required", "true");
+  if (!block.optional) control.setAttribute("aria-required", "true");
   surface.fields.set(keyOf(block, block.element), value);
   if (block.dispatch_action) dispatch(block, surface, node, value);
   surface.errors.set(block.block_id, (sentence) => {

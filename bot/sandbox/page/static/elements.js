@@ -1,22 +1,18 @@
 // Interactive elements of Block Kit: buttons, menus and fields.
 import { h, newId, pausing } from "./dom.js";
 import { ask } from "./confirm.js";
-import { icon } from "./icons.js";
 import { picker } from "./picker.js";
 
 /** What tells an element from all others of its surface. */
 export const keyOf = (block, element) => `${block.block_id}/${element.action_id}`;
-const FIELD_TYPES = { number_input: "text", email_text_input: "email", url_text_input: "url", datepicker: "date", timepicker: "time", datetimepicker: "datetime-local" };
-
 /**
  * Returns an element that acts as soon as it is used.
  * `surface.act(block, element, value)` brings it to the app.
  */
 export function acting(block, element, surface, kept) {
   switch (element.type) {
-    case "button": case "workflow_button": return button(block, element, surface);
+    case "button": return button(block, element, surface);
     case "overflow": return overflow(block, element, surface);
-    case "image": return h("span", { class: "b-image", role: "img", "aria-label": element.alt_text }, icon("picture"));
     default: {
       const { node, value } = field(block, element, surface, newId("field"), kept[keyOf(block, element)]);
       surface.fields.set(keyOf(block, element), value);
@@ -37,13 +33,8 @@ export function field(block, element, surface, id, kept) {
 function make(block, element, surface, id, kept) {
   switch (element.type) {
     case "external_select": return picker(block, element, surface, id, kept);
-    case "static_select": case "multi_static_select":
-      return select(element, options(element, surface), id, kept);
-    case "users_select": case "multi_users_select":
-      return select(element, surface.people(), id, kept);
-    case "conversations_select": case "multi_conversations_select": case "channels_select": case "multi_channels_select":
-      return select(element, surface.channels(), id, kept);
-    case "checkboxes": case "radio_buttons": return choices(element, surface, id, kept);
+    case "static_select": return select(element, options(element, surface), id, kept);
+    case "conversations_select": case "channels_select": return select(element, surface.channels(), id, kept);
     default: return input(element, id, kept);
   }
 }
@@ -133,45 +124,20 @@ function options(element, surface) {
 }
 
 function select(element, rows, id, kept) {
-  const many = element.type.startsWith("multi_");
-  const initial = [element.initial_option?.value, element.initial_user, element.initial_conversation, element.initial_channel,
-    ...(element.initial_options ?? []).map((one) => one.value), ...(element.initial_users ?? [])].filter(Boolean);
-  const chosen = kept === undefined ? initial : [kept ?? []].flat();
-  const node = h("select", { id, multiple: many, size: many ? Math.min(rows.length, 5) : null },
-    many ? [] : h("option", { value: "" }, element.placeholder?.text ?? "Choose…"),
+  const initial = element.initial_option?.value ?? element.initial_conversation ?? element.initial_channel;
+  const chosen = kept === undefined ? initial : kept;
+  const node = h("select", { id }, h("option", { value: "" }, element.placeholder?.text ?? "Choose…"),
     rows.map((row) => {
       const option = h("option", { value: row.value }, row.words);
-      option.selected = chosen.includes(row.value);
+      option.selected = row.value === chosen;
       return option;
     }));
-  const all = () => [...node.selectedOptions].map((one) => one.value).filter(Boolean);
-  return { node, value: () => (many ? all() : all()[0] ?? null) };
-}
-
-function choices(element, surface, id, kept) {
-  const many = element.type === "checkboxes";
-  const initial = many ? (element.initial_options ?? []).map((one) => one.value) : [element.initial_option?.value];
-  const chosen = kept === undefined ? initial : [kept ?? []].flat();
-  const boxes = element.options.map((option) => {
-    const box = h("input", { type: many ? "checkbox" : "radio", name: id, value: option.value });
-    box.checked = chosen.includes(option.value);
-    return box;
-  });
-  const node = h("span", { id, class: "choices", role: many ? "group" : "radiogroup" },
-    boxes.map((box, index) => h("label", {}, box, " ", surface.text(element.options[index].text))));
-  const all = () => boxes.filter((box) => box.checked).map((box) => box.value);
-  return { node, value: () => (many ? all() : all()[0] ?? null) };
+  return { node, value: () => node.value || null };
 }
 
 function input(element, id, kept) {
-  const common = {
-    id,
-    placeholder: element.placeholder?.text,
-    autofocus: element.focus_on_load === true,
-    inputmode: element.type === "number_input" ? "decimal" : null,
-  };
-  const node = element.multiline ? h("textarea", { ...common, rows: 4 }) : h("input", { ...common, type: FIELD_TYPES[element.type] ?? "text" });
-  node.value = kept ?? element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
-  const stamp = () => (node.value ? Math.floor(new Date(node.value).getTime() / 1000) : null);
-  return { node, value: element.type === "datetimepicker" ? stamp : () => node.value || null };
+  const common = { id, placeholder: element.placeholder?.text, autofocus: element.focus_on_load === true };
+  const node = element.multiline ? h("textarea", { ...common, rows: 4 }) : h("input", { ...common, type: "text" });
+  node.value = kept ?? element.initial_value ?? "";
+  return { node, value: () => node.value || null };
 }
