@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.sandbox.slack.people import BOT_USER, HOME_TEAM, Channel, Directory, Person, UserGroup, bot_person
+from bot.sandbox.slack.people import BOT_USER, Channel, Directory, Person, UserGroup, bot_person
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,7 @@ def load_directory(path: Path) -> Directory:
     if repeated := next((one for one, count in ids.items() if count > 1), None):
         raise PeopleFileError(f"the id {repeated} is used twice")
     directory = Directory(read.team.name, read.team.domain, people={person.id: person for person in people})
-    full = [p.id for p in read.person if not p.is_restricted and p.team_id == HOME_TEAM]
+    full = [person.id for person in read.person if person.is_full]
     for group in read.group:
         directory.groups[group.id] = replace(group, members=tuple(_ids(directory, group.members, group.id)))
     for channel in read.channel:

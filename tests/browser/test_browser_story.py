@@ -176,3 +176,32 @@ def test_a_mention_in_a_thread_reaches_the_app(screen: Screen) -> None:
     (asked, *_) = screen.world.slack.messages("ml-serving")
     events = [one.payload["event"] for one in screen.world.slack.recorded if "event" in one.payload]
     assert [one["thread_ts"] for one in events if one["type"] == "app_mention"] == [asked.ts]
+
+
+def test_who_can_decide_is_pointed_at(screen: Screen) -> None:
+    """As soon as a request waits, those who can approve it have a number; the requester and the admin have none."""
+    screen.type(REQUEST)
+    people = screen.page.get_by_role("group", name="Who you are")
+    badges = people.locator("label").filter(has=screen.page.locator(".badge"))
+    expect(badges).to_have_text([re.compile("Ada.*1 to decide"), re.compile("Ben.*1 to decide")])
+    screen.be("Ben")
+    screen.approve()
+    expect(badges.filter(has_text="to decide")).to_have_count(0)
+
+
+def test_the_workflow_step_runs_from_the_page(screen: Screen) -> None:
+    """The form of the workflow asks for what the step needs; its outcome stands below the workflow's name."""
+    page = screen.page
+    page.get_by_role("button", name="Size and request a PEFT hardware spec").click()
+    modal = screen.modal("Run a workflow")
+    modal.get_by_role("button", name="Run").click()
+    expect(modal.get_by_label("Request", exact=True)).to_have_attribute("aria-invalid", "true")
+    modal.get_by_label("Request", exact=True).fill("10b 2x128MB qlora4")
+    modal.get_by_role("button", name="Run").click()
+    expect(modal).to_be_hidden()
+    runs = page.get_by_role("list", name="Runs")
+    expect(runs).to_contain_text("10b 2x128MB qlora4: running")
+    expect(screen.state()).to_have_text("pending")
+    with screen.world.product.store.read() as tx:
+        (request,) = tx.requests.listed()
+    assert request.execution_id is not None

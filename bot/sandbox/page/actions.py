@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from bot.sandbox.page import workflow
 from bot.sandbox.slack.interactions import SLACKBOT
 from bot.sandbox.slack.payloads import escaped
 from bot.sandbox.slack.workspace import Message
@@ -48,6 +49,7 @@ class Acts:
             "close": self._close,
             "home": self._home,
             "shortcut": self._shortcut,
+            "workflow": self._workflow,
             "switch": self._switch,
             "pass": self._pass,
         }
@@ -128,7 +130,11 @@ class Acts:
 
     def _submit(self, asked: Told) -> Told:
         who = self._who(asked)
-        delivery = self._slack.submit(who, self._view(who, asked), asked.get("values") or {})
+        view, values = self._view(who, asked), asked.get("values") or {}
+        if view.body.get("callback_id") == workflow.CALLBACK:
+            errors = workflow.run(self._slack, who, view, values)
+            return {"ok": True} | ({"errors": errors} if errors else {})
+        delivery = self._slack.submit(who, view, values)
         return _told(delivery) if not delivery.errors else {"ok": True, "errors": delivery.errors}
 
     def _close(self, asked: Told) -> Told:
@@ -141,6 +147,10 @@ class Acts:
     def _shortcut(self, asked: Told) -> Told:
         who = self._who(asked)
         return _told(self._slack.shortcut(who, self._message(who, asked), _text(asked, "callback_id")))
+
+    def _workflow(self, asked: Told) -> Told:
+        workflow.open_form(self._slack, self._who(asked))
+        return {"ok": True}
 
     def _switch(self, asked: Told) -> Told:
         wanted = {one.name: one for one in self._state.switches}[_text(asked, "name")]

@@ -7,10 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
+from bot.approvals import policy
 from bot.approvals.request import Kind, State
-from bot.approvals.state_machine import TABLE, TERMINAL, target
+from bot.approvals.state_machine import TABLE, TERMINAL, Action, Transition, decide, target
 from bot.audit import anchor
 from bot.audit.chain import verify
+from bot.sandbox.page import workflow
 from bot.sandbox.switches import LEAPS, switches
 from bot.sandbox.traffic import content, traffic
 from bot.slack.manifest import manifest
@@ -86,6 +88,7 @@ class PageState:
             "bot": self._world.slack.bot_user_id,
             "command": features["slash_commands"][0],
             "shortcut": features["shortcuts"][0],
+            "workflow": workflow.step()[1]["title"],
             "people": [_person(person) for person in directory.people.values()],
             "groups": {group.id: group.handle for group in directory.groups.values()},
             "diagrams": {kind.value: _diagram(kind) for kind in Kind},
@@ -100,7 +103,8 @@ class PageState:
         seen = [*(one for one in slack.directory.visible_to(who) if not one.is_im), place]
         home = slack.home(who)
         with self._world.product.store.read() as tx:
-            behind = {"audit": self._audit(tx), "requests": _requests(tx)}
+            requests = tx.requests.listed(limit=MOST_REQUESTS)
+            behind = {"audit": self._audit(tx), "requests": [_request(tx, one) for one in requests]}
         return {
             "stamp": stamp,
             "me": who.id,
@@ -112,6 +116,8 @@ class PageState:
             "home": _view(home) if home else None,
             "modals": [_view(view) for view in slack.modals(who)],
             "inboxes": self._inboxes(),
+            "waiting": self._waiting(requests),
+            "runs": workflow.runs(slack),
             "specs": [_spec(spec) for spec in self._world.cluster.specs()],
             "traffic": traffic(self._world),
             "switches": [
@@ -139,6 +145,21 @@ class PageState:
         slack = self._world.slack
         people = [person for person in slack.directory.people.values() if not person.is_bot]
         return {one.id: sum(bool(m.bot_id) for m in slack.dms(one)) for one in people}
+
+    def _waiting(self, requests: list[Request]) -> dict[str, int]:
+        """Return how many requests each person can approve now, by the rule that decides a click."""
+        service, directory = self._world.product.service, self._world.slack.directory
+        waiting: dict[str, int] = {}
+        for request in (one for one in requests if one.state is State.PENDING):
+            ruling = service.ruling_of(request)
+            for person in directory.people.values():
+                groups = frozenset(one.id for one in directory.groups.values() if person.id in one.members)
+                barred = None if person.is_full else "guest"
+                who = policy.Person(person.team_id, person.id, person.name, None, barred, groups)
+                actor = policy.standing(ruling, who)
+                if isinstance(decide(request, Action.APPROVE, actor, ruling, service.clock()), Transition):
+                    waiting[person.id] = waiting.get(person.id, 0) + 1
+        return waiting
 
     def _audit(self, tx: Tx) -> dict[str, Any]:
         """Return the last events and whether the whole chain holds."""
@@ -204,11 +225,6 @@ def _view(view: View) -> dict[str, Any]:
         "blocks": view.body["blocks"],
         "errors": view.errors,
     }
-
-
-def _requests(tx: Tx) -> list[dict[str, Any]]:
-    found = tx.requests.listed(limit=MOST_REQUESTS)
-    return [_request(tx, request) for request in found]
 
 
 def _request(tx: Tx, request: Request) -> dict[str, Any]:

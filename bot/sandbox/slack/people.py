@@ -51,6 +51,16 @@ class Person:
     enterprise_id: str = ""
     role: str = ""
 
+    @property
+    def is_confined(self) -> bool:
+        """A guest or a stranger, who sees only their own conversations."""
+        return self.is_restricted or self.is_ultra_restricted or self.is_stranger
+
+    @property
+    def is_full(self) -> bool:
+        """An active member of this workspace, neither a bot nor confined."""
+        return not (self.is_bot or self.deleted or self.is_confined) and self.team_id == HOME_TEAM
+
 
 @dataclass(frozen=True)
 class UserGroup:
@@ -114,11 +124,10 @@ class Directory:
     def visible_to(self, who: str | Person) -> list[Channel]:
         """Returns the conversations this person can see: guests and strangers only their own."""
         person = self.person(who)
-        confined = person.is_restricted or person.is_ultra_restricted or person.is_stranger
         return [
             channel
             for channel in self.channels.values()
-            if person.id in channel.members or not (confined or channel.is_private or channel.is_im)
+            if person.id in channel.members or not (person.is_confined or channel.is_private or channel.is_im)
         ]
 
     def change_person(self, who: str, **changes: Any) -> Person:

@@ -83,7 +83,7 @@ function draw() {
   if (reply) here.thread = reply.thread_ts;
   read(state, channel.id);
   drawPeople(first, state, (id) => { location.hash = `#${names.people.get(id).name}/${channel.kind === "app" ? channel.name : channel.id}`; });
-  drawSide(first, state, names, channel.id);
+  drawSide(first, state, names, channel.id, page);
   drawHead(channel);
   const home = channel.kind === "app" && here.tab === "home" && !here.thread;
   byId("composer").hidden = home;
