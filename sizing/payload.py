@@ -87,7 +87,7 @@ def spec_for(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None 
     if use_gpus == gpus:
         use_gpus = None
     if use_gpus is not None:
-        if not gpus <= use_gpus <= MOST_GPUS:
+        if use_gpus not in range(gpus, MOST_GPUS + 1):
             raise ValueError(f"use_gpus={use_gpus} is not {gpus} to {MOST_GPUS}")
         description += f"; {use_gpus} GPUs chosen instead of the computed {gpus}"
         gpus = use_gpus

@@ -48,6 +48,12 @@ def test_a_breakdown_in_full():
     assert NEEDS.formula == "(80 × 2 + 2 × 128/1024) × 1.5 = 240.375"
 
 
+def test_the_formula_writes_each_unit_as_gigabytes():
+    """GB as they are, MB by 1024, KB by 1024 times 1024."""
+    needs = size(parse("10b 2x1.5GB 1x128MB 3x512KB lora"))
+    assert needs.formula == "(10 × 2 + 2 × 1.5 + 1 × 128/1024 + 3 × 512/1048576) × 1.5 = 34.689697265625"
+
+
 def test_gpus_chosen_by_hand_have_limits():
     """From the computed number to 64; the range is told."""
     assert spec_for(REQUEST, NEEDS, 4).body() == spec_for(REQUEST, NEEDS).body()
