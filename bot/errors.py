@@ -14,6 +14,7 @@
     ├── PeopleError          Slack could not say who somebody is
     ├── StoreError           the database did not take it: nothing was stored
     │   └── VersionConflict  another transaction changed the row first
+    ├── NoDatabase           there is none yet, and only ``serve`` creates one
     └── SettingsError        every problem of the settings at once, never a value
 
 Errors hold facts; ``bot.messages`` makes the words. ``sizing.SizingError`` stands apart: the
@@ -158,6 +159,18 @@ class VersionConflict(StoreError):
 
     def __init__(self, what: str = "conflict") -> None:
         super().__init__(what)
+
+
+class NoDatabase(BotError):
+    """There is no database yet; a command that looks at one does not create it.
+
+    Args:
+        path: The SQLite file that is missing; None for a server's database without tables.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class SettingsError(BotError):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import is_dry_run, is_given_up
 from bot.errors import (
+    NoDatabase,
     PeopleError,
     Refused,
     Rejected,
     SettingsError,
     SlackTrouble,
+    SpecsError,
     StoreError,
     Unavailable,
     Uncertain,
@@ -210,6 +212,13 @@ def explain(error: Exception) -> str:
             return f"{error.message}\n{error.hint}"
         case Refused():
             return refusal(error.code, str(error.facts.get("detail", "")))
+        case NoDatabase():
+            missing = "it has no tables" if error.path is None else f"{error.path} does not exist"
+            return (
+                f"No database here: {missing}. Nothing was created.\n"
+                "Set PEFTSIZE_DATABASE_URL to the one that peftsize serve uses, or start peftsize serve, which "
+                "creates it."
+            )
         case StoreError():
             return nothing_stored(error.what)
         case PeopleError():
@@ -220,6 +229,14 @@ def explain(error: Exception) -> str:
             return f"Slack did not do it ({_short(error.what)}); {told}.{wait}"
         case SettingsError():
             return "\n".join(["The settings cannot work:", *(f"- {problem}" for problem in error.problems)])
+        case SpecsError():
+            return _cluster(error)
+        case _:
+            return "Something went wrong that was not foreseen. Nothing more is known here."
+
+
+def _cluster(error: SpecsError) -> str:
+    match error:
         case Unavailable():
             wait = f"in {error.retry_after_s:.0f} s" if error.retry_after_s else "in a minute"
             return f"The cluster could not be asked, nothing was changed: {_said(error)} Try again {wait}."
@@ -231,7 +248,7 @@ def explain(error: Exception) -> str:
                 "Look the spec up before anybody tries again."
             )
         case _:
-            return "Something went wrong that was not foreseen. Nothing more is known here."
+            return f"The cluster did not do it: {_said(error)}"
 
 
 def reason_problem(reason: str) -> str | None:
@@ -315,7 +332,7 @@ def duration(length_ms: int) -> str:
     return f"{max(1, length_ms // 1000)} s"
 
 
-def _said(error: Unavailable | Rejected | Uncertain) -> str:
+def _said(error: SpecsError) -> str:
     """Return the service's words with status and trace, as one sentence."""
     known = [f"status {error.status}"] if error.status else []
     known += [f"trace {error.trace}"] if error.trace else []

@@ -17,6 +17,7 @@ from bot.audit.chain import Event, verify
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import open_store
 from bot.sandbox.people_file import load_directory
+from bot.store import Database, schema
 from sizing import parse, size
 from sizing.methods import METHODS
 
@@ -84,6 +85,10 @@ def test_the_restore_of_the_runbook(tmp_path: Path) -> None:
     database, copy = tmp_path / "peftsize.db", tmp_path / "backup.db"
     settings = configuration.load({"PEFTSIZE_DATABASE_URL": f"sqlite:///{database}"}, env_file="none")
     assert settings.anchor_file is not None
+
+    made = Database(settings.database_url)
+    schema.migrate(made)
+    made.close()
 
     def happen(event: str) -> None:
         with open_store(settings) as store, store.write() as tx:

@@ -13,7 +13,7 @@ import yaml
 from typer.main import get_command
 
 from bot.approvals import policy_file
-from bot.cli.main import app
+from bot.cli.commands import app
 from bot.runtime import settings as configuration
 from bot.runtime import settings_check
 from bot.runtime.settings import SECRETS, Settings

@@ -13,7 +13,7 @@ import yaml
 from typer.main import get_command
 
 from bot.approvals.request import State
-from bot.cli.main import app
+from bot.cli.commands import app
 from bot.cli.serve import options
 from bot.runtime.metrics import Metrics
 from bot.runtime.settings import SECRETS, Settings

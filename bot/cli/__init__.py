@@ -24,6 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             run(words[1:])
             return
-        from bot.cli.main import app
+        from bot.cli.commands import run_command
 
-        app(words, prog_name="peftsize")
+        sys.exit(run_command(words))

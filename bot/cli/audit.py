@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.audit import anchor as anchors
 from bot.audit.chain import verify as judge
-from bot.cli.output import say, say_json
+from bot.cli.output import GREEN, RED, paint, say, say_json
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import open_store
@@ -44,11 +44,10 @@ def verify(anchor_file: str | None, *, as_json: bool) -> None:
         )
     elif verdict.ok:
         vouched = f"anchored up to row {verdict.anchored}" if known else "no anchor to compare with"
-        say(
-            f"The audit is whole: {verdict.rows} rows, head {verdict.head.seq} {verdict.head.hash[:12]}, {vouched}."
-        )
+        head = f"head {verdict.head.seq} {verdict.head.hash[:12]}"
+        say(f"{paint('The audit is whole', GREEN)}: {verdict.rows} rows, {head}, {vouched}.")
     else:
-        say(f"The audit is NOT whole: row {verdict.bad_seq}: {verdict.reason}.")
+        say(f"{paint('The audit is NOT whole', RED)}: row {verdict.bad_seq}: {verdict.reason}.")
     if not verdict.ok:
         sys.exit(1)
 

@@ -1,19 +1,18 @@
-"""The breakdown as people read it: a table on a terminal, plain lines when piped."""
+"""The breakdown as people read it: the result first, then how it comes about."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import sizing
-from bot.cli.output import say
-from bot.messages import verdict
+from bot.cli.output import BOLD, GAP, YELLOW, columns, pairs, prose, result_line, say, title
+from bot.messages import gpus, verdict
 
 if TYPE_CHECKING:
     from sizing.serving import Serving, Span
 
-BAR = 24
+BAR = 16
 
 
 def print_breakdown(
@@ -21,34 +20,33 @@ def print_breakdown(
 ) -> None:
     """Print what a request comes to, and why; with a second opinion where a server is given."""
     advice = sizing.advise(request, breakdown)
-    say(f"{request.canonical}\n")
-    for term in breakdown.terms:
-        say(f"  {term.label:<22} {term.text:>30}  {term.gb} GB")
-    say(f"  {breakdown.formula}\n")
-    gpus = "GPU" if breakdown.num_gpus == 1 else "GPUs"
-    _pairs(
-        ("GPU memory", f"{breakdown.gpu_memory_gb} GB  ({breakdown.gpu_memory_gb_exact} exactly)"),
-        ("GPUs", f"{breakdown.num_gpus}  ({request.gpu_gb} GB each)"),
+    result = result_line(request.canonical, breakdown.gpu_memory_gb, breakdown.num_gpus)
+    prose(result, style=BOLD)
+    for warning in advice.warnings:
+        prose(f"Warning: {warning.message}", style=YELLOW)
+    say()
+    pairs(
+        ("GPU memory", f"{breakdown.gpu_memory_gb} GB ({breakdown.gpu_memory_gb_exact} exactly)"),
+        ("GPUs", f"{breakdown.num_gpus} of {request.gpu_gb} GB"),
         ("CPUs", str(breakdown.num_cpus)),
         ("CPU memory", f"{breakdown.cpu_memory_gb} GB"),
-        ("use", f"{_bar(advice.use_percent)} {advice.use_percent} % of {breakdown.num_gpus} {gpus}"),
-        *_advice(advice),
     )
-    say("")
+    title("How it is calculated")
+    columns([(term.label, term.text, f"{term.gb} GB") for term in breakdown.terms])
+    prose(breakdown.formula, indent=GAP)
+    title("What else fits")
+    percent = f"{_bar(advice.use_percent)} {advice.use_percent} % of {gpus(breakdown.num_gpus)}"
+    pairs(("use", percent), *_advice(advice))
+    title("The methods compared")
     _methods(request, advice)
-    for assumption in request.assumptions:
-        say(f"\nassumed: {assumption}")
-    for warning in advice.warnings:
-        say(f"\n{warning.code}: {warning.message}")
-    body = sizing.spec_for(request, breakdown).body()
-    say(f"\nwould be created: {json.dumps(body)}")
+    if request.assumptions:
+        title("Assumed")
+        for assumption in request.assumptions:
+            prose(assumption, indent=GAP)
+    title("What would be created")
+    prose(json.dumps(sizing.spec_for(request, breakdown).body()), indent=GAP)
     if serving is not None:
         _second_opinion(request, breakdown, serving)
-
-
-def _pairs(*pairs: tuple[str, str]) -> None:
-    for label, value in pairs:
-        say(f"  {label:<22} {value}")
 
 
 def _advice(advice: sizing.Advice) -> list[tuple[str, str]]:
@@ -63,11 +61,9 @@ def _advice(advice: sizing.Advice) -> list[tuple[str, str]]:
 
 def _methods(request: sizing.SizingRequest, advice: sizing.Advice) -> None:
     """Print the three methods side by side."""
-    columns = ("", "method", "GPU memory", "GPUs", "CPUs", "exactly")
     rows = [
         (
-            "→" if row.method == request.method else "",
-            row.method,
+            f"{'→' if row.method == request.method else ' '} {row.method}",
             f"{row.gpu_memory_gb} GB",
             str(row.num_gpus),
             str(row.num_cpus),
@@ -75,27 +71,22 @@ def _methods(request: sizing.SizingRequest, advice: sizing.Advice) -> None:
         )
         for row in advice.methods
     ]
-    if sys.stdout.isatty():
-        from bot.cli.output import table
-
-        table(columns, rows)
-        return
-    for row in (columns, *rows):
-        say("  {:1} {:8} {:>10} {:>5} {:>5}  {}".format(*row).rstrip())
+    columns(rows, head=("  method", "memory", "GPUs", "CPUs", "exactly"), right={1, 2, 3})
 
 
 def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown, serving: Serving) -> None:
     """Print the estimate of what a server does with these GPUs; it changes no number above."""
     estimate = sizing.explain(request, breakdown, serving=serving)
     if estimate is None:
-        say(
-            "\nNo second opinion: the layer shapes of this model are not known. Name a model such as llama-3.1-8b."
+        say()
+        prose(
+            "No second opinion: the layer shapes of this model are not known. Name a model such as llama-3.1-8b."
         )
         return
-    say("\nSecond opinion (an estimate; the numbers above stay)")
+    title("Second opinion (an estimate; the numbers above stay)")
     gib = 1024**3
     low, high = estimate.tokens_left
-    _pairs(
+    pairs(
         ("verdict", verdict(estimate.verdict)),
         ("weights", f"{estimate.weights_bytes / gib:.2f} GiB"),
         ("adapter slots", f"{estimate.adapter_bytes / gib:.2f} GiB"),
@@ -108,14 +99,15 @@ def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown, 
         ("of that by default", " ".join(estimate.vllm_defaults) or "nothing"),
     )
     if (line := sizing.contradiction(breakdown, estimate)) is not None:
-        say(f"\n{line}")
-    for title, lines in (("a range, because", estimate.range_because), ("it assumes", estimate.assumptions)):
-        say(f"\n  {title}")
+        say()
+        prose(line)
+    for head, lines in (("A range, because", estimate.range_because), ("It assumes", estimate.assumptions)):
+        title(head)
         for words in lines:
-            say(f"  - {words}")
-    say("\n  options (default)")
+            prose(words, indent=GAP)
+    title("Options (default)")
     for option in estimate.options:
-        say(f"  - {option.name} {option.value} ({option.default})")
+        prose(f"{option.name} {option.value} ({option.default})", indent=GAP)
 
 
 def _span(gib: Span) -> str:

@@ -6,31 +6,62 @@ Exit codes: 0 done, 1 refused or not found, 2 could not read the request or the 
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bot.cli.output import complain, on_the_command_line, sizing_error
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 REFUSED, UNREADABLE, OUTSIDE_FAILED, BUG, INTERRUPTED = 1, 2, 3, 70, 130
+LARGEST_PORT = 65_535
+
+
+class UsageProblem(Exception):
+    """Words that are no command, or options that it does not take.
+
+    Args:
+        what: What is wrong, in a sentence.
+        command: Whose help tells more, such as ``peftsize requests list``.
+    """
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.command = command
+
+
+def no_option(given: str, near: Iterable[str]) -> str:
+    """Say that there is no such option, and which ones are near."""
+    meant = " or ".join(sorted(near))
+    return f"There is no option {given}." + (f" Did you mean {meant}?" if meant else "")
 
 
 @contextmanager
 def told() -> Iterator[None]:
     """Turn whatever ends the block into a sentence on standard error and an exit code."""
+    # what libraries log is not for the terminal; `serve` and the sandbox set up logs of their own
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # or the interpreter would complain of the closed pipe once more
+        # whoever reads, such as `head`, has enough; the interpreter must not flush into the closed pipe again
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the outermost edge of the command line
         code, words = ending(error)
-        print(words, file=sys.stderr)  # noqa: T201 - the command line prints
+        complain(words)
         sys.exit(code)
 
 
@@ -39,14 +70,28 @@ def ending(error: Exception) -> tuple[int, str]:
     from bot import errors, messages
     from sizing import ConfigError, SizingError
 
-    if isinstance(error, errors.Refused):
-        return REFUSED, messages.explain(error)
-    if isinstance(error, errors.SettingsError | SizingError | ConfigError):
+    if isinstance(error, UsageProblem):
+        return UNREADABLE, f"{error.what}\nTry: {error.command} --help"
+    if isinstance(error, SizingError):
+        return UNREADABLE, sizing_error(error)
+    if isinstance(error, ConfigError):
         return UNREADABLE, messages.explain(error)
     if isinstance(error, errors.BotError):
-        return OUTSIDE_FAILED, messages.explain(error)
-    import logging
-
+        code = OUTSIDE_FAILED
+        if isinstance(error, errors.Refused):
+            code = REFUSED
+        elif isinstance(error, errors.SettingsError | errors.NoDatabase):
+            code = UNREADABLE
+        return code, on_the_command_line(messages.explain(error))
     reference = secrets.token_hex(4)
-    logging.getLogger(__name__).error("unexpected", exc_info=error, extra={"facts": {"reference": reference}})
+    _log_bug(error, reference)
     return BUG, messages.unexpected(reference)
+
+
+def _log_bug(error: Exception, reference: str) -> None:
+    """Print the traceback, without secrets, where no log was set up."""
+    from bot.runtime import logs
+
+    if all(isinstance(handler, logging.NullHandler) for handler in logging.getLogger().handlers):
+        logs.set_up("text", ())
+    logging.getLogger(__name__).error("unexpected", exc_info=error, extra={"facts": {"reference": reference}})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.errors import PeopleError
 from bot.runtime import settings_check
 from bot.runtime.settings_check import Need
-from bot.runtime.wiring import build
+from bot.runtime.wiring import build, need_database
 from bot.store import schema
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ class Operator:
 def operator(settings: Settings) -> Iterator[Operator]:
     """Wire what the command line needs to decide; no worker runs."""
     settings_check.check(settings, Need(slack=True, watsonx=True, approvers=True))
+    need_database(settings)
     product = build(settings, origin="cli")
     try:
-        schema.prepare(product.store.database)
+        schema.require(product.store.database)
         if not product.identify() or product.me.identity is None:
             raise PeopleError("auth.test", "not answered")
         home = min(product.me.identity.team_ids, default="")

@@ -1,20 +1,42 @@
-"""How the command line prints: tables on a terminal, plain text when piped, JSON when asked."""
+"""How the command line prints: aligned and coloured on a terminal, plain when piped, JSON when asked."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import shutil
 import sys
+import textwrap
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sizing import SizingError
+
+BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
+"""Select Graphic Rendition codes, ECMA-48."""
+
+GAP = "  "
+_NARROWEST = 20
+"""Columns for the value of a pair; with fewer it stands under its name."""
+
+_SLACK_COMMAND = re.compile(r"/peftsize (list|show|specs)\b")
+_COMMANDS = {"list": "requests list", "show": "requests show", "specs": "specs list"}
 
 
-def say(text: str) -> None:
+def say(text: str = "") -> None:
     """Print text to standard output, whatever its encoding can show."""
-    stream = sys.stdout
-    stream.write(text.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8") + "\n")
+    _print(text, sys.stdout)
+
+
+def complain(text: str) -> None:
+    """Print what went wrong, and what to do, to standard error."""
+    first, line, rest = text.partition("\n")
+    _print(paint(first, RED, stream=sys.stderr) + line + rest, sys.stderr)
 
 
 def say_json(value: Any) -> None:
@@ -22,24 +44,133 @@ def say_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-    """Print rows as a table: drawn on a terminal, tab-separated when piped."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            say("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def paint(text: str, style: str, *, stream: TextIO | None = None) -> str:
+    """Colour text for a terminal that shows colours; ``NO_COLOR`` switches them off.
 
-    drawn = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        drawn.add_column(column)
+    Source: https://no-color.org
+    """
+    shows = (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{style}m{text}\x1b[0m" if shows and not os.environ.get("NO_COLOR") else text
+
+
+def title(text: str) -> None:
+    """Print the headline of what follows."""
+    say()
+    prose(text, style=BOLD)
+
+
+def prose(text: str, *, indent: str = "", hanging: str | None = None, style: str | None = None) -> None:
+    """Print words as wide as the terminal; no word and no number is cut.
+
+    Args:
+        text: One line.
+        indent: In front of the first line.
+        hanging: In front of the others; as ``indent`` where None.
+        style: As for ``paint``.
+    """
+    for line in wrapped(text, indent, indent if hanging is None else hanging):
+        say(paint(line, style) if style else line)
+
+
+def wrapped(text: str, indent: str, hanging: str) -> list[str]:
+    """Return words as lines, as wide as the terminal."""
+    return textwrap.wrap(
+        text,
+        _width() or sys.maxsize,
+        initial_indent=indent,
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def pairs(*rows: tuple[str, str]) -> None:
+    """Print names and values; the values stand under each other, or under their names on a narrow terminal."""
+    left = max(len(name) for name, _ in rows) + 2 * len(GAP)
+    narrow = 0 < _width() < left + _NARROWEST
+    for name, value in rows:
+        if narrow:
+            say(f"{GAP}{name}")
+            prose(value, indent=2 * GAP)
+        else:
+            prose(value, indent=f"{GAP}{name}".ljust(left), hanging=" " * left)
+
+
+def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: Collection[int] = ()) -> None:
+    """Print rows whose cells stand under each other; on a narrow terminal a cell a line. Nothing is cut.
+
+    Args:
+        rows: Cells; all rows have equally many.
+        head: Names of the columns, if they are shown.
+        right: Numbers of the columns that are aligned to the right.
+    """
+    cells = [head, *rows] if head else list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if 0 < _width() < sum(widths) + len(GAP) * len(widths):
+        for name, *rest in rows:
+            say(f"{GAP}{name}")
+            names = head[1:] or [""] * len(rest)
+            for what, cell in zip(names, rest, strict=True):
+                say(f"{2 * GAP}{what} {cell}" if what else f"{2 * GAP}{cell}")
+        return
+    for number, row in enumerate(cells):
+        line = GAP + GAP.join(
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        say(paint(line.rstrip(), BOLD) if head and number == 0 else line.rstrip())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows for people on a terminal; tab-separated and without a head when piped."""
+    if sys.stdout.isatty():
+        columns(rows, head=head)
+        return
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+        say("\t".join(row))
 
 
 def time_of(at_ms: int | None) -> str:
     """Return a time as people read it, in UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC") if at_ms else "-"
+
+
+def result_line(canonical: str, gpu_memory_gb: int, num_gpus: int) -> str:
+    """Say in one line what a request needs."""
+    return f"{canonical}: {gpu_memory_gb} GB of GPU memory, {num_gpus} GPU{'' if num_gpus == 1 else 's'}"
+
+
+def hint(request: str) -> str:
+    """Return how to size a request on the command line, quoted where a shell needs it."""
+    return f"Try: peftsize size {shlex.join(request.split())}"
+
+
+def sizing_error(error: SizingError) -> str:
+    """Say why a request cannot be read, with a mark under the place, and what to type next."""
+    picture = _picture(error) if error.source else ()
+    ways = dict.fromkeys([error.suggestion or error.example or "", *error.candidates])
+    return "\n".join([error.message, *picture, *map(hint, filter(None, ways))])
+
+
+def on_the_command_line(words: str) -> str:
+    """Name the commands of this command line where a sentence names those of Slack that have one."""
+    return _SLACK_COMMAND.sub(lambda found: f"peftsize {_COMMANDS[found[1]]}", words)
+
+
+def _picture(error: SizingError) -> Iterator[str]:
+    """Yield the text and the mark under the fault, as much of them as the terminal is wide."""
+    text, mark = error.picture().split("\n")
+    width = shutil.get_terminal_size().columns - len(GAP)
+    start = max(0, min(len(mark) - width // 2, max(len(text), len(mark)) - width))
+    for line in (text, mark):
+        yield (GAP + line[start : start + width]).rstrip()
+
+
+def _width() -> int:
+    """Return how many columns the terminal has; 0 when there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def _print(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from bot import messages
 from bot.approvals.request import Request, State
 from bot.cli.operator import operator
-from bot.cli.output import say, say_json, table, time_of
+from bot.cli.output import (
+    BOLD,
+    columns,
+    complain,
+    on_the_command_line,
+    paint,
+    pairs,
+    say,
+    say_json,
+    table,
+    time_of,
+    title,
+)
 from bot.errors import SettingsError, UnknownRequest
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import open_store
@@ -51,7 +63,7 @@ def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
         say_json([as_json_object(request) for request in found])
         return
     if not found:
-        say("No requests yet. In Slack: /peftsize 10b 2x128MB qlora4")
+        say("No requests found. They are made in Slack: /peftsize 10b 2x128MB qlora4")
         return
     rows = [
         (r.id, r.state.value, r.canonical, r.requester_name, time_of(r.created_at), r.spec_id or "-")
@@ -70,14 +82,25 @@ def show(request_id: str, *, as_json: bool) -> None:
     if as_json:
         say_json(as_json_object(request))
         return
-    say(f"{request.id}  {request.canonical}")
-    say(
-        f"{messages.state_words(request)}; asked by {request.requester_name} at {time_of(request.created_at)}"
+    say(paint(f"{request.id}: {messages.state_words(request)}", BOLD))
+    pairs(
+        ("request", request.canonical),
+        ("asked by", f"{request.requester_name}, {time_of(request.created_at)}"),
+        ("approvals", f"{len(request.votes)} of {request.quorum}"),
+        ("body", request.payload),
     )
-    say(f"approvals: {len(request.votes)} of {request.quorum}; body: {request.payload}")
-    for event in story:
-        who = event["actor"]["name"] or event["actor"]["user_id"] or "peftsize"
-        say(f"  {time_of(event['at'])}  {event['event']:<18} {who}  {event['reason'] or ''}".rstrip())
+    title("The story")
+    columns(
+        [
+            (
+                time_of(event["at"]),
+                event["event"],
+                event["actor"]["name"] or event["actor"]["user_id"] or "peftsize",
+                event["reason"] or "",
+            )
+            for event in story
+        ]
+    )
 
 
 def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
@@ -108,5 +131,5 @@ def say_outcome(outcome: Outcome) -> None:
     if outcome.code in {"done", "submitted", "existing"} and outcome.request is not None:
         say(f"{outcome.request.id}: {messages.state_words(outcome.request)}")
         return
-    print(messages.refusal(outcome.code, outcome.detail, outcome.request), file=sys.stderr)  # noqa: T201 - the command line prints
+    complain(on_the_command_line(messages.refusal(outcome.code, outcome.detail, outcome.request)))
     sys.exit(1)

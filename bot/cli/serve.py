@@ -1,44 +1,97 @@
-"""``peftsize serve``: its options, read without the parser of the other commands."""
+"""``peftsize serve``: its options, read without the parser of the other commands and looking the same."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
-from typing import TYPE_CHECKING
+import shutil
+import textwrap
+from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NoReturn
+
+from bot.cli.ending import LARGEST_PORT, UsageProblem, no_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LARGEST_PORT = 65_535
+
+class _Parser(ArgumentParser):
+    """Prints its help and refuses as the rest of the command line does."""
+
+    def format_help(self) -> str:
+        """Return usage, purpose and a line for each option."""
+        rows = [(_spelling(action), _meaning(action)) for action in self._actions]
+        left = max(len(spelling) for spelling, _ in rows) + 4
+        width = min(shutil.get_terminal_size().columns, 80) - 2
+        lines = [
+            textwrap.fill(
+                meaning, width, initial_indent=f"  {spelling}".ljust(left), subsequent_indent=" " * left
+            )
+            for spelling, meaning in rows
+        ]
+        head = f"Usage: {self.prog} [OPTIONS]\n\n  {self.description}\n\nOptions:\n"
+        return head + "\n".join(lines) + "\n"
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse words that cannot be read.
+
+        Raises:
+            UsageProblem: Always.
+        """
+        name, _, why = message.removeprefix("argument ").partition(": ")
+        raise UsageProblem(f"Invalid value for '{name}': {why}.", self.prog)
 
 
 def options() -> ArgumentParser:
     """Return the options of ``serve``."""
-    parser = ArgumentParser(prog="peftsize serve", description="Run the bot.", allow_abbrev=False)
+    parser = _Parser(prog="peftsize serve", description="Run the bot.", allow_abbrev=False, add_help=False)
     parser.add_argument(
-        "--mode", choices=("socket", "http"), help="by default socket if SLACK_APP_TOKEN is set, else http"
+        "--mode",
+        choices=("socket", "http"),
+        metavar="[socket|http]",
+        help="How Slack is reached; socket if SLACK_APP_TOKEN is set, else http.",
     )
     parser.add_argument(
         "--host",
         default="0.0.0.0",  # noqa: S104 - containers and balancers reach it there
-        help="address to listen on (%(default)s)",
+        metavar="<str>",
+        help="Address to listen on.",
     )
     parser.add_argument(
-        "--port", type=_port, default=3000, help="port for Slack (HTTP mode) and the probes (%(default)s)"
+        "--port", type=_port, default=3000, metavar="<int>", help="Port for Slack (HTTP mode) and the probes."
     )
-    parser.add_argument("--dry-run", action="store_true", help="size and ask for approval, create nothing")
+    parser.add_argument("--dry-run", action="store_true", help="Size and ask for approval, create nothing.")
+    parser.add_argument("-h", "--help", action="help", default=SUPPRESS, help="Show this message and exit.")
     return parser
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Serve with these arguments until a signal."""
-    found = options().parse_args(arguments)
+    """Serve with these arguments until a signal.
+
+    Raises:
+        UsageProblem: They cannot be read.
+    """
+    parser = options()
+    found, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [spelling for action in parser._actions for spelling in action.option_strings]  # noqa: SLF001 - argparse has no public list
+        raise UsageProblem(no_option(unknown[0], get_close_matches(unknown[0], known)), parser.prog)
 
     from bot.runtime.serve import serve
 
     serve(mode=found.mode, host=found.host, port=found.port, dry_run=found.dry_run)
 
 
+def _spelling(action: Action) -> str:
+    metavar = f" {action.metavar}" if action.metavar else ""
+    return ", ".join(action.option_strings) + metavar
+
+
+def _meaning(action: Action) -> str:
+    has_default = action.default not in (None, False, SUPPRESS)
+    return f"{action.help}  [default: {action.default}]" if has_default else str(action.help)
+
+
 def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) <= LARGEST_PORT):
-        raise ArgumentTypeError(f"must be from 0 to {LARGEST_PORT}")
+        raise ArgumentTypeError(f"{text} is not a port, from 0 to {LARGEST_PORT}")
     return int(text)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bot.cli.output import say, say_json
+from bot.cli.output import GREEN, RED, YELLOW, paint, prose, say, say_json, wrapped
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
 from bot.runtime.doctor import examine
 from bot.runtime.wiring import open_database
 from bot.store import schema
 
-MARKS = {"ok": "ok  ", "warning": "note", "failed": "FAIL"}
+MARKS = {"ok": ("ok", GREEN), "warning": ("note", YELLOW), "failed": ("FAIL", RED)}
+INDENT = " " * 6
 
 
 def print_manifest(url: str | None) -> None:
@@ -23,16 +24,23 @@ def print_manifest(url: str | None) -> None:
 
 
 def run_doctor(*, as_json: bool) -> int:
-    """Print every check with its fix; return 1 when something would fail in use."""
+    """Print what the checks came to, then each with its fix; return 1 when something would fail in use."""
     checks = examine()
+    failed = sum(check.status == "failed" for check in checks)
     if as_json:
         say_json([{"check": c.name, "status": c.status, "found": c.found, "fix": c.fix} for c in checks])
-    else:
-        for check in checks:
-            say(f"{MARKS[check.status]}  {check.name:<20} {check.found}")
-            if check.fix:
-                say(f"      {'':<20} → {check.fix}")
-    return 1 if any(check.status == "failed" for check in checks) else 0
+        return 1 if failed else 0
+    result = f"{failed} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
+    say(paint(result, RED if failed else GREEN) + "\n")
+    for check in checks:
+        mark, colour = MARKS[check.status]
+        first, *more = wrapped(f"{check.name}: {check.found}", INDENT, INDENT)
+        say(paint(mark, colour) + first[len(mark) :])
+        for line in more:
+            say(line)
+        if check.fix:
+            prose(f"→ {check.fix}", indent=INDENT)
+    return 1 if failed else 0
 
 
 def migrate(to: str) -> None:

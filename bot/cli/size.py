@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sizing
-from bot.cli.output import say, say_json
+from bot.cli.output import hint, result_line, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def run(
     except (sizing.SizingError, sizing.ConfigError) as error:
         if not as_json:
             raise
-        say_json({"error": error.to_json()})
+        say_json({"error": _error(error)})
         sys.exit(2)
     if as_json:
         say_json(_answer(request, server))
@@ -97,15 +97,23 @@ def _print_line(text: str, base: BaseModel | None, server: Serving | None, *, as
     try:
         result = _answer(sizing.parse(text, base=base), server)
     except sizing.SizingError as error:
-        result = {"error": error.to_json()}
+        result = {"error": _error(error)}
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
     elif "error" in result:
         say(f"{text}: {result['error']['message']}")
     else:
         doubt = f", {result['estimate']['verdict']}" if result.get("estimate") else ""
-        say(f"{result['canonical']}: {result['gpu_memory_gb']} GB, {result['num_gpus']} GPU{doubt}")
+        say(result_line(result["canonical"], result["gpu_memory_gb"], result["num_gpus"]) + doubt)
     sys.stdout.flush()
+
+
+def _error(error: sizing.SizingError | sizing.ConfigError) -> dict[str, Any]:
+    """Return an error as JSON, its hint in the words of the command line."""
+    found = error.to_json()
+    if isinstance(error, sizing.SizingError):
+        found["hint"] = hint(error.suggestion or error.example or "")
+    return found
 
 
 def _answer(request: sizing.SizingRequest, server: Serving | None) -> dict[str, Any]:

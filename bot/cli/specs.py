@@ -16,7 +16,7 @@ from bot.provisioning.drift import compare
 from bot.runtime import settings as configuration
 from bot.runtime import settings_check
 from bot.runtime.settings_check import Need
-from bot.runtime.wiring import connect_specs, open_store
+from bot.runtime.wiring import connect_specs, need_database, open_store
 from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def delete(spec_id: str, user_id: str) -> None:
 def drift(*, as_json: bool) -> None:
     """Compare live specs and records; exit 1 if they differ."""
     settings = configuration.load()
+    need_database(settings)
     settings_check.check(settings, Need(watsonx=True))
-    with connect_specs(settings) as specs, open_store(settings) as store:
+    with open_store(settings) as store, connect_specs(settings) as specs:
         found = compare(store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values())
     if as_json:
         say_json(

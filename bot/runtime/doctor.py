@@ -132,7 +132,7 @@ def _slack(settings: Settings) -> Iterator[Check]:
         yield Check("Slack token", "failed", f"auth.test: {word_of(error)}", _token_fix(word_of(error)))
         return
     except PeopleError as error:
-        yield _unanswered("Slack token", error.what)
+        yield _unanswered("Slack token", error)
         return
     yield Check("Slack token", "ok", f"{answer.get('user')} in {answer.get('team')}")
     headers = {name.lower(): str(value) for name, value in answer.headers.items()}
@@ -156,21 +156,15 @@ def _token_fix(word: str) -> str:
     return "install the app again and set SLACK_BOT_TOKEN"
 
 
-def _unanswered(name: str, what: str) -> Check:
-    """Return the check that Slack did not answer, with the fix that the failure asks for.
-
-    Args:
-        name: Of the check.
-        what: The method and Slack's word for the failure, as in ``PeopleError``.
-    """
+def _unanswered(name: str, error: PeopleError) -> Check:
+    """Return the check that Slack did not answer, with the fix that the failure asks for."""
     from bot.slack.manifest import SCOPES
 
-    method, _, word = what.partition(": ")
-    if word == "missing_scope":
-        fix = f"the scope {SCOPES.get(method, CHANNEL_SCOPES)} is missing: {REINSTALL}"
+    if error.error == "missing_scope":
+        fix = f"the scope {SCOPES.get(error.method, CHANNEL_SCOPES)} is missing: {REINSTALL}"
     else:
-        fix = NETWORK if word[:1].isupper() else LATER
-    return Check(name, "failed", f"Slack did not answer {what}", fix)
+        fix = NETWORK if error.error[:1].isupper() else LATER
+    return Check(name, "failed", f"Slack did not answer {error.what}", fix)
 
 
 def _scopes(given: str | None) -> Check:
@@ -255,7 +249,7 @@ def _member(client: WebClient, channel: str) -> Check:
         if word == "channel_not_found":
             fix = "correct the id; if the channel is private, type there: /invite @peftsize"
             return Check("channel", "failed", f"{channel}: no such channel, or a private one", fix)
-        return _unanswered("channel", f"conversations.info: {word}")
+        return _unanswered("channel", PeopleError("conversations.info", word))
     if found.get("is_archived"):
         return Check("channel", "failed", f"{channel} is archived", "unarchive it, or name another channel")
     if found.get("is_member"):
@@ -276,7 +270,7 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
         useless = [(entry, why) for entry in sorted(rules.entries()) if (why := roll.useless(entry))]
         short = policies.shortages(rules, roll.able_in, roll.barred)
     except PeopleError as error:
-        yield _unanswered("policy", error.what)
+        yield _unanswered("policy", error)
         return
     for entry, why in useless:
         fix = f"remove it from {_named_in(settings, entry)}, or correct it"

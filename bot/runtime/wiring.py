@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bot.audit.anchor import AnchorFile
 from bot.dispatch.periodic import Periodic
 from bot.dispatch.worker import Worker
-from bot.errors import PeopleError, SettingsError, StoreError
+from bot.errors import NoDatabase, PeopleError, SettingsError, StoreError
 from bot.provisioning.executor import Executor
 from bot.provisioning.transitions import Pace
 from bot.runtime import settings as configuration
@@ -131,6 +131,17 @@ def open_database(settings: Settings) -> Database:
     return Database(settings.database_url)
 
 
+def need_database(settings: Settings) -> None:
+    """Refuse to go on without a SQLite file: opening it would create it.
+
+    Raises:
+        NoDatabase: There is none, or an empty one.
+    """
+    path = sqlite_path(settings.database_url)
+    if path is not None and not (path.is_file() and path.stat().st_size):
+        raise NoDatabase(str(path.resolve()))
+
+
 def make_store(settings: Settings, database: Database, now: Callable[[], int] = clock) -> Store:
     """Return the store with its anchor."""
     anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
@@ -139,14 +150,16 @@ def make_store(settings: Settings, database: Database, now: Callable[[], int] = 
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    """Open the store for a command; an empty database gets its schema, an older one is left alone.
+    """Open the store for a command, which neither creates a database nor migrates one.
 
     Raises:
+        NoDatabase: There is none.
         SettingsError: The schema is not this program's.
     """
+    need_database(settings)
     database = open_database(settings)
     try:
-        schema.prepare(database)
+        schema.require(database)
         yield make_store(settings, database)
     finally:
         database.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
-from bot.errors import SettingsError
+from bot.errors import NoDatabase, SettingsError
 from bot.store import jobs
 from bot.store.triggers import DROP_TRIGGERS, TRIGGERS
 
@@ -65,18 +65,19 @@ def migrate(database: Database, to: str = HEAD) -> bool:
     return True
 
 
-def prepare(database: Database) -> None:
-    """Give an empty database its schema; leave any other alone.
+def require(database: Database) -> None:
+    """Refuse a database that this code cannot work with as it is; change nothing.
 
     Raises:
+        NoDatabase: It is empty.
         SettingsError: The schema is older or newer than this code.
     """
     with database.read() as connection:
         at = current(connection)
     check(at)
     if at is None:
-        migrate(database)
-    elif at != HEAD:
+        raise NoDatabase
+    if at != HEAD:
         raise SettingsError(
             (
                 (

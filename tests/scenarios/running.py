@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import event
 from typer.testing import CliRunner
 
-from bot.cli.main import app as commands
+from bot.cli.commands import app as commands
 from bot.runtime import serve, settings_check, shutdown, wiring
 from bot.runtime import settings as configuration
 from bot.runtime.settings_check import Need

@@ -116,6 +116,7 @@ def all_errors(kind: type[Exception] = errors.BotError) -> list[type[Exception]]
 MADE = {
     errors.Refused: lambda kind: kind("denied", detail="No."),
     errors.SpecsError: lambda kind: kind("no <b>such</b> space.", status=404, trace="t-1"),
+    errors.NoDatabase: lambda kind: kind("/data/peftsize.db"),
     errors.PeopleError: lambda kind: kind("users.info", "ratelimited"),
     errors.SlackTrouble: lambda kind: kind("chat.update: ratelimited"),
     errors.StoreError: lambda kind: kind("full"),

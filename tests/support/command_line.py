@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
 import os
+import pty
+import struct
+import subprocess
 import sys
-from contextlib import chdir
+import termios
+from contextlib import chdir, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner
@@ -15,7 +22,8 @@ from bot.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+PEFTSIZE = Path(sys.executable).with_name("peftsize")
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Ran:
 def run(*words: str, folder: Path, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ran:
     """Run ``peftsize`` with these words, in a folder, with no setting but those given."""
     ours = ("SLACK_", "WATSONX_", "PEFTSIZE_")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     clean: dict[str, str | None] = {name: None for name in os.environ if name.startswith(ours)}
     with chdir(folder), CliRunner().isolation(input=stdin, env=clean | dict(environment or {})) as streams:
         code = 0
@@ -48,7 +58,35 @@ def run(*words: str, folder: Path, environment: Mapping[str, str] | None = None,
             main(words)
         except SystemExit as ended:
             code = int(ended.code or 0)
+        finally:  # `serve` sets up logs for the life of its process
+            root.handlers[:] = handlers
+            root.setLevel(level)
         sys.stdout.flush()
         sys.stderr.flush()
         out, err = streams[0].getvalue(), streams[1].getvalue()
     return Ran(code, out.decode(), err.decode())
+
+
+def on_terminal(
+    *words: str, folder: Path, columns: int = 80, environment: Mapping[str, str] | None = None
+) -> str:
+    """Run ``peftsize`` in a process of its own on a terminal, and return what the terminal was sent."""
+    ours = ("SLACK_", "WATSONX_", "PEFTSIZE_", "NO_COLOR", "COLUMNS", "TERM")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    screen, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with subprocess.Popen(
+        [PEFTSIZE, *words],
+        cwd=folder,
+        env=clean | {"TERM": "xterm"} | dict(environment or {}),
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    ):
+        os.close(end)
+        sent = b""
+        with suppress(OSError):  # the last writer has closed the terminal
+            while read := os.read(screen, 65_536):
+                sent += read
+        os.close(screen)
+    return sent.decode().replace("\r\n", "\n")

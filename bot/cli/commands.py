@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from bot.cli.ending import LARGEST_PORT, UsageProblem, no_option
+from bot.cli.output import complain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME = "peftsize"
+_COMPLETION = "_PEFTSIZE_COMPLETE"
+"""Set by the shell that asks for completions; made of the name by Typer."""
 
 app = typer.Typer(
-    name="peftsize",
+    name=NAME,
     help="Size, approve and create watsonx.ai hardware specifications for LoRA and QLoRA adapters.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 requests_app = typer.Typer(
     help="Requests: the same rules and the same audit as in Slack.", no_args_is_help=True
@@ -25,12 +39,53 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(database_app, name="database")
 
 
+def run_command(words: Sequence[str]) -> int:
+    """Run a command.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        UsageProblem: The words cannot be read.
+    """
+    if _COMPLETION in os.environ:
+        app(words, prog_name=NAME)
+    command = get_command(app)
+    try:
+        # not by `app()`, which ends the process with 1 where a pipe is closed, as by `head`
+        with command.make_context(NAME, list(words)) as begun:
+            command.invoke(begun)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except TyperException as error:
+        context: Any = getattr(error, "ctx", None)
+        if context is not None and error.message == context.get_help():  # a group without a command
+            complain(error.message)
+            return error.exit_code
+        raise UsageProblem(_problem(error), context.command_path if context else NAME) from None
+    return 0
+
+
+def _problem(error: TyperException) -> str:
+    """Return a sentence for what Typer could not read."""
+    option = getattr(error, "option_name", None)
+    if option is None:
+        return error.format_message()
+    return no_option(option, getattr(error, "possibilities", None) or ())
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(f"peftsize {version('peftsize')}")
         raise typer.Exit
+
+
+def _port(value: int) -> int:
+    if not 0 <= value <= LARGEST_PORT:
+        raise typer.BadParameter(f"{value} is not a port, from 0 to {LARGEST_PORT}.")
+    return value
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -47,10 +102,11 @@ def _peftsize(
     """Size, approve and create watsonx.ai hardware specifications for LoRA and QLoRA adapters."""
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command()
 def size(
     text: Annotated[
-        list[str], typer.Argument(help="The request, such as: 10b 2x128MB qlora4; or - for stdin.")
+        list[str],
+        typer.Argument(help="The request, such as: 10b 2x128MB qlora4; or - for stdin.", metavar="TEXT"),
     ],
     json: AsJson = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add the second opinion.")] = False,
@@ -118,7 +174,7 @@ def models(
 
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 def serve(options: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS]")] = None) -> None:
-    """Run the bot: Socket Mode or HTTP (peftsize serve --help)."""
+    """Run the bot: Socket Mode or HTTP."""
     from bot.cli.serve import run
 
     run(options or [])
@@ -126,7 +182,7 @@ def serve(options: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS]
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port of the page on loopback.")] = 8765,
+    port: Annotated[int, typer.Option(help="Port of the page on loopback.", callback=_port)] = 8765,
     play: Annotated[bool, typer.Option("--play", help="Play the story, print it and exit.")] = False,
     policy: Annotated[str | None, typer.Option(help="Rehearse this policy file.")] = None,
     people: Annotated[str | None, typer.Option(help="Use these people and groups.")] = None,

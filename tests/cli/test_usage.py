@@ -1,0 +1,192 @@
+"""The command line as a whole: unknown words and options, help, pipes, colours, and nothing that is not for people."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.sandbox.slack.fake_slack import FakeSlack
+from tests.support.command_line import PEFTSIZE, on_terminal, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ESCAPE = "\x1b["
+NO_PORT = "Invalid value for '--port': 99999 is not a port, from 0 to 65535."
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "command"),
+    [
+        (("size", "--unknown-option"), "There is no option --unknown-option.", "peftsize size"),
+        (("size", "10b", "--explian"), "There is no option --explian. Did you mean --explain?", "peftsize size"),
+        (("specs", "list", "--jsn"), "There is no option --jsn. Did you mean --json?", "peftsize specs list"),
+        (("serve", "--prot", "3"), "There is no option --prot. Did you mean --host or --port?", "peftsize serve"),
+        (("serve", "--mode", "pigeon"), "Invalid value for '--mode': invalid choice: 'pigeon'", "peftsize serve"),
+        (("serve", "--port", "99999"), NO_PORT, "peftsize serve"),
+        (("sandbox", "--port", "99999"), NO_PORT, "peftsize sandbox"),
+        (("sandbox", "--port", "-1"), NO_PORT.replace("99999", "-1"), "peftsize sandbox"),
+        (("requets",), "No such command 'requets'. Did you mean 'requests'?", "peftsize"),
+        (("size",), "Missing argument", "peftsize size"),
+        (("requests", "approve", "R1"), "Missing option '--as'.", "peftsize requests approve"),
+        (("requests", "list", "--limit", "0"), "Invalid value for '--limit'", "peftsize requests list"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, words: tuple[str, ...], says: str, command: str
+) -> None:
+    """What is wrong, and whose help tells more: two lines on standard error, exit code 2, nothing done."""
+    ran = run(*words, folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    first, second = ran.err.splitlines()
+    assert first.startswith(says)
+    assert second == f"Try: {command} --help"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("requests",), ("audit",)])
+def test_a_group_without_a_command_shows_its_help(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Nothing was asked for: the commands are listed, and a script notices."""
+    ran = run(*words, folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"Usage: {' '.join(('peftsize', *words))} [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("words", [(), ("size",), ("requests", "list"), ("serve",), ("sandbox",)])
+def test_every_command_has_a_short_option_for_help(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """``-h`` says what ``--help`` says."""
+    short, long = run(*words, "-h", folder=tmp_path), run(*words, "--help", folder=tmp_path)
+    assert (short.code, short.out) == (0, long.out)
+    assert re.search(r"^  -h, --help +Show this message and exit\.$", short.out, re.MULTILINE)
+
+
+def test_the_help_of_serve_looks_like_the_others(tmp_path: Path) -> None:
+    """``serve`` has a parser of its own, and nobody can tell."""
+
+    def shape(text: str) -> list[str]:
+        lines = [re.sub(r"^  (-\S+( [<\[]\S+|, --\S+)?) .*", r"  OPTION", line) for line in text.splitlines()]
+        lines = [line for line in lines if not line.startswith("    ")]
+        return [re.sub("sandbox|serve", "NAME", line) for line in lines]
+
+    serve = shape(run("serve", "--help", folder=tmp_path).out)
+    sandbox = shape(run("sandbox", "--help", folder=tmp_path).out)
+    assert serve[0] == sandbox[0] == "Usage: peftsize NAME [OPTIONS]"
+    assert [*dict.fromkeys(serve[3:])] == [*dict.fromkeys(sandbox[3:])] == ["", "Options:", "  OPTION"]
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    """By name, for a bug report."""
+    assert re.fullmatch(r"peftsize \d+\.\d+\.\d+\n", run("--version", folder=tmp_path).out)
+
+
+@pytest.mark.parametrize("words", [("size", "--json", "-"), ("size", "-")])
+def test_a_reader_that_has_enough_ends_the_command_quietly(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """As with ``head -1``: exit code 0 and no word on standard error."""
+    with subprocess.Popen(
+        [PEFTSIZE, *words],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"10b 2x128MB qlora4\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write(b"10b 2x128MB qlora4\n")
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_an_interrupted_command_says_nothing(tmp_path: Path) -> None:
+    """Ctrl-C: exit code 130, as shells expect, and no traceback."""
+    with subprocess.Popen(
+        [PEFTSIZE, "size", "--json", "-"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"10b\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 130
+
+
+def test_libraries_log_nothing_on_the_terminal(tmp_path: Path) -> None:
+    """slack_sdk logs a refused connection; the command line prints one sentence instead, exit code 3."""
+    settings = {
+        "SLACK_BOT_TOKEN": "xoxb-made-up",
+        "SLACK_API_URL": "http://127.0.0.1:9/api/",
+        "PEFTSIZE_APPROVERS": "anyone",
+        "WATSONX_URL": "http://127.0.0.1:9",
+        "WATSONX_SPACE_ID": "space",
+        "WATSONX_TOKEN": "made-up",
+        "PATH": "/usr/bin",
+    }
+    assert run("database", "upgrade", folder=tmp_path).code == 0
+    for words in (("requests", "approve", "R1", "--as", "U0ADA0001"), ("doctor",)):
+        ran = subprocess.run(
+            [PEFTSIZE, *words],
+            cwd=tmp_path,
+            env=settings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        said = "Slack could not say who somebody is (auth.test: not answered). Try again in a minute.\n"
+        assert (ran.returncode, ran.stderr) == ((3, said) if words[0] == "requests" else (1, ""))
+
+
+def test_a_slack_that_refuses_is_one_sentence(tmp_path: Path) -> None:
+    """A revoked token: no log line of slack_sdk's or ours beside the sentence."""
+    with FakeSlack() as slack:
+        slack.faults.revoked = "token_revoked"
+        settings = {
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_API_URL": slack.url,
+            "PEFTSIZE_APPROVERS": "anyone",
+            "WATSONX_URL": "http://127.0.0.1:9",
+            "WATSONX_SPACE_ID": "space",
+            "WATSONX_TOKEN": "made-up",
+            "PATH": "/usr/bin",
+        }
+        assert run("database", "upgrade", folder=tmp_path).code == 0
+        words = ("requests", "approve", "R1", "--as", "U0ADA0001")
+        ran = subprocess.run(
+            [PEFTSIZE, *words],
+            cwd=tmp_path,
+            env=settings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (3, 1)
+
+
+def test_colours_are_for_terminals_that_want_them(tmp_path: Path) -> None:
+    """On a terminal an error is coloured; not with ``NO_COLOR``, not on a dumb one, not in a pipe."""
+    plain = run("size", "10x", folder=tmp_path).err
+    coloured = on_terminal("size", "10x", folder=tmp_path)
+    assert ESCAPE not in plain
+    assert coloured.startswith(f"{ESCAPE}31m")
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+    assert on_terminal("size", "10x", folder=tmp_path, environment={"NO_COLOR": "1"}) == plain
+    assert on_terminal("size", "10x", folder=tmp_path, environment={"TERM": "dumb"}) == plain
+    assert on_terminal("size", "10x", folder=tmp_path, environment={"NO_COLOR": ""}) == coloured
