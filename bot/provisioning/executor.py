@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from bot.approvals.operation import Operation
     from bot.provisioning.transitions import Pace
     from bot.store import Tx
-    from bot.workflow.ports import Specs
+    from bot.workflow.ports import RemoteSpec, Specs
     from bot.workflow.service import RequestService
 
 DRY_RUN_MS = 3_600_000
@@ -123,8 +123,12 @@ class Executor:
                 approved.body, approved.space_id, attempt_id=attempt.id, not_after_ms=not_after
             )
         except SpecsError as error:
-            if not self._name_was_taken(attempt, approved, error, specs):
+            ours = _ours_by_now(approved, error, specs)
+            if ours is None:
                 self._after_error(attempt, error)
+                return
+            rest = Rest(error.status, error.trace, ours.id, attempt.id)
+            record_result(self.service, attempt, ours.id, "adopted", rest)
             return
         rest = Rest(made.status, made.trace, made.spec_id, attempt.id)
         record_result(self.service, attempt, made.spec_id, "created", rest, made.warnings)
@@ -147,7 +151,8 @@ class Executor:
             attempt = Attempt(self.new_attempt(), row.id, row.revision, row.digest, tx.now, deadline)
             start = step(row, Action.START)
             lost_at = deadline + self.pace.settle_ms
-            self.service.write(tx, row, start, rest=Rest(attempt=attempt.id), due_at=lost_at, tries=row.tries)
+            rest = Rest(attempt=attempt.id)
+            self.service.write(tx, row, start, rest=rest, due_at=lost_at, tries=row.tries, error=None)
             tx.attempts.begin(attempt)
         return attempt
 
@@ -180,21 +185,6 @@ class Executor:
                 )
 
         self.service.store.retry_on_conflict(once)
-
-    def _name_was_taken(self, attempt: Attempt, approved: Operation, error: SpecsError, specs: Specs) -> bool:
-        """After a refusal for the name's sake, adopt the spec that has it if it is the same."""
-        if not isinstance(error, NameTaken):
-            return False
-        try:
-            ours, _ = split(specs.find(approved.name, approved.space_id), approved)
-        except SpecsError:
-            return False
-        if ours is None:
-            return False
-        record_result(
-            self.service, attempt, ours.id, "adopted", Rest(error.status, error.trace, ours.id, attempt.id)
-        )
-        return True
 
     # --- small steps
 
@@ -243,4 +233,13 @@ class Executor:
         with self.service.store.write() as tx:
             due = None if again_ms is None else tx.now + again_ms
             tx.requests.note(lock_unchanged(tx, request).id, due_at=due, claimed_by=None)
-            tx.queues.wake(request.id, due)
+
+
+def _ours_by_now(approved: Operation, error: SpecsError, specs: Specs) -> RemoteSpec | None:
+    """Return the spec that has taken the name since it was looked up, if it is what was approved."""
+    if not isinstance(error, NameTaken):
+        return None
+    try:
+        return split(specs.find(approved.name, approved.space_id), approved)[0]
+    except SpecsError:
+        return None

@@ -10,6 +10,7 @@ from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest
 from bot.errors import SpecsError
 from bot.provisioning.transitions import lock_unchanged, record_result, split, step, taken, wait
+from bot.workflow import outbox
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -90,9 +91,11 @@ def _absent(
         reason = reason or f"not there after {lookups} look-ups"
         service.write(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
         return
-    gap = pace.gap_ms
     if row.state is State.ATTENTION:
         gap = MINUTELY_MS if tx.now - (row.ended_at or tx.now) < HOURLY_MS else HOURLY_MS
+    else:
+        gap = pace.gap_ms
+        outbox.card(tx, row)
     tx.queues.postpone("requests", row.id, tx.now + gap, failed=False)
 
 

@@ -71,13 +71,14 @@ def move(
 
 
 def wait(service: RequestService, request: Request, error: SpecsError) -> None:
-    """Nothing happened: try again later, and say on the card what is awaited."""
+    """Nothing happened: try again later, and say on the card what is awaited; ``attention`` keeps its reason."""
     asked = error.retry_after_s if isinstance(error, Unavailable) else None
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         due = tx.now + wait_ms(row.tries + 1, asked)
-        tx.queues.postpone("requests", row.id, due, error=error_text(error))
-        if row.error != error_text(error):
+        words = row.error if row.state is State.ATTENTION else error_text(error)
+        tx.queues.postpone("requests", row.id, due, error=words)
+        if row.error != words:
             outbox.card(tx, row)
 
 

@@ -220,6 +220,7 @@ def test_a_create_that_provably_did_nothing_is_sent_again(either_bench: Bench) -
     """The attempt is closed as unsent, the row is approved again, and the next one has an attempt of its own."""
     bench = either_bench
     request = bench.approved()
+    shown: list[str] = []
     faults = bench.cluster.faults
     faults.creates_only, faults.too_many, faults.retry_after_s = True, 1, 7
     assert bench.step()
@@ -234,7 +235,10 @@ def test_a_create_that_provably_did_nothing_is_sent_again(either_bench: Bench) -
     bench.run_due()
     assert "It waits: HTTP 429: Too many requests." in bench.shows(request)
     faults.too_many, faults.retry_after_s = 1, None
+    bench.during("create", lambda: (bench.run_due("outbox"), shown.append(bench.shows(request))))
     bench.wait_until_due(request)
+    assert "Approved, creating" in shown[0]
+    assert "It waits" not in shown[0]
     assert (bench.row(request).tries, bench.due_at(request)) == (2, bench.now + 2_000)
     bench.wait_until_due(request)
     assert bench.outcomes(request) == ["unsent", "unsent", "created"]

@@ -40,8 +40,10 @@ def test_a_success_that_is_reported_late_still_counts(either_bench: Bench) -> No
     assert bench.due_at(request) is None
 
 
-def test_a_failure_that_is_reported_late_changes_nothing(bench: Bench) -> None:
-    """What look-ups have begun to settle is theirs: the late error is not written."""
+def test_a_failure_that_is_reported_late_changes_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What look-ups have begun to settle is theirs: the late error is not written, and troubles nobody."""
     request = bench.approved()
     bench.cluster.faults.refused = 1
     with bench.stuck("done", "create"):
@@ -52,6 +54,7 @@ def test_a_failure_that_is_reported_late_changes_nothing(bench: Bench) -> None:
     assert bench.row(request) == was
     assert bench.due_at(request) == due_at == bench.now + GAP_MS
     assert bench.outcomes(request) == ["unknown"]
+    assert [record.message for record in caplog.records if record.name.startswith("bot.")] == []
 
 
 def test_a_success_reported_after_giving_up_changes_nothing(bench: Bench) -> None:

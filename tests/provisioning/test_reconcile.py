@@ -166,7 +166,8 @@ def test_three_look_ups(either_bench: Bench) -> None:
         assert (row.state, row.error, row.tries) == (State.UNKNOWN, error, 0)
         assert bench.attempts(request)[0].lookups == number
         assert (bench.due_at(request), bench.claimed_by(request)) == (bench.now + GAP_MS, None)
-    bench.run_due()
+        bench.run_due()
+        assert f"Looked up {('once', 'twice')[number - 1]} so far." in bench.shows(request)
     assert bench.slack.dms("ines") == bench.slack.dms("rosa") == []
     bench.wait_until_due(request)
     row = bench.row(request)
@@ -264,6 +265,38 @@ def test_attention_by_the_minute_then_by_the_hour(bench: Bench) -> None:
     assert bench.attempts(request)[0].lookups == 3 + 62
     assert bench.calls().count("create") == 1
     assert len(bench.slack.dms("rosa")) == len(bench.slack.dms("ines")) == 1
+
+
+def test_a_look_up_that_fails_in_attention(bench: Bench) -> None:
+    """The card keeps why a person is asked, and the look-ups go on."""
+    request = in_attention(bench)
+    bench.cluster.faults.creates_only, bench.cluster.faults.broken = False, 1
+    bench.wait_until_due(request)
+    assert bench.row(request).error == "not there after 3 look-ups"
+    assert (bench.due_at(request), bench.waiting()) == (bench.now + 1_000, [])
+    bench.wait_until_due(request)
+    assert bench.due_at(request) == bench.now + MINUTE_MS
+
+
+@pytest.mark.parametrize("setting", ["space", "text"])
+def test_what_was_sent_can_no_longer_be_told(bench: Bench, setting: str) -> None:
+    """Settings or grammar have changed: there is nothing to look for, so after three times a person is asked."""
+    request = lost(bench)
+    if setting == "space":
+        bench.cluster.api.add_space("space-2", "second")
+        bench.restart(watsonx_space_id="space-2")
+    else:
+        bench.alter("UPDATE revisions SET text = '10b 2x128MB qlora5' WHERE request_id = :id", id=request.id)
+    before = bench.calls()
+    for number in (1, 2, 3):
+        assert bench.row(request).state is State.UNKNOWN
+        bench.wait_until_due(request)
+        assert bench.attempts(request)[0].lookups == number
+    row = bench.row(request)
+    assert row.state is State.ATTENTION
+    assert str(row.error).startswith("what was sent can no longer be told from the request")
+    assert bench.last("missed")["reason"] == row.error
+    assert bench.calls() == before
 
 
 def test_found_in_attention(bench: Bench) -> None:

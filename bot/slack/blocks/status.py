@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
 
 _LONGEST_REASON = 600
+_OFTEN = {1: "once", 2: "twice"}
 
 
 def status(
@@ -59,7 +60,7 @@ def _first(request: Request, now: int, waiting_for: str | None, lookups: int | N
             waits = f" It waits: {_reason(request)}" if request.error else ""
             return f"*Approved, {verb[:-1]}ing…*{waits}"
         case State.UNKNOWN:
-            often = f" Looked up {lookups} times so far." if lookups else ""
+            often = f" Looked up {_OFTEN.get(lookups, f'{lookups} times')} so far." if lookups else ""
             never = "" if request.kind is Kind.DELETE else " Nothing is sent again by itself."
             return f"*Unknown:* the answer was lost; checking whether it was {verb}d.{never}{often}"
         case State.ATTENTION:
