@@ -15,9 +15,7 @@ from typer.main import get_command
 from bot.approvals import policy_file
 from bot.cli.commands import app
 from bot.runtime import settings as configuration
-from bot.runtime import settings_check
-from bot.runtime.settings import SECRETS, Settings
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import SECRETS, Need, Settings, check_settings
 
 ROOT = Path(__file__).parents[1]
 KNOWN = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in SECRETS}
@@ -236,7 +234,7 @@ def test_every_way_to_run_it_has_what_serve_needs(name: str, tmp_path: Path) -> 
             )
             environment[setting] = str(secret)
     settings = configuration.load(environment, env_file=str(tmp_path / "none"))
-    settings_check.check(settings, Need(slack=True, socket=True, watsonx=True, approvers=True))
+    check_settings(settings, Need(slack=True, socket=True, watsonx=True, approvers=True))
 
 
 def test_every_command_in_use_exists() -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
-from bot.runtime import settings_check
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import Need, check_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ SERVE = Need(slack=True, http=True, watsonx=True, approvers=True)
 
 def problems(environment: dict[str, str], need: Need = SERVE) -> list[str]:
     try:
-        settings_check.check(configuration.load(environment, "no such file"), need)
+        check_settings(configuration.load(environment, "no such file"), need)
     except SettingsError as error:
         return list(error.problems)
     return []

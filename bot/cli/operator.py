@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import PeopleError
-from bot.runtime import settings_check
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import Need, check_settings
 from bot.runtime.wiring import build, need_database
 from bot.store import schema
 
@@ -47,7 +46,7 @@ class Operator:
 @contextmanager
 def operator(settings: Settings) -> Iterator[Operator]:
     """Wire what the command line needs to decide; no worker runs."""
-    settings_check.check(settings, Need(slack=True, watsonx=True, approvers=True))
+    check_settings(settings, Need(slack=True, watsonx=True, approvers=True))
     need_database(settings)
     product = build(settings, origin="cli")
     try:

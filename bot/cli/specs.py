@@ -14,8 +14,7 @@ from bot.cli.requests import say_outcome
 from bot.errors import UnknownRequest
 from bot.provisioning.drift import compare
 from bot.runtime import settings as configuration
-from bot.runtime import settings_check
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import Need, check_settings
 from bot.runtime.wiring import connect_specs, need_database, open_store
 from bot.workflow.ports import Click, Source
 
@@ -50,7 +49,7 @@ def _row(spec: RemoteSpec) -> tuple[str, ...]:
 def listing(*, as_json: bool) -> None:
     """List every spec visible in the space."""
     settings = configuration.load()
-    settings_check.check(settings, Need(watsonx=True))
+    check_settings(settings, Need(watsonx=True))
     with connect_specs(settings) as specs:
         found = specs.list(settings.watsonx_space_id or "")
     if as_json:
@@ -64,7 +63,7 @@ def listing(*, as_json: bool) -> None:
 def show(spec_id: str, *, as_json: bool) -> None:
     """Show one spec."""
     settings = configuration.load()
-    settings_check.check(settings, Need(watsonx=True))
+    check_settings(settings, Need(watsonx=True))
     with connect_specs(settings) as specs:
         spec = specs.get(spec_id, settings.watsonx_space_id or "")
     if spec is None:
@@ -103,7 +102,7 @@ def drift(*, as_json: bool) -> None:
     """Compare live specs and records; exit 1 if they differ."""
     settings = configuration.load()
     need_database(settings)
-    settings_check.check(settings, Need(watsonx=True))
+    check_settings(settings, Need(watsonx=True))
     with open_store(settings) as store, connect_specs(settings) as specs:
         found = compare(store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values())
     if as_json:

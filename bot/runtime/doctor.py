@@ -13,9 +13,8 @@ from bot import messages
 from bot.approvals import policy as policies
 from bot.errors import PeopleError, SettingsError, SpecsError, StoreError
 from bot.runtime import settings as configuration
-from bot.runtime import settings_check, wiring
-from bot.runtime.settings import sqlite_path
-from bot.runtime.settings_check import Need
+from bot.runtime import wiring
+from bot.runtime.settings import Need, check_settings, sqlite_path
 from bot.store import schema
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
     socket = settings.slack_app_token is not None
     need = Need(slack=True, http=not socket, socket=socket, watsonx=True, approvers=True)
     try:
-        settings_check.check(settings, need)
+        check_settings(settings, need)
     except SettingsError as error:
         for problem in error.problems:
             yield Check("settings", "failed", problem, "see the table of settings in the documentation")
@@ -345,7 +344,7 @@ def _named_in(settings: Settings, entry: str) -> str:
 
 def _watsonx(settings: Settings) -> Iterator[Check]:
     try:
-        settings_check.check(settings, Need(watsonx=True))
+        check_settings(settings, Need(watsonx=True))
     except SettingsError:
         return  # among the settings already
     space = settings.watsonx_space_id or ""

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from bot.audit import anchor
 from bot.errors import StoreError
-from bot.runtime import logs, settings_check, shutdown, tracing, wiring
+from bot.runtime import logs, shutdown, tracing, wiring
 from bot.runtime import settings as configuration
 from bot.runtime.health import HealthServer
-from bot.runtime.settings import sqlite_path
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import Need, check_settings, sqlite_path
 from bot.store import schema
 from bot.store.process_lock import hold
 
@@ -56,7 +55,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     tracing.set_up()
     socket = mode == "socket" or (mode is None and settings.slack_app_token is not None)
     need = Need(slack=True, http=not socket, socket=socket, watsonx=not dry_run, approvers=True)
-    settings_check.check(settings, need)
+    check_settings(settings, need)
     with _alone(settings):
         product = wiring.build(settings, dry_run=dry_run, origin="slack-socket" if socket else "slack-http")
         try:

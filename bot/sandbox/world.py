@@ -16,10 +16,9 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from bot.errors import SettingsError
-from bot.runtime import settings_check, shutdown, wiring
+from bot.runtime import shutdown, wiring
 from bot.runtime.serve import gate
-from bot.runtime.settings import Settings
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import Need, Settings, check_settings
 from bot.sandbox.clock import Clock
 from bot.sandbox.loopback import HOST
 from bot.sandbox.people_file import PeopleFileError, load_directory
@@ -99,7 +98,7 @@ class World:
         self._stack.enter_context(self.slack)
         self._stack.enter_context(self.cluster)
         settings = self._settings(database)
-        settings_check.check(settings, Need(slack=True, http=True, watsonx=True, approvers=True))
+        check_settings(settings, Need(slack=True, http=True, watsonx=True, approvers=True))
         self.product = wiring.build(settings, origin="sandbox", clock=self.clock.now_ms)
         self._stack.callback(self.product.close)
         schema.migrate(self.product.store.database)

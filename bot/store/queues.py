@@ -1,4 +1,4 @@
-"""Rows that wait for somebody: clicks to decide (inbox), Slack effects to have (outbox), due requests.
+"""Rows that wait for a worker: clicks to decide (inbox), messages to deliver (outbox), due requests.
 
 All three are claimed in the same way: ``due_at`` moves to the end of a lease. Whoever dies holding
 one loses it when the lease ends; whoever finishes deletes it or sets the next ``due_at``.
@@ -7,21 +7,19 @@ one loses it when the lease ends; whoever finishes deletes it or sets the next `
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.store.outbox import PUT, REFRESH, REMOVE_DONE, OutboxMessage
-from bot.store.prepared import Prepared
+from bot.store.prepared import Prepared, every
 from bot.store.tables import inbox, outbox, requests
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sqlalchemy import Column, Connection, Table
-
-__all__ = ["LANES", "TASK", "OutboxMessage", "Queues"]
 
 LANES = ("inbox", "requests", "outbox")
 TASK = "peftsize.due"
@@ -54,6 +52,62 @@ _FIRST = {
     for lane, (table, id_column) in _TABLES.items()
 }
 _UNDER_WAY = ("creating", "deleting")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """One message to Slack that is still to be delivered.
+
+    Args:
+        key: What it is about; a second one with the key replaces the first.
+        kind: ``card``, ``dm``, ``private``, ``remind``, ``home``, ``step`` or ``notice``.
+        request_id: The request to draw, if any.
+        channel_id: Where, if that is known; used for pacing.
+        body: What cannot be read from the row.
+        generation: Counts the replacements.
+        tries: Failures so far.
+        created_at: UTC epoch milliseconds.
+    """
+
+    key: str
+    kind: str
+    request_id: str | None
+    channel_id: str | None
+    body: dict[str, Any]
+    generation: int = 0
+    tries: int = 0
+    created_at: int = 0
+
+
+def _put(dialect: Any) -> Any:
+    columns = [column for column in outbox.columns if column.name not in {"claimed_by", "error"}]
+    wanted = dialect.insert(outbox).values(every(columns))
+    return wanted.on_conflict_do_update(
+        index_elements=[outbox.c.key],
+        set_={
+            # somebody who holds the row will see the new generation and make it due again
+            "due_at": case((outbox.c.claimed_by.is_(None), wanted.excluded.due_at), else_=outbox.c.due_at),
+            "channel_id": wanted.excluded.channel_id,
+            "body": wanted.excluded.body,
+            "generation": outbox.c.generation + 1,
+            "tries": 0,
+        },
+    )
+
+
+_PUT = Prepared(sqlite=_put(sqlite), postgresql=_put(postgresql))
+_REMOVE_DONE = delete(outbox).where(
+    outbox.c.key == bindparam("k"),
+    outbox.c.generation == bindparam("g"),
+    # a row of the same key that was put after this one had gone is another message
+    outbox.c.created_at == bindparam("made"),
+)
+_REFRESH = (
+    update(outbox)
+    .where(outbox.c.key == bindparam("k"), outbox.c.claimed_by == bindparam("by"))
+    .values(claimed_by=None, due_at=bindparam("due"))
+    .returning(outbox.c.key)
+)
 
 
 class Queues:
@@ -118,9 +172,9 @@ class Queues:
         body: dict[str, Any] | None = None,
         due_at: int | None = None,
     ) -> None:
-        """Ask for a Slack effect; the same key again asks for it anew, from the then current row."""
+        """Put a message into the outbox; the same key again replaces it, to be drawn from the then current row."""
         due = self.now if due_at is None else due_at
-        PUT(
+        _PUT(
             self._connection,
             {
                 "key": key,
@@ -160,11 +214,11 @@ class Queues:
             owner: Who held it; a row that somebody else holds by now is left to them.
         """
         which = {"k": message.key, "g": message.generation, "made": message.created_at}
-        if self._connection.execute(REMOVE_DONE, which).rowcount:
+        if self._connection.execute(_REMOVE_DONE, which).rowcount:
             return
         again = {"k": message.key, "by": owner, "due": self.now}
         self.woken.extend(
-            ("outbox", key, self.now) for key in self._connection.execute(REFRESH, again).scalars()
+            ("outbox", key, self.now) for key in self._connection.execute(_REFRESH, again).scalars()
         )
 
     def postpone(self, lane: str, key: str, due_at: int, *, failed: bool = True, **changes: Any) -> None:
@@ -288,6 +342,6 @@ class Queues:
             self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(kept)))
 
     def oldest_message(self) -> int | None:
-        """Return when the oldest waiting Slack effect was asked for."""
+        """Return when the oldest undelivered message was put, UTC epoch milliseconds."""
         found: int | None = self._connection.execute(select(func.min(outbox.c.created_at))).scalar()
         return found

@@ -16,9 +16,9 @@ from sqlalchemy import event
 from typer.testing import CliRunner
 
 from bot.cli.commands import app as commands
-from bot.runtime import serve, settings_check, shutdown, wiring
+from bot.runtime import serve, shutdown, wiring
 from bot.runtime import settings as configuration
-from bot.runtime.settings_check import Need
+from bot.runtime.settings import Need, check_settings
 from bot.sandbox.clock import Clock
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
@@ -116,7 +116,7 @@ class Running:
     def start(self) -> None:
         """Start the product as ``peftsize serve`` does."""
         settings = configuration.load(self.environment, str(self.folder / "none.env"))
-        settings_check.check(settings, Need(slack=True, watsonx=True, approvers=True))
+        check_settings(settings, Need(slack=True, watsonx=True, approvers=True))
         origin = "slack-socket" if self.socket else "slack-http"
         self.product = wiring.build(settings, dry_run=self.dry_run, origin=origin, clock=self.clock.now_ms)
         self._running.callback(self.product.close)
