@@ -59,7 +59,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     with _alone(settings):
         product = wiring.build(settings, dry_run=dry_run, origin="slack-socket" if socket else "slack-http")
         try:
-            _start(product, settings)
+            start(product)
             run(product, socket=socket, host=host, port=port)
         finally:
             product.close()
@@ -95,10 +95,12 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
         log.info("stopped")
 
 
-def _start(product: Product, settings: Settings) -> None:
+def start(product: Product) -> None:
+    """Migrate the database, say who we are in Slack, and start the workers."""
     schema.migrate(product.store.database)
-    if settings.anchor_file is not None:
-        anchor.compact(settings.anchor_file)
+    anchor_file = product.settings.anchor_file
+    if anchor_file is not None:
+        anchor.compact(anchor_file)
     product.identify()
     product.dispatcher.start()
 

@@ -64,7 +64,7 @@ class Me:
     identity: Identity | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Product:
     """The wired product.
 
@@ -290,19 +290,19 @@ def build(
     dispatcher = _dispatcher(database, worker, _periodic(store, maintenance))
     store.waker = dispatcher
     product = Product(
-        settings,
-        store,
-        service,
-        executor,
-        worker,
-        dispatcher,
-        app,
-        metrics,
-        maintenance,
-        me,
-        client,
-        specs,
-        origin,
+        settings=settings,
+        store=store,
+        service=service,
+        executor=executor,
+        worker=worker,
+        dispatcher=dispatcher,
+        app=app,
+        metrics=metrics,
+        maintenance=maintenance,
+        me=me,
+        client=client,
+        specs=specs,
+        origin=origin,
     )
     product.closers.append(database.close)
     if specs is not None:

@@ -137,7 +137,7 @@ class Running:
 
     def start_work(self) -> None:
         """Say who we are and start the worker's threads."""
-        serve._start(self.product, self.product.settings)
+        serve.start(self.product)
         self._running.callback(self.product.dispatcher.stop)
 
     def stop(self) -> None:

@@ -141,7 +141,7 @@ class Listeners(Responder):
                     return self._decided_in_modal(args, "edit", text=text.strip())
             else:
                 typed = self.typed(args, text, str(about.get("channel_id") or ""))
-                wrong = commands.problem(self.context.service.submit(commands.ask_of(self.context, typed)))
+                wrong = commands.problem(self.context.service.submit(commands.placed(self.context, typed)))
         except SizingError as error:
             return under(args, modals.field_errors(error))
         if wrong is not None:

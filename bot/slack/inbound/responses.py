@@ -12,13 +12,13 @@ from slack_bolt import BoltResponse
 from bot.errors import StoreError
 from bot.log_context import bind
 from bot.slack.blocks import answers, modals
-from bot.slack.inbound.commands import Typed
 from bot.slack.inbound.context import origin, person, reference, subject
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
 from bot.slack.outbound.private import said
 from bot.slack.outbound.web_api import FAILURES, word_of
 from bot.workflow import outbox
+from bot.workflow.ports import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +45,11 @@ class Responder:
     def __init__(self, context: ListenerContext) -> None:
         self.context = context
 
-    def typed(self, args: Args, text: str, channel_id: str) -> Typed:
+    def typed(self, args: Args, text: str, channel_id: str) -> Ask:
         """Return a text with who sent it and where."""
         body = args.body
         who = person_of_event(body) if "event" in body else person(body)
-        return Typed(text, who, channel_id, delivery_key(body), origin(args), trigger_hash(body))
+        return Ask(delivery_key(body), text, who, channel_id, origin(args), trigger_hash(body))
 
     def open(self, args: Args, view: dict[str, Any]) -> Answer:
         """Open a modal, the one call to Slack that is made before the acknowledgement."""
@@ -63,7 +63,7 @@ class Responder:
             return self.later(args, self.typed(args, "", channel_of(args)), message)
         return args.ack()
 
-    def later(self, args: Args, typed: Typed, message: Message | None, thread: str | None = None) -> Answer:
+    def later(self, args: Args, typed: Ask, message: Message | None, thread: str | None = None) -> Answer:
         """Have a private answer posted by the worker, once, where an acknowledgement cannot carry it."""
         with self.context.service.store.write() as tx:
             if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:

@@ -11,9 +11,9 @@ from bot.approvals.policy import Person
 from bot.approvals.request import State
 from bot.slack.blocks import answers
 from bot.slack.inbound import commands
-from bot.slack.inbound.commands import Typed
 from bot.slack.inbound.payload import delivery_key
 from bot.workflow import outbox
+from bot.workflow.ports import Ask
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> Non
         return
     requester = str(inputs.get("requester") or "")[:32]
     who = Person(str(body.get("team_id") or ""), requester, requester, body.get("enterprise_id") or None)
-    typed = Typed(str(inputs.get("request_text") or ""), who, "", delivery_key(body), origin)
+    text = str(inputs.get("request_text") or "")
+    ask = Ask(delivery_key(body), text, who, "", origin, execution_id=execution_id)
     try:
-        outcome = context.service.submit(commands.ask_of(context, typed, execution_id))
+        outcome = context.service.submit(commands.placed(context, ask))
     except SizingError as error:
         end(context, execution_id, {"error": f"{error.message} {error.hint}"})
         return
