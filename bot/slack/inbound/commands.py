@@ -14,13 +14,12 @@ from bot.workflow import outbox
 from sizing import SizingError
 
 if TYPE_CHECKING:
-    from bot.workflow.ports import Ask
     from collections.abc import Callable, Sequence
 
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Message
     from bot.slack.inbound.context import ListenerContext
-    from bot.workflow.ports import Outcome
+    from bot.workflow.ports import Ask, Outcome
 
 MOST_PAGES = 10
 """Pages of a list; who wants more narrows it with ``history TEXT``."""
