@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.command_line import run
+from tests.support.command_line import NOBODY_THERE, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,14 +22,6 @@ ACTING = [
     ("requests", "approve", "R7K3M9QX", "--as", "U0ADA0001"),
     ("specs", "delete", "x", "--as", "U0ADA0001"),
 ]
-SITE = {
-    "SLACK_BOT_TOKEN": "xoxb-made-up",
-    "SLACK_API_URL": "http://127.0.0.1:9/api/",
-    "PEFTSIZE_APPROVERS": "anyone",
-    "WATSONX_URL": "http://127.0.0.1:9",
-    "WATSONX_SPACE_ID": "space",
-    "WATSONX_TOKEN": "made-up",
-}
 
 
 def name(words: tuple[str, ...]) -> str:
@@ -39,7 +31,7 @@ def name(words: tuple[str, ...]) -> str:
 @pytest.mark.parametrize("words", READING + ACTING, ids=name)
 def test_without_a_database_nothing_is_created(tmp_path: Path, words: tuple[str, ...]) -> None:
     """An empty folder stays empty: what is missing, what to do, exit code 2."""
-    ran = run(*words, folder=tmp_path, environment=SITE)
+    ran = run(*words, folder=tmp_path, environment=NOBODY_THERE)
     assert (ran.code, ran.out) == (2, "")
     assert f"No database here: {tmp_path / 'peftsize.db'} does not exist." in ran.err
     assert "PEFTSIZE_DATABASE_URL" in ran.err
@@ -56,7 +48,7 @@ def test_reading_needs_no_other_setting_to_say_so(tmp_path: Path, words: tuple[s
 def test_an_empty_file_is_no_database(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Such as a touched one: it stays empty."""
     (tmp_path / "peftsize.db").touch()
-    ran = run(*words, folder=tmp_path, environment=SITE)
+    ran = run(*words, folder=tmp_path, environment=NOBODY_THERE)
     assert (ran.code, "No database here" in ran.err) == (2, True)
     assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [("peftsize.db", 0)]
 
@@ -76,7 +68,7 @@ def test_a_schema_that_was_taken_back_is_not_brought_up(tmp_path: Path, words: t
     """Tables are created by ``serve`` and ``database upgrade`` alone."""
     assert run("database", "upgrade", folder=tmp_path).code == 0
     assert run("database", "downgrade", "base", folder=tmp_path).code == 0
-    ran = run(*words, folder=tmp_path, environment=SITE)
+    ran = run(*words, folder=tmp_path, environment=NOBODY_THERE)
     assert (ran.code, "No database here: it has no tables." in ran.err) == (2, True)
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.sandbox.slack.fake_slack import FakeSlack
-from tests.support.command_line import PEFTSIZE, on_terminal, run
+from tests.support.command_line import NOBODY_THERE, PEFTSIZE, on_terminal, run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ESCAPE = "\x1b["
@@ -83,101 +84,77 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert re.fullmatch(r"peftsize \d+\.\d+\.\d+\n", run("--version", folder=tmp_path).out)
 
 
-@pytest.mark.parametrize("words", [("size", "--json", "-"), ("size", "-")])
-def test_a_reader_that_has_enough_ends_the_command_quietly(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.fixture
+def sizing(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that has answered one line of standard input and waits for the next."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [PEFTSIZE, "size", "--json", "-"], cwd=tmp_path, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"10b 2x128MB qlora4\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        yield process
+
+
+def ending(process: subprocess.Popen[bytes]) -> tuple[int, bytes]:
+    """Return the exit code and what is on standard error, once nothing more comes on standard input."""
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.close()
+    said = process.stderr.read()
+    return process.wait(), said
+
+
+def test_a_reader_that_has_enough_ends_the_command_quietly(sizing: subprocess.Popen[bytes]) -> None:
     """As with ``head -1``: exit code 0 and no word on standard error."""
-    with subprocess.Popen(
-        [PEFTSIZE, *words],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(b"10b 2x128MB qlora4\n")
-        process.stdin.flush()
-        assert process.stdout.readline()
-        process.stdout.close()
-        process.stdin.write(b"10b 2x128MB qlora4\n")
-        process.stdin.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
+    assert sizing.stdin is not None
+    assert sizing.stdout is not None
+    sizing.stdout.close()
+    sizing.stdin.write(b"10b 2x128MB qlora4\n")
+    assert ending(sizing) == (0, b"")
 
 
-def test_an_interrupted_command_says_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_command_says_nothing(sizing: subprocess.Popen[bytes]) -> None:
     """Ctrl-C: exit code 130, as shells expect, and no traceback."""
-    with subprocess.Popen(
-        [PEFTSIZE, "size", "--json", "-"],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(b"10b\n")
-        process.stdin.flush()
-        assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        process.stdin.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 130
+    sizing.send_signal(signal.SIGINT)
+    assert ending(sizing) == (130, b"")
+
+
+def in_a_process(folder: Path, *words: str, **settings: str) -> tuple[int, str]:
+    """Run a command in a process of its own and return its exit code and its standard error."""
+    environment = NOBODY_THERE | {"PATH": "/usr/bin"} | settings
+    done = subprocess.run(
+        [PEFTSIZE, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
 
 
 def test_libraries_log_nothing_on_the_terminal(tmp_path: Path) -> None:
     """slack_sdk logs a refused connection; the command line prints one sentence instead, exit code 3."""
-    settings = {
-        "SLACK_BOT_TOKEN": "xoxb-made-up",
-        "SLACK_API_URL": "http://127.0.0.1:9/api/",
-        "PEFTSIZE_APPROVERS": "anyone",
-        "WATSONX_URL": "http://127.0.0.1:9",
-        "WATSONX_SPACE_ID": "space",
-        "WATSONX_TOKEN": "made-up",
-        "PATH": "/usr/bin",
-    }
     assert run("database", "upgrade", folder=tmp_path).code == 0
-    for words in (("requests", "approve", "R1", "--as", "U0ADA0001"), ("doctor",)):
-        ran = subprocess.run(
-            [PEFTSIZE, *words],
-            cwd=tmp_path,
-            env=settings,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        said = "Slack could not say who somebody is (auth.test: not answered). Try again in a minute.\n"
-        assert (ran.returncode, ran.stderr) == ((3, said) if words[0] == "requests" else (1, ""))
+    said = "Slack could not say who somebody is (auth.test: not answered). Try again in a minute.\n"
+    assert in_a_process(tmp_path, "requests", "approve", "R1", "--as", "U0ADA0001") == (3, said)
+    assert in_a_process(tmp_path, "doctor") == (1, "")
 
 
 def test_a_slack_that_refuses_is_one_sentence(tmp_path: Path) -> None:
     """A revoked token: no log line of slack_sdk's or ours beside the sentence."""
+    assert run("database", "upgrade", folder=tmp_path).code == 0
     with FakeSlack() as slack:
         slack.faults.revoked = "token_revoked"
-        settings = {
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_API_URL": slack.url,
-            "PEFTSIZE_APPROVERS": "anyone",
-            "WATSONX_URL": "http://127.0.0.1:9",
-            "WATSONX_SPACE_ID": "space",
-            "WATSONX_TOKEN": "made-up",
-            "PATH": "/usr/bin",
-        }
-        assert run("database", "upgrade", folder=tmp_path).code == 0
+        settings = {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_API_URL": slack.url}
         words = ("requests", "approve", "R1", "--as", "U0ADA0001")
-        ran = subprocess.run(
-            [PEFTSIZE, *words],
-            cwd=tmp_path,
-            env=settings,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert (ran.returncode, len(ran.stderr.splitlines())) == (3, 1)
+        code, said = in_a_process(tmp_path, *words, **settings)
+    assert (code, len(said.splitlines())) == (3, 1)
 
 
 def test_colours_are_for_terminals_that_want_them(tmp_path: Path) -> None:
