@@ -44,7 +44,7 @@ def print_breakdown(
         for assumption in request.assumptions:
             prose(assumption, indent=GAP)
     title("What would be created")
-    prose(json.dumps(sizing.spec_for(request, breakdown).body()), indent=GAP)
+    say(GAP + json.dumps(sizing.spec_for(request, breakdown).body()))  # one line: it can be copied
     if serving is not None:
         _second_opinion(request, breakdown, serving)
 

@@ -108,7 +108,7 @@ def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: C
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if 0 < _width() < sum(widths) + len(GAP) * len(widths):
         for name, *rest in rows:
-            say(f"{GAP}{name}")
+            say(GAP + paint(name.strip(), BOLD))
             names = head[1:] or [""] * len(rest)
             for what, cell in zip(names, rest, strict=True):
                 say(f"{2 * GAP}{what} {cell}" if what else f"{2 * GAP}{cell}")

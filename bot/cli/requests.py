@@ -12,6 +12,7 @@ from bot.approvals.request import Request, State
 from bot.cli.operator import operator
 from bot.cli.output import (
     BOLD,
+    GAP,
     columns,
     complain,
     on_the_command_line,
@@ -87,7 +88,6 @@ def show(request_id: str, *, as_json: bool) -> None:
         ("request", request.canonical),
         ("asked by", f"{request.requester_name}, {time_of(request.created_at)}"),
         ("approvals", f"{len(request.votes)} of {request.quorum}"),
-        ("body", request.payload),
     )
     title("The story")
     columns(
@@ -101,6 +101,8 @@ def show(request_id: str, *, as_json: bool) -> None:
             for event in story
         ]
     )
+    title("The body")
+    say(GAP + request.payload)  # one line: it can be copied
 
 
 def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:

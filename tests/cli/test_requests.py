@@ -60,10 +60,11 @@ def test_a_request_is_shown_with_its_story(team: Team) -> None:
     assert head == f"{request.id}: created {team.row(request).spec_id}"
     assert f"  request    {TEXT}" in rest
     assert "  approvals  1 of 1" in rest
-    story = [line.split() for line in rest[rest.index("The story") + 1 :]]
+    story = [line.split() for line in rest[rest.index("The story") + 1 : rest.index("The body") - 1]]
     assert [line[3:5] for line in story if line[3] != "started"] == [
         ["requested", "rosa"], ["approve.refused", "rosa"], ["approved", "ada"], ["created", "peftsize"],
     ]  # fmt: skip
+    assert json.loads(rest[-1]) == json.loads(team.row(request).payload)
     assert peftsize(team, "requests", "show", "--json", request.id).json["votes"][0]["user_id"] == ADA
 
 

@@ -131,7 +131,10 @@ def test_no_number_is_cut_on_a_narrow_terminal(tmp_path: Path, columns: int) -> 
     heads = {"method", "memory", "GPUs", "CPUs", "exactly"}
     assert set(wide.split()) - heads <= set(shown.split())
     assert not re.search(r"[│┃…─━]", shown)
-    assert [line for line in shown.splitlines() if len(line) > columns and len(line.split()) > 2] == []
+    body = next(line for line in shown.splitlines() if line.startswith('  {"name"'))
+    assert json.loads(body)["nodes"]["gpu"] == {"num_gpu": 3}, "one line: it can be copied"
+    rest = [line for line in shown.splitlines() if line != body]
+    assert [line for line in rest if len(line) > columns and len(line.split()) > 2] == []
 
 
 def test_the_mark_stays_under_its_place_on_a_narrow_terminal(tmp_path: Path) -> None:
