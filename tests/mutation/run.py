@@ -7,10 +7,10 @@ import hashlib
 import importlib.util
 import itertools
 import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,17 +41,12 @@ READ_THE_TREE = (
 """Tests of the files' text: they would notice any change."""
 LONGEST_S = 120.0
 """Seconds of tests that a mutant is given at most, the fastest first."""
-PYTEST = (
-    sys.executable,
-    "-m",
-    "pytest",
-    "-q",
-    "-p",
-    "tests.mutation.plugin",
-    "-p",
-    "no:cacheprovider",
-    "--hypothesis-profile=ci",
+PYTEST = ("-q", "-p", "tests.mutation.plugin", "-p", "no:cacheprovider", "--hypothesis-profile=ci")
+FORKING = multiprocessing.get_context("forkserver")
+FORKING.set_forkserver_preload(
+    ["pytest", "alembic", "httpx", "pydantic_settings", "slack_bolt", "sqlalchemy", "typer"]
 )
+"""What is the same for all mutants is imported once; each is a fork."""
 
 
 class Outcome(NamedTuple):
@@ -109,8 +104,12 @@ def note(root: Path, tree: Path, *, reuse: bool) -> Noted:
         file.write_text(json.dumps(_merged(notes)), encoding="utf-8")
     noted = json.loads(file.read_text(encoding="utf-8"))
     tests = list(noted["seconds"])
+    here = {test for test in tests if (root / test.partition("::")[0]).exists()}
     by_line = {
-        name: {int(line): [tests[place] for place in places] for line, places in lines.items()}
+        name: {
+            int(line): [tests[each] for each in places if tests[each] in here]
+            for line, places in lines.items()
+        }
         for name, lines in noted["lines"].items()
     }
     return Noted(noted["seconds"], noted["failed"], by_line)
@@ -180,23 +179,31 @@ def _pytest(
     tree: Path, arguments: list[str], environment: dict[str, str], patience_s: float | None
 ) -> int | None:
     """Return the exit status, or None after the patience; nothing that was started is left running."""
+    arguments = [*PYTEST, f"--basetemp={tree.with_suffix('.tmp')}", *arguments]
+    process = FORKING.Process(target=_in_child, args=(tree, arguments, environment))
+    process.start()
+    process.join(patience_s)
+    status = process.exitcode
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    process.join()
+    return status
+
+
+def _in_child(tree: Path, arguments: list[str], environment: dict[str, str]) -> None:
+    """Run pytest on a copy of the tree; what was imported from the tree itself is forgotten."""
+    os.setsid()
     with tree.with_suffix(".log").open("wb") as log:
-        process = subprocess.Popen(
-            [*PYTEST, f"--basetemp={tree.with_suffix('.tmp')}", *arguments],
-            cwd=tree,
-            env={**os.environ, "PYTHONPATH": str(tree), **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        return process.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"bot", "sizing", "tests"}]:
+        del sys.modules[name]
+    sys.path.insert(0, str(tree))
+    os.chdir(tree)
+    os.environ.update(environment, PYTHONPATH=str(tree))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False  # compiling everything anew would take longer than most tests
+    sys.exit(pytest.main(arguments))
 
 
 @contextlib.contextmanager
