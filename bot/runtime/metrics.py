@@ -36,7 +36,7 @@ class Metrics:
         )
         self._outbox_age = Gauge(
             "peftsize_outbox_age_seconds",
-            "Age of the oldest Slack effect still to be had.",
+            "Age of the oldest undelivered Slack message.",
             registry=registry,
         )
         self._chain_age = Gauge(
