@@ -11,6 +11,8 @@ from tests.support.command_line import NOBODY_THERE, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.databases import Server
+
 READING = [
     ("requests", "list"),
     ("requests", "show", "R7K3M9QX"),
@@ -77,3 +79,18 @@ def test_an_anchor_that_is_missing_is_named(tmp_path: Path) -> None:
     assert run("database", "upgrade", folder=tmp_path).code == 0
     ran = run("audit", "verify", "--anchor", "nowhere", folder=tmp_path)
     assert (ran.code, "--anchor: there is no such file." in ran.err) == (2, True)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("words", READING + ACTING, ids=name)
+def test_a_server_s_empty_database_stays_empty(
+    postgresql: Server, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """PostgreSQL without our tables is no database either, and gets none by being looked at."""
+    url = postgresql.create(empty=True)
+    try:
+        for _ in range(2):
+            ran = run(*words, folder=tmp_path, environment=NOBODY_THERE | {"PEFTSIZE_DATABASE_URL": url})
+            assert (ran.code, "No database here: it has no tables." in ran.err) == (2, True)
+    finally:
+        postgresql.drop(url)

@@ -167,3 +167,12 @@ def test_colours_are_for_terminals_that_want_them(tmp_path: Path) -> None:
     assert on_terminal("size", "10x", folder=tmp_path, environment={"NO_COLOR": "1"}) == plain
     assert on_terminal("size", "10x", folder=tmp_path, environment={"TERM": "dumb"}) == plain
     assert on_terminal("size", "10x", folder=tmp_path, environment={"NO_COLOR": ""}) == coloured
+
+
+def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
+    """What ``--install-completion`` sets up asks so, and gets the commands that begin with what was typed."""
+    asked = {"_PEFTSIZE_COMPLETE": "complete_bash", "COMP_WORDS": "peftsize re", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [PEFTSIZE], cwd=tmp_path, env=asked | {"PATH": "/usr/bin"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["requests"]
