@@ -96,6 +96,12 @@ def test_the_policy_sees_a_count_chosen_by_hand() -> None:
     assert got.spaces == {"id-1", "dev"}
 
 
+def test_a_site_is_what_it_is_told() -> None:
+    """It creates for real, has no label and no further spaces, unless it is said."""
+    site = Site("https://cpd.example", "id-0")
+    assert (site.spaces, site.label, site.dry_run) == ({}, None, False)
+
+
 def test_the_names_of_a_space() -> None:
     """An id alone where it has no name, all of its names where it has several."""
     twice = replace(SITE, spaces={"a": "id-1", "b": "id-1", "c": "id-2"})
