@@ -145,6 +145,13 @@ def test_no_value_of_the_file_is_echoed() -> None:
     assert caught.value.__suppress_context__
 
 
+def test_no_value_is_echoed_by_the_reader_itself() -> None:
+    """A policy that does not come from a file is as discreet."""
+    with pytest.raises(ValueError, match="quorum") as caught:
+        policy_file.Policy.model_validate({"defaults": {"quorum": "hunter2"}})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_policy_that_was_read_is_not_changed() -> None:
     """It is shared by all threads."""
     found = policy_file.load("[[rule]]\nquorum = 2\n")
