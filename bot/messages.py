@@ -53,6 +53,7 @@ __all__ = [
 
 REFUSALS: Mapping[str, str] = {
     # the request
+    "no_live_spec": "This request has no live specification. Deploy one that is created and not deleted.",
     "unknown_request": "There is no such request. Look it up with /peftsize list.",
     "unknown_spec": "There is no such hardware specification in the space. See /peftsize specs.",
     "not_ours": "This hardware specification was not made by this bot, so it is not deleted by it. "
@@ -125,6 +126,7 @@ _FACTS: Mapping[str, str] = {
     "deletion_asked": "It is request {}.",
     "quorum_gone": "The reason: {}.",
     "lookup_failed": "Slack said: {}.",
+    "no_live_spec": "It is {}.",
     "unknown_request": "You asked for {}.",
     "unknown_spec": "You asked for {}.",
     "not_ours": "Its id is {}.",

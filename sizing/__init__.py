@@ -12,6 +12,7 @@
 from sizing.advice import Advice, Row, Warning_, advise
 from sizing.answer import answer_json, result_json
 from sizing.config_file import read as read_config
+from sizing.deployment import Deployment, adapter_deployment, base_deployment
 from sizing.errors import ConfigError, SizingError
 from sizing.estimate import Estimate, contradiction, explain
 from sizing.formula import Breakdown, Term, size
@@ -25,6 +26,7 @@ __all__ = [
     "Advice",
     "Breakdown",
     "ConfigError",
+    "Deployment",
     "Estimate",
     "HardwareSpec",
     "Row",
@@ -32,8 +34,10 @@ __all__ = [
     "SizingRequest",
     "Term",
     "Warning_",
+    "adapter_deployment",
     "advise",
     "answer_json",
+    "base_deployment",
     "canonical_json",
     "contradiction",
     "digest",

@@ -233,6 +233,18 @@ def requests_show(request_id: RequestId, json: AsJson = False) -> None:
     show(request_id, as_json=json)
 
 
+@requests_app.command("deploy-body")
+def requests_deploy_body(
+    request_id: RequestId,
+    adapter: Annotated[str | None, typer.Option(help="Asset id of the adapter.", metavar="ASSET_ID")] = None,
+    json: AsJson = False,
+) -> None:
+    """Print the requests that deploy the base model and an adapter on a created specification."""
+    from bot.cli.requests import deploy_body
+
+    deploy_body(request_id, adapter, as_json=json)
+
+
 def _act(action: str, request_id: str, user_id: str, reason: str | None = None) -> None:
     from bot.cli.requests import act
 

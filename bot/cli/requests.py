@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import json
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
+import sizing
 from bot import messages
+from bot.approvals.draft import draft
 from bot.approvals.request import Request, State
+from bot.approvals.state_machine import has_live_spec
 from bot.cli.operator import operator
 from bot.cli.output import (
     BOLD,
@@ -24,7 +28,7 @@ from bot.cli.output import (
     time_of,
     title,
 )
-from bot.errors import SettingsError, UnknownRequest
+from bot.errors import Refused, SettingsError, UnknownRequest
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import open_store
 from bot.workflow.ports import Click, Source
@@ -103,6 +107,41 @@ def show(request_id: str, *, as_json: bool) -> None:
     )
     title("The body")
     say(GAP + request.payload)  # one line: it can be copied
+
+
+def deploy_body(request_id: str, adapter: str | None, *, as_json: bool) -> None:
+    """Print the requests that deploy the base model and an adapter on a created specification."""
+    settings = configuration.load()
+    with open_store(settings) as store, store.read() as tx:
+        request = tx.requests.get(request_id.upper())
+    if request is None:
+        raise UnknownRequest("unknown_request", detail=request_id)
+    if not has_live_spec(request):
+        raise Refused("no_live_spec", detail=messages.state_words(request))
+    sized = draft(request.text, configuration.site(settings, dry_run=False)).sized
+    base = sizing.base_deployment(sized, request.spec_id or "", request.space_id)
+    on_it = sizing.adapter_deployment(sized, request.space_id, adapter)
+    deployments = {"base": base, "adapter": on_it} if sized.adapters or adapter else {"base": base}
+    if as_json:
+        say_json(
+            {
+                name: {"url": request.target + found.path, "body": found.body, "assumed": found.assumed}
+                for name, found in deployments.items()
+            }
+        )
+        return
+    for name, found in deployments.items():
+        title("Deploy the base model" if name == "base" else "Deploy an adapter on it")
+        say(_curl(request.target, found))
+        for line in found.assumed:
+            say(f"# {line}")
+
+
+def _curl(target: str, deployment: sizing.Deployment) -> str:
+    """Return a deployment request as a command to paste; ``$TOKEN`` stands for a bearer token."""
+    body = json.dumps(deployment.body, indent=2)
+    head = 'curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
+    return f"{head} \\\n  --data '{body}' \\\n  '{target}{deployment.path}'"
 
 
 def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:

@@ -129,3 +129,21 @@ def test_a_changed_audit_does_not_verify(team: Team) -> None:
     assert (ran.code, ran.err) == (1, "")
     assert ran.out.startswith("The audit is NOT whole: row 2: ")
     assert peftsize(team, "audit", "verify", "--json").json["bad_seq"] == 2
+
+
+def test_the_deployment_requests_of_a_created_spec_can_be_pasted(team: Team) -> None:
+    """The spec's id is in one, the adapter's asset in the other; before the spec exists there is nothing to deploy."""
+    request = team.ask()
+    early = peftsize(team, "requests", "deploy-body", request.id)
+    assert early.code == 1
+    assert "no live specification" in early.err
+    team.approve("ada", request)
+    team.wait_for(request, State.CREATED)
+    found = peftsize(team, "requests", "deploy-body", request.id, "--adapter", "asset-7", "--json").json
+    assert found["base"]["body"]["hardware_spec"] == {"id": team.row(request).spec_id, "num_nodes": 1}
+    assert found["base"]["body"]["online"]["parameters"]["foundation_model"]["enable_lora"] is True
+    assert found["adapter"]["body"]["asset"] == {"id": "asset-7"}
+    assert found["base"]["url"].startswith(team.row(request).target + "/ml/v4/deployments")
+    shown = peftsize(team, "requests", "deploy-body", request.id).out
+    assert shown.count("curl -X POST") == 2
+    assert peftsize(team, "requests", "deploy-body", "R0NOWHERE").code == 1
