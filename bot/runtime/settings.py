@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -256,8 +257,13 @@ def _form(settings: Settings) -> list[str]:
                 check_base_url(url, setting=name)
         except ValueError as error:
             troubles.append(str(error))
-    if settings.watsonx_ca_bundle and not Path(settings.watsonx_ca_bundle).is_file():
-        troubles.append("WATSONX_CA_BUNDLE is not a file.")
+    if settings.watsonx_ca_bundle:
+        try:
+            ssl.create_default_context(cafile=settings.watsonx_ca_bundle)
+        except ssl.SSLError:
+            troubles.append("WATSONX_CA_BUNDLE holds no certificate in PEM form.")
+        except OSError:
+            troubles.append("WATSONX_CA_BUNDLE is not a file.")
     return troubles
 
 

@@ -88,6 +88,16 @@ def test_http_mode_needs_no_app_token(site: Site) -> None:
     assert "Socket Mode" not in checks
 
 
+@pytest.mark.parametrize("words", [("doctor",), ("specs", "list")])
+def test_a_bundle_without_certificates_is_a_wrong_setting(site: Site, words: tuple[str, ...]) -> None:
+    """A file that is no PEM is named like any other setting that cannot work, by every command."""
+    (site.folder / "ca.pem").write_text("no certificate\n", encoding="utf-8")
+    given = site.environment | {"WATSONX_CA_BUNDLE": "ca.pem"}
+    ran = run(*words, folder=site.folder, environment=given)
+    assert ran.code == (1 if words == ("doctor",) else 2)
+    assert "WATSONX_CA_BUNDLE holds no certificate in PEM form." in ran.out + ran.err
+
+
 # --- the database
 
 
