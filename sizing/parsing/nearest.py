@@ -1,6 +1,7 @@
 """Did you mean: the known word that a typing mistake was meant to be; and words echoed safely."""
 
 import functools
+import heapq
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -106,33 +107,40 @@ _NEAREST = 3
 
 
 class _Parts(NamedTuple):
-    """What a name says: family, size in millions of parameters, and the other parts."""
+    """What a name says: family, size in millions of parameters (0 where it says none), and the other parts."""
 
+    name: str
     family: str
-    size: float | None
+    size: float
     others: frozenset[str]
 
 
 @functools.lru_cache(maxsize=256)
 def models_like(name: str) -> tuple[str, ...]:
-    """The three models of the table that are nearest to an unknown name: its family first, then its size.
+    """The three models of the table that are nearest to an unknown name: its family first, then the size.
 
     >>> models_like("granite-9b")
     ('granite-3.1-8b', 'granite-3.3-8b', 'granite-8b-code')
     """
-    typed = _parts(name)
-    scores = [(-_likeness(typed, other), place) for place, other in enumerate(_table_parts())]
-    names = tuple(models.table())
-    return tuple(names[place] for score, place in sorted(scores)[:_NEAREST] if score < -1)
+    typed, families = _parts(name), _families()
+    family = typed.family if typed.family in families else one_edit_away(typed.family, families)
+    near = sorted(families.get(family or "", ()), key=lambda other: _unlikeness(typed, other))[:_NEAREST]
+    if len(near) < _NEAREST and typed.size:
+        others = (other for several in families.values() for other in several if other not in near)
+        near += heapq.nsmallest(_NEAREST - len(near), others, lambda other: -_size_likeness(typed, other))
+    return tuple(other.name for other in near)
 
 
 @functools.cache
-def _table_parts() -> tuple[_Parts, ...]:
-    """The parts of the table's names, in its order."""
-    return tuple(
-        _parts(model.name)._replace(size=model.params / 10**6) if "x" in model.name else _parts(model.name)
-        for model in models.table().values()
-    )
+def _families() -> dict[str, list[_Parts]]:
+    """The parts of the table's names, by family, in its order."""
+    found: dict[str, list[_Parts]] = {}
+    for model in models.table().values():
+        parts = _parts(model.name)
+        if not parts.size or "x" in model.name:
+            parts = parts._replace(size=model.params / 10**6)
+        found.setdefault(parts.family, []).append(parts)
+    return found
 
 
 def _parts(name: str) -> _Parts:
@@ -140,16 +148,18 @@ def _parts(name: str) -> _Parts:
     found = _NAME_PARTS.findall(name.lower().rpartition("/")[2])
     family = next((part for part in found if part.isalpha()), "")
     sizes = [part for part in found if part[-1] in "bm" and part[0].isdigit()]
-    size = float(sizes[-1][:-1]) * (1000 if sizes[-1][-1] == "b" else 1) if sizes else None
-    return _Parts(family, size, frozenset(found) - {family, *sizes})
+    size = float(sizes[-1][:-1]) * (1000 if sizes[-1][-1] == "b" else 1) if sizes else 0.0
+    return _Parts(name, family, size, frozenset(found) - {family, *sizes})
 
 
-def _likeness(typed: _Parts, other: _Parts) -> float:
-    """How near two names are: 3 for the family, up to 4 for the size, up to half a point for the rest."""
-    score = 3.0 if typed.family == other.family else 0.0
-    if not score and len(typed.family) > 2 and _one_edit(typed.family, other.family):  # noqa: PLR2004
-        score = 2.5
-    if typed.size and other.size:
-        score += 4 * (min(typed.size, other.size) / max(typed.size, other.size)) ** 2
+def _size_likeness(typed: _Parts, other: _Parts) -> float:
+    """How near two sizes are: 1 for the same."""
+    smaller, larger = sorted((typed.size, other.size))
+    return smaller / larger if larger else 0.0
+
+
+def _unlikeness(typed: _Parts, other: _Parts) -> float:
+    """How far two names of one family are apart: by size above all, then by the other parts."""
     union = typed.others | other.others
-    return score + (len(typed.others & other.others) / len(union) if union else 1) / 2
+    shared = len(typed.others & other.others) / len(union) if union else 1.0
+    return -4 * _size_likeness(typed, other) ** 2 - shared / 2
