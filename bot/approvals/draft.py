@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -104,9 +105,7 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
     Raises:
         SizingError: The text cannot be read.
     """
-    sized = sizing.parse(text, spaces=(*site.spaces, site.space_id))
-    if sized.space == site.space_id:
-        sized = sized.model_copy(update={"space": None})
+    sized = _read(text, tuple(site.spaces), site.space_id)
     breakdown = sizing.size(sized)
     if use_gpus == breakdown.num_gpus:
         use_gpus = None
@@ -123,6 +122,13 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
         space_id=space_id,
         use_gpus=use_gpus,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _read(text: str, spaces: tuple[str, ...], default_space: str) -> sizing.SizingRequest:
+    """Read a text, once for the ruling, the card and what follows an approval; the values never change."""
+    sized = sizing.parse(text, spaces=(*spaces, default_space))
+    return sized.model_copy(update={"space": None}) if sized.space == default_space else sized
 
 
 def content(text: str, drafted: Draft, site: Site, digest: str | None = None) -> Content:

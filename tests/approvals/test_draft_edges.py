@@ -63,6 +63,14 @@ def test_no_other_space_may_be_asked_for(typed: str) -> None:
     assert refused.value.code == "E11"
 
 
+def test_a_text_is_read_once_for_a_site() -> None:
+    """Ruling, card and execution look at the very same request; another site reads the text by its own spaces."""
+    text = f"{TEXT} space=dev"
+    assert draft(text, SITE).sized is draft(text, replace(SITE, dry_run=True), use_gpus=4).sized
+    with pytest.raises(SizingError):
+        draft(text, replace(SITE, spaces={}))
+
+
 def test_more_gpus_by_hand_are_part_of_what_is_sent() -> None:
     """Another count is another body, name and digest; the computed count chosen by hand is no choice."""
     computed = draft("80b none lora", SITE)
