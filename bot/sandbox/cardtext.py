@@ -29,15 +29,10 @@ _JOINER = "\u200d"
 
 
 def render(shown: Message | View, directory: Directory, width: int = 78) -> str:
-    """Draws a message or a view in a box.
-
-    Args:
-        shown: what to draw.
-        directory: for names.
-        width: columns of the whole box, at least 24.
+    """Draw a message or a view in a box of so many terminal columns, at least 24.
 
     Returns:
-        Lines joined by newlines, none longer than `width` columns.
+        Lines joined by newlines, none longer than ``width`` columns.
     """
     drawn: list[RenderableType] = []
     if isinstance(shown, Message):
@@ -62,7 +57,7 @@ def render(shown: Message | View, directory: Directory, width: int = 78) -> str:
 
 
 def _text(words: str) -> Text:
-    """Returns words that wrap; a character that would steer the terminal or turn the text is replaced."""
+    """Return words that wrap; a character that would steer the terminal or turn the text is replaced."""
 
     def steers(character: str) -> bool:
         return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} and character not in {
@@ -74,13 +69,13 @@ def _text(words: str) -> Text:
 
 
 def _words(text: Mapping[str, Any], directory: Directory) -> str:
-    """Returns what a text object says."""
+    """Return what a text object says."""
     said = str(text["text"])
     return plain_words(said, directory) if text["type"] == "mrkdwn" else said
 
 
 def _block(block: Mapping[str, Any], directory: Directory) -> list[RenderableType]:
-    """Returns what one block looks like."""
+    """Return what one block looks like."""
     match block["type"]:
         case "divider":
             return [Rule(style="")]
@@ -102,7 +97,7 @@ def _block(block: Mapping[str, Any], directory: Directory) -> list[RenderableTyp
 
 
 def _section(block: Mapping[str, Any], directory: Directory) -> list[RenderableType]:
-    """Returns text, fields in two columns, and what stands beside them."""
+    """Return text, fields in two columns, and what stands beside them."""
     drawn: list[RenderableType] = []
     if "text" in block:
         drawn.append(_text(_words(block["text"], directory)))
@@ -119,7 +114,7 @@ def _section(block: Mapping[str, Any], directory: Directory) -> list[RenderableT
 
 
 def _control(element: Mapping[str, Any]) -> str:
-    """Returns a button, menu or field as text."""
+    """Return a button, menu or field as text."""
     match element["type"]:
         case "button":
             return f"[ {element['text']['text']} ]"

@@ -29,9 +29,6 @@ class Clock:
     def advance(self, by_ms: int) -> None:
         """Let time pass.
 
-        Args:
-            by_ms: Milliseconds, not negative.
-
         Raises:
             ValueError: Time does not go back.
         """

@@ -17,12 +17,7 @@ _MARKS = re.compile(r"(?<![\w*_~])([*_~])(\S(?:[^\n]*?\S)?)\1(?![\w*_~])")
 
 
 def plain_words(mrkdwn: str, directory: Directory) -> str:
-    """Returns mrkdwn as people read it: references by name, formatting marks dropped, entities decoded.
-
-    Args:
-        mrkdwn: Slack's markup.
-        directory: for the names of people, groups and channels.
-    """
+    """Return mrkdwn as people read it: references by name, formatting marks dropped, entities decoded."""
 
     def reference(match: re.Match[str]) -> str:
         target, _, label = match.group(1).partition("|")

@@ -1,4 +1,4 @@
-"""Reads who lives in the sandbox workspace from a TOML file (`--people FILE`)."""
+"""Reads who lives in the sandbox workspace from a TOML file (``--people FILE``)."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class _File(_Table):
 
 
 def load_directory(path: Path) -> Directory:
-    """Reads people, groups and channels from a TOML file.
+    """Read people, groups and channels from a TOML file.
 
-    Tables: `[team]`, `[[person]]`, `[[group]]`, `[[channel]]`. Members are written as ids or names; a channel is
-    joined by the bot unless it says `bot = false`, and by every full member unless it lists `members`.
+    Tables: ``[team]``, ``[[person]]``, ``[[group]]``, ``[[channel]]``. Members are ids or names; a channel is
+    joined by the bot unless it says ``bot = false``, and by every full member unless it lists ``members``.
 
     Raises:
-        PeopleFileError: not TOML, an unknown key, a missing or repeated id, or a member who does not exist.
-        OSError: the file cannot be read.
+        PeopleFileError: Not TOML, an unknown key, a missing or repeated id, or a member who does not exist.
+        OSError: The file cannot be read.
     """
     try:
         read = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -82,7 +82,7 @@ def load_directory(path: Path) -> Directory:
 
 
 def _ids(directory: Directory, names: Iterable[str], where: str) -> list[str]:
-    """Turns names and ids into ids."""
+    """Turn names and ids into ids."""
     try:
         return [directory.person(name).id for name in names]
     except KeyError as error:

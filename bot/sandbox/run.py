@@ -17,15 +17,7 @@ from bot.sandbox.world import World, refuse_real_settings
 def run(
     port: int, *, play: bool, policy: str | None, people: str | None, db: str | None, record: str | None
 ) -> int:
-    """Open the sandbox until it is interrupted, or play the story and return.
-
-    Args:
-        port: Of the page on loopback; 0 takes a free one.
-        play: Play the story, print it and return.
-        policy: A policy file to rehearse.
-        people: A file with people, groups and channels.
-        db: A file that keeps the requests.
-        record: A folder for Slack's payloads.
+    """Open the sandbox until it is interrupted, or play the story; port 0 takes a free one.
 
     Returns:
         The exit code: 0, or 1 where a step of the story did not happen.

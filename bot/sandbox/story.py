@@ -41,10 +41,6 @@ class DidNotHappen(Exception):
 def play(world: World, step_s: float = STEP_S) -> int:
     """Play the story and print it.
 
-    Args:
-        world: A sandbox that runs.
-        step_s: Seconds that each step may take.
-
     Returns:
         0, or 1 where a step did not happen.
     """

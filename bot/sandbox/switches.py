@@ -103,10 +103,6 @@ def switches(world: World) -> list[Switch]:
 def pass_time(world: World, minutes: int) -> None:
     """Let time pass for the product, Slack and the cluster alike.
 
-    Args:
-        world: Whose clock.
-        minutes: One of ``LEAPS``.
-
     Raises:
         ValueError: Not one of them.
     """

@@ -33,10 +33,6 @@ def traffic(world: World) -> list[dict[str, Any]]:
 def content(world: World, exchange_id: str) -> str:
     """Return one exchange in full, without secrets.
 
-    Args:
-        world: Where it happened.
-        exchange_id: As in ``traffic``.
-
     Raises:
         KeyError: There is none.
     """

@@ -50,8 +50,6 @@ class World:
         people: A people file; None for the built-in people.
         database: Where the requests are kept; None for a file that goes away with the world.
         record: A folder for Slack's payloads; None for no record.
-        timeout_s: Deadline of a REST call in seconds.
-        settle_s: Seconds until a lost answer is looked up.
     """
 
     def __init__(
@@ -147,10 +145,6 @@ class World:
 
 def refuse_real_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> None:
     """Refuse to start beside settings of a real workspace or cluster.
-
-    Args:
-        environment: Instead of the process's own.
-        env_file: Read too, as ``serve`` would.
 
     Raises:
         SettingsError: Names each of them, no value.

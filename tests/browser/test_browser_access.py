@@ -152,6 +152,13 @@ def test_a_narrow_screen_shows_one_part_at_a_time(open_page: Callable[..., Scree
     expect(screen.card()).to_contain_text("Created")
 
 
+def test_a_phone_has_room_for_a_whole_card(open_page: Callable[..., Screen]) -> None:
+    """On a phone a card of 600 pixels, its buttons included, is in sight at once; nothing runs off the side."""
+    screen = open_page(width=375, height=812)
+    assert screen.page.locator("#log").evaluate("(log) => log.clientHeight") >= 600
+    assert screen.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_theme_can_be_chosen(screen: Screen) -> None:
     """The button turns the theme over, and the choice is kept."""
     page = screen.page

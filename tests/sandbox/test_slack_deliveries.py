@@ -154,9 +154,10 @@ def test_a_slow_app_is_given_up(slack):
     late = slack.command("rosa", "#ml-serving", "slow")
     assert (late.status, late.error) == (None, "operation_timeout")
     assert "operation_timeout" in slack.ephemerals("rosa")[-1].text
-    before = slack.version
+    until = time.monotonic() + 5
     while not slack.messages("#ml-serving"):
-        before = slack.wait(before, 5)
+        assert time.monotonic() < until, "the app never finished"
+        time.sleep(0.01)
 
 
 def test_hostile_bytes_can_be_sent(slack):
@@ -204,17 +205,10 @@ def test_the_end_of_an_installation(slack):
     assert slack.messages("#ml-serving") == []
 
 
-def test_changes_wake_who_waits(slack):
-    """Every change raises the version: a page can wait for it, a listener hears of it."""
+def test_changes_are_heard_of(slack):
+    """Every change raises the version, and who listens hears of it."""
     heard = []
-    stop = slack.subscribe(heard.append)
+    slack.subscribe(lambda: heard.append(slack.version))
     before = slack.version
     slack.say("rosa", "#ml-serving", "hi")
-    assert slack.wait(before, 1) > before
-    assert heard[-1] == slack.version
-    stop()
-    slack.say("rosa", "#ml-serving", "ho")
-    assert heard[-1] < slack.version
-    started = time.monotonic()
-    slack.wait(slack.version, 0.05)
-    assert time.monotonic() - started >= 0.04
+    assert heard[-1] == slack.version > before

@@ -106,7 +106,7 @@ def test_the_card_is_not_green_before_the_action_ran(new_team: Callable[..., Tea
     team = new_team(watsonx_timeout_s="5")
     request = team.ask()
     shown: list[str] = []
-    team.slack.subscribe(lambda _: shown.append(team.slack.messages(CHANNEL)[-1].blocks[1]["text"]["text"]))
+    team.slack.subscribe(lambda: shown.append(team.slack.messages(CHANNEL)[-1].blocks[1]["text"]["text"]))
     team.cluster.faults.slow_commit, team.cluster.faults.commit_delay_s = 1, 1.0
     team.slack.click("ada", team.card(request), "peftsize.approve")
     team.until(lambda: team.posts() == 1, "the POST")

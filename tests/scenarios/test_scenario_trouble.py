@@ -111,7 +111,7 @@ def test_a_lost_answer_is_settled_by_looking_it_up(team: Team) -> None:
     request = team.ask()
     team.cluster.faults.drop_after_commit = 1
     shown: list[str] = []
-    team.slack.subscribe(lambda _: shown.append(str(team.slack.messages("#ml-serving")[-1].blocks[1])))
+    team.slack.subscribe(lambda: shown.append(str(team.slack.messages("#ml-serving")[-1].blocks[1])))
     team.approve("ada", request)
     assert team.row(request).state is State.CREATED
     assert any("*Unknown:*" in words for words in shown)

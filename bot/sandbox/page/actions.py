@@ -30,12 +30,7 @@ Told = dict[str, Any]
 
 
 class Acts:
-    """Does what the page's posts ask for.
-
-    Args:
-        world: Where.
-        state: Who can be on the page, and the switches.
-    """
+    """Does what the page's posts ask for."""
 
     def __init__(self, world: World, state: PageState) -> None:
         self._slack = world.slack
@@ -56,10 +51,6 @@ class Acts:
 
     def do(self, name: str, asked: Told) -> Told:
         """Carry out one post.
-
-        Args:
-            name: The act.
-            asked: The post's JSON object.
 
         Returns:
             ``{"ok": true}``, or ``{"ok": false, "error": sentence}`` where Slack would tell the person.

@@ -30,11 +30,7 @@ BOT_ROLE = "bot"
 
 
 class PageState:
-    """Draws the state of a world; checks the audit chain only when it has grown.
-
-    Args:
-        world: What is shown.
-    """
+    """Draws the state of a world; checks the audit chain only when it has grown."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""The `chat.*` methods of the stand-in, and what may be posted through a response URL.
+"""The ``chat.*`` methods of the stand-in, and what may be posted through a response URL.
 
 Source: https://docs.slack.dev/reference/methods (chat.postMessage, chat.update, chat.postEphemeral,
 chat.delete, chat.getPermalink).
@@ -21,10 +21,10 @@ _FALSE = {"false", "0", False}
 
 
 def content(api: Api, args: Args, name: str) -> tuple[str | None, list[dict[str, Any]] | None]:
-    """Returns the text and the blocks of a call, none for what it does not give.
+    """Return the text and the blocks of a call, none for what it does not give.
 
     Raises:
-        SlackRefusal: too long, or not valid blocks.
+        SlackRefusal: Too long, or not valid blocks.
     """
     text, blocks = args.get("text"), from_json(args, "blocks", "invalid_blocks_format")
     if args.get("attachments"):
@@ -49,7 +49,7 @@ def content(api: Api, args: Args, name: str) -> tuple[str | None, list[dict[str,
 
 
 def _writable(api: Api, reference: Any) -> Channel:
-    """Returns the conversation if the bot may write there; a user id means the direct message."""
+    """Return the conversation if the bot may write there; a user id means the direct message."""
     directory = api.workspace.directory
     if isinstance(reference, str) and reference in directory.people:
         return open_im(api, reference)
@@ -61,29 +61,44 @@ def _writable(api: Api, reference: Any) -> Channel:
     return channel
 
 
-def _warned(text: str | None) -> dict[str, Any]:
-    """Returns what Slack adds to the answer when the fallback text is missing."""
-    if text:
+def _warned(message: Message) -> dict[str, Any]:
+    """Return what Slack adds to the answer when the fallback text is missing."""
+    if message.text:
         return {}
     warning = "missing_text_in_message"
     return {"warning": warning, "response_metadata": {"warnings": [warning]}}
 
 
-def post(api: Api, args: Args) -> dict[str, Any]:
-    """Posts a message that everybody in the conversation sees."""
-    (reference,) = need(args, "channel")
-    channel = _writable(api, reference)
-    text, blocks = content(api, args, "chat.postMessage")
+def _said(api: Api, channel: str, args: Args, name: str, **more: Any) -> Message:
+    """Return a new message of the bot's, not yet put anywhere.
+
+    Raises:
+        SlackRefusal: Nothing to say, or not valid blocks.
+    """
+    text, blocks = content(api, args, name)
     if not text and not blocks:
         raise SlackRefusal("no_text")
-    message = Message(
+    return Message(
         ts=api.workspace.new_ts(),
-        channel=channel.id,
+        channel=channel,
         user=api.app.bot_user_id,
         text=text or "",
         blocks=blocks or [],
         bot_id=api.app.bot_id,
         thread_ts=str(args.get("thread_ts") or ""),
+        **more,
+    )
+
+
+def post(api: Api, args: Args) -> dict[str, Any]:
+    """Post a message that everybody in the conversation sees."""
+    (reference,) = need(args, "channel")
+    channel = _writable(api, reference)
+    message = _said(
+        api,
+        channel.id,
+        args,
+        "chat.postMessage",
         unfurl_links=args.get("unfurl_links", True) not in _FALSE,
         metadata=from_json(args, "metadata", "invalid_metadata_format") or {},
     )
@@ -91,35 +106,21 @@ def post(api: Api, args: Args) -> dict[str, Any]:
         raise SlackRefusal("thread_not_found")
     api.workspace.put(message)
     said = message.json(api.app.app_id, api.app.team_id)
-    return {"channel": channel.id, "ts": message.ts, "message": said, **_warned(text)}
+    return {"channel": channel.id, "ts": message.ts, "message": said, **_warned(message)}
 
 
 def post_ephemeral(api: Api, args: Args) -> dict[str, Any]:
-    """Posts a message that one person sees, and that no method can change afterwards."""
+    """Post a message that one person sees, and that no method can change afterwards."""
     reference, user = need(args, "channel", "user")
     channel = _writable(api, reference)
     if user not in channel.members:
         raise SlackRefusal("user_not_in_channel")
-    text, blocks = content(api, args, "chat.postEphemeral")
-    if not text and not blocks:
-        raise SlackRefusal("no_text")
-    message = api.workspace.put(
-        Message(
-            ts=api.workspace.new_ts(),
-            channel=channel.id,
-            user=api.app.bot_user_id,
-            text=text or "",
-            blocks=blocks or [],
-            bot_id=api.app.bot_id,
-            thread_ts=str(args.get("thread_ts") or ""),
-            ephemeral_to=user,
-        )
-    )
-    return {"message_ts": message.ts, **_warned(text)}
+    message = api.workspace.put(_said(api, channel.id, args, "chat.postEphemeral", ephemeral_to=user))
+    return {"message_ts": message.ts, **_warned(message)}
 
 
 def _own(api: Api, args: Args, refusal: str) -> Message:
-    """Returns the bot's own message that a call names."""
+    """Return the bot's own message that a call names."""
     reference, ts = need(args, "channel", "ts")
     channel = _writable(api, reference)
     message = api.workspace.find(channel.id, str(ts))
@@ -131,7 +132,7 @@ def _own(api: Api, args: Args, refusal: str) -> Message:
 
 
 def update(api: Api, args: Args) -> dict[str, Any]:
-    """Changes the bot's own message; what is not given stays, an empty list of blocks removes them."""
+    """Change the bot's own message; what is not given stays, an empty list of blocks removes them."""
     message = _own(api, args, "cant_update_message")
     text, blocks = content(api, args, "chat.update")
     if text is None and blocks is None:
@@ -151,19 +152,19 @@ def update(api: Api, args: Args) -> dict[str, Any]:
         "ts": message.ts,
         "text": message.text,
         "message": said,
-        **_warned(message.text),
+        **_warned(message),
     }
 
 
 def delete(api: Api, args: Args) -> dict[str, Any]:
-    """Takes the bot's own message away."""
+    """Take the bot's own message away."""
     message = _own(api, args, "cant_delete_message")
     api.workspace.remove(message)
     return {"channel": message.channel, "ts": message.ts}
 
 
 def permalink(api: Api, args: Args) -> dict[str, Any]:
-    """Returns the web address of a message."""
+    """Return the web address of a message."""
     reference, ts = need(args, "channel", "message_ts")
     channel = readable(api, reference)
     if api.workspace.find(channel.id, str(ts)) is None:
@@ -174,43 +175,27 @@ def permalink(api: Api, args: Args) -> dict[str, Any]:
 
 
 def respond(api: Api, to: ResponseUrl, said: Args) -> Message | None:
-    """Does what a post to a response URL, or the body of a command's acknowledgement, asks for.
+    """Do what a post to a response URL, or the body of a command's acknowledgement, asks for.
 
-    Args:
-        api: the stand-in.
-        to: whom and where it answers.
-        said: `text`, `blocks`, `response_type`, `replace_original`, `delete_original`, `thread_ts`.
+    It may say ``text``, ``blocks``, ``response_type``, ``replace_original``, ``delete_original``, ``thread_ts``.
 
     Returns:
         The message that is now there, or none if one was deleted.
 
     Raises:
-        SlackRefusal: nothing to say, or not valid blocks.
+        SlackRefusal: Nothing to say, or not valid blocks.
     """
     original = to.message
     if said.get("delete_original") and original is not None:
         api.workspace.remove(original)
         return None
-    text, blocks = content(api, said, "response_url")
-    if not text and not blocks:
-        raise SlackRefusal("no_text")
+    message = _said(api, to.channel, said, "response_url")
     if said.get("replace_original") and original is not None:
-        edited = "" if original.ephemeral_to else api.workspace.new_ts()
-        changed = replace(original, text=text or "", blocks=blocks or [], edited_ts=edited)
-        to.message = changed
-        return api.workspace.put(changed)
-    return api.workspace.put(
-        Message(
-            ts=api.workspace.new_ts(),
-            channel=to.channel,
-            user=api.app.bot_user_id,
-            text=text or "",
-            blocks=blocks or [],
-            bot_id=api.app.bot_id,
-            thread_ts=str(said.get("thread_ts") or ""),
-            ephemeral_to="" if said.get("response_type") == "in_channel" else to.user,
-        )
-    )
+        edited = "" if original.ephemeral_to else message.ts
+        to.message = replace(original, text=message.text, blocks=message.blocks, edited_ts=edited)
+        return api.workspace.put(to.message)
+    private = "" if said.get("response_type") == "in_channel" else to.user
+    return api.workspace.put(replace(message, ephemeral_to=private))
 
 
 CHAT: dict[str, Method] = {

@@ -38,18 +38,18 @@ class Delivery:
     """One thing brought to the app, and what came of it.
 
     Args:
-        kind: `slash_commands`, `interactive` or `events_api`.
-        payload: what was brought, as the app sees it after decoding.
-        via: `http`, `socket`, or empty if it was never sent.
+        kind: ``slash_commands``, ``interactive`` or ``events_api``.
+        payload: What was brought, as the app sees it after decoding.
+        via: ``http``, ``socket``, or empty if it was never sent.
         headers: HTTP headers, signature included.
         body: HTTP body.
         status: HTTP status; over a socket 200 once acknowledged; none without an answer.
-        answer: text of the answer, as sent.
-        seconds: from sending to the answer.
-        error: empty, or Slack's word for what people are told: `operation_timeout`, `dispatch_failed`,
-            `http_client_error`, `http_service_error`, `invalid_command_response`, `required` and so on.
-        errors: sentences under the fields of a modal, by block id.
-        said: messages that the answer itself made.
+        answer: Text of the answer, as sent.
+        seconds: From sending to the answer.
+        error: Empty, or Slack's word for what people are told: ``operation_timeout``, ``dispatch_failed``,
+            ``http_client_error``, ``http_service_error``, ``invalid_command_response``, ``required`` and so on.
+        errors: Sentences under the fields of a modal, by block id.
+        said: Messages that the answer itself made.
         attempt: 0, or the number of the retry.
         at_s: UTC epoch seconds when it was sent.
     """
@@ -75,7 +75,7 @@ class Delivery:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The answer as a JSON object; a text answer is `{"text": …}`, an empty one `{}`."""
+        """The answer as a JSON object; a text answer is ``{"text": …}``, an empty one ``{}``."""
         if not self.answer.strip():
             return {}
         try:
@@ -95,7 +95,7 @@ class Delivery:
         return tuple(message for message in self.said if message.ephemeral_to)
 
     def masked(self) -> dict[str, Any]:
-        """Returns the delivery as JSON without secrets, fit for a file that tests read."""
+        """Return the delivery as JSON without secrets, fit for a file that tests read."""
         return {
             "kind": self.kind,
             "via": self.via,
@@ -109,7 +109,7 @@ class Delivery:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """Returns `X-Slack-Signature` for a body and its `X-Slack-Request-Timestamp`."""
+    """Return ``X-Slack-Signature`` for a body and its ``X-Slack-Request-Timestamp``."""
     return (
         "v0="
         + hmac.new(secret.encode(), b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
@@ -117,7 +117,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def encoded(kind: Envelope, payload: Mapping[str, Any]) -> tuple[bytes, str]:
-    """Returns body and content type of a payload as Slack posts it."""
+    """Return body and content type of a payload as Slack posts it."""
     if kind == "slash_commands":
         return urlencode(payload).encode(), FORM
     if kind == "interactive":
@@ -129,10 +129,7 @@ class Deliverer:
     """Brings payloads to the app and keeps a record of each.
 
     Args:
-        workspace: for its clock and its change counter.
-        sockets: the connections of Socket Mode.
-        signing_secret: signs what goes over HTTP.
-        deadline_s: seconds that the app has; may be changed to try a slow app in less time.
+        deadline_s: Seconds that the app has; may be changed to try a slow app in less time.
     """
 
     def __init__(
@@ -154,7 +151,7 @@ class Deliverer:
         self._folder = folder
 
     def keep(self, delivery: Delivery) -> Delivery:
-        """Records a delivery, and returns it."""
+        """Record a delivery, and return it."""
         with self._workspace.lock:
             self.recorded.append(delivery)
             number = len(self.recorded)
@@ -171,7 +168,7 @@ class Deliverer:
     def bring(
         self, kind: Envelope, payload: dict[str, Any], attempt: int = 0, reason: str = "", *, url: str = ""
     ) -> Delivery:
-        """Brings a payload to the app, whichever way the app listens; does not record it."""
+        """Bring a payload to the app, whichever way the app listens; do not record it."""
         if self.socket_mode:
             return self._over_socket(kind, payload, attempt, reason)
         retry = {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": reason} if attempt else {}
@@ -180,7 +177,7 @@ class Deliverer:
         return replace(sent, kind=kind, payload=payload, attempt=attempt)
 
     def bring_event(self, payload: dict[str, Any]) -> Delivery:
-        """Brings an event, up to three more times while it is not acknowledged; records every try.
+        """Bring an event, up to three more times while it is not acknowledged; record every try.
 
         Slack waits nothing, a minute and five minutes before the retries; the stand-in does not wait.
         """
@@ -201,7 +198,7 @@ class Deliverer:
         *,
         url: str = "",
     ) -> Delivery:
-        """Posts raw bytes to the app, signed; `headers` replace the signed ones, an empty value drops one."""
+        """Post raw bytes to the app, signed; ``headers`` replace the signed ones, an empty value drops one."""
         timestamp = str(int(self._workspace.clock()))
         signed = {
             "Content-Type": content_type,
@@ -227,7 +224,7 @@ class Deliverer:
         return replace(sent, status=status, answer=answer, seconds=seconds, error=error)
 
     def _over_socket(self, kind: Envelope, payload: dict[str, Any], attempt: int, reason: str) -> Delivery:
-        """Brings a payload over one of the open connections."""
+        """Bring a payload over one of the open connections."""
         sent = Delivery(kind, payload, "socket", attempt=attempt, at_s=self._workspace.clock())
         retry = {"retry_attempt": attempt, "retry_reason": reason} if kind == "events_api" else {}
         started = time.perf_counter()
@@ -243,7 +240,7 @@ class Deliverer:
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> tuple[int, str]:
-    """Posts bytes with exactly these headers; returns status and text."""
+    """Post bytes with exactly these headers; return status and text."""
     target = urlsplit(url)
     connection = http.client.HTTPConnection(target.hostname or "127.0.0.1", target.port, timeout=timeout_s)
     try:

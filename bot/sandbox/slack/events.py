@@ -24,11 +24,11 @@ class Events:
     courier: Deliverer
 
     def event(self, inner: Mapping[str, Any]) -> Delivery:
-        """Brings any event, with Slack's envelope round it; retried while it is not acknowledged."""
+        """Bring any event, with Slack's envelope round it; retried while it is not acknowledged."""
         return self.courier.bring_event(payloads.event(self.api, dict(inner)))
 
     def say(self, user: str | Person, channel: str | Channel, text: str, thread_ts: str = "") -> Message:
-        """Writes a message as a person; the app is not told."""
+        """Write a message as a person; the app is not told."""
         workspace = self.api.workspace
         person, place = workspace.directory.person(user), workspace.directory.channel(channel)
         return workspace.put(Message(workspace.new_ts(), place.id, person.id, text, [], thread_ts=thread_ts))
@@ -36,7 +36,7 @@ class Events:
     def mention(
         self, user: str | Person, channel: str | Channel, text: str, thread_ts: str = ""
     ) -> Delivery | None:
-        """Writes a message that mentions the bot; nothing where the bot is not a member."""
+        """Write a message that mentions the bot; nothing where the bot is not a member."""
         bot = self.api.app.bot_user_id
         message = self.say(user, channel, f"<@{bot}> {text}", thread_ts)
         place = self.api.workspace.directory.channel(channel)
@@ -53,7 +53,7 @@ class Events:
         return self.event(told | ({"thread_ts": thread_ts} if thread_ts else {}))
 
     def open_home(self, user: str | Person) -> Delivery:
-        """Opens the app's Home tab."""
+        """Open the app's Home tab."""
         workspace = self.api.workspace
         person = workspace.directory.person(user)
         place = open_im(self.api, person.id)
@@ -69,7 +69,7 @@ class Events:
         return self.event(told)
 
     def member_joined(self, channel: str | Channel, user: str | Person = "") -> Delivery | None:
-        """Lets somebody join a channel, the bot if nobody is named.
+        """Let somebody join a channel, the bot if nobody is named.
 
         Returns:
             The delivery, or none where the bot is not there to hear of it.
@@ -92,7 +92,7 @@ class Events:
         return self.event(told)
 
     def member_left(self, channel: str | Channel, user: str | Person = "") -> None:
-        """Lets somebody leave a channel, the bot if nobody is named; the app does not listen to that."""
+        """Let somebody leave a channel, the bot if nobody is named; the app does not listen to that."""
         workspace = self.api.workspace
         person = workspace.directory.person(user or self.api.app.bot_user_id)
         place = workspace.directory.channel(channel)
@@ -102,7 +102,7 @@ class Events:
     def run_function(
         self, user: str | Person, inputs: Mapping[str, Any], callback_id: str = "size_and_request"
     ) -> Delivery:
-        """Runs a step of a workflow; what became of it is in `workspace.executions` under its id."""
+        """Run a step of a workflow; what became of it is in ``workspace.executions`` under its id."""
         person = self.api.workspace.directory.person(user)
         name = f"Fx{secrets.token_hex(5).upper()}"
         with self.api.workspace.lock:
@@ -134,19 +134,19 @@ class Events:
         return self.event(told)
 
     def app_uninstalled(self) -> Delivery:
-        """Removes the app: the tokens are worth nothing from now on, and Slack says so once."""
+        """Remove the app: the tokens are worth nothing from now on, and Slack says so once."""
         self.api.faults.revoked = "account_inactive"
         return self.event({"type": "app_uninstalled"})
 
     def tokens_revoked(self) -> Delivery:
-        """Revokes the bot's token, and says so."""
+        """Revoke the bot's token, and say so."""
         self.api.faults.revoked = "token_revoked"
         return self.event(
             {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.api.app.bot_user_id]}}
         )
 
     def url_verification(self) -> Delivery:
-        """Asks the app's address to prove itself, as Slack does when it is entered."""
+        """Ask the app's address to prove itself, as Slack does when it is entered."""
         challenge = secrets.token_urlsafe(24)
         asked = {"token": self.api.app.verification_token, "challenge": challenge, "type": "url_verification"}
         return self.courier.keep(self.courier.bring("events_api", asked))

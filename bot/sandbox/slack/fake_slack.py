@@ -1,8 +1,8 @@
 """A working stand-in of Slack: one workspace with people in it, on loopback, that keeps Slack's rules.
 
-What people do there are methods of `FakeSlack` (`command`, `click`, `submit`, `mention` and so on); each
+What people do there are methods of ``FakeSlack`` (``command``, ``click``, ``submit``, ``mention`` and so on); each
 brings the same signed payload to the app as Slack would and says what came of it. What the app does in turn
-arrives over HTTP at `url`.
+arrives over HTTP at ``url``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from bot.sandbox.slack.faults import Faults, Rates
     from bot.sandbox.slack.people import Channel, Directory, Person
 
 
@@ -33,11 +32,8 @@ class FakeSlack(Interactions, Events):
     """One workspace with one app installed.
 
     Args:
-        directory: who lives there; the built-in people when none is given.
-        scopes: what the bot's token may do.
-        clock: UTC epoch seconds.
-        port: of the server; 0 takes a free one.
-        should_escape: whether commands name people and channels by id, as the app's manifest says.
+        scopes: What the bot's token may do.
+        should_escape: Whether commands name people and channels by id, as the app's manifest says.
     """
 
     def __init__(
@@ -55,8 +51,13 @@ class FakeSlack(Interactions, Events):
         self.sockets = Sockets(self.app.app_id, self.workspace.changed)
         self.courier = Deliverer(self.workspace, self.sockets, self.app.signing_secret)
         self.api = Api(self.workspace, self.app, "", open_socket=self._open_socket)
+        self.directory, self.faults, self.rates = self.workspace.directory, self.api.faults, self.api.rates
+        self.team_id, self.app_id = self.app.team_id, self.app.app_id
+        self.bot_id, self.bot_user_id = self.app.bot_id, self.app.bot_user_id
+        self.bot_token, self.app_token = self.app.bot_token, self.app.app_token
+        self.signing_secret = self.app.signing_secret
         self.witness: Callable[[Moment, str, int], None] = nobody
-        """Called at each moment of each call, with its method (or `response_url`) and the client's port."""
+        """Called at each moment of each call, with its method (or ``response_url``) and the client's port."""
         self._http = Loopback(
             lambda call: serve(self.api, call),
             witness=lambda moment, call, port: self.witness(moment, label(call), port),
@@ -65,13 +66,13 @@ class FakeSlack(Interactions, Events):
         )
 
     def start(self) -> Self:
-        """Begins to serve; after a stop at the same address again."""
+        """Begin to serve; after a stop at the same address again."""
         self._http.start()
         self.api.origin = f"http://{HOST}:{self._http.port}"
         return self
 
     def stop(self) -> None:
-        """Ends the server; the workspace stays as it is."""
+        """End the server; the workspace stays as it is."""
         self.sockets.stop()
         self._http.stop()
 
@@ -82,13 +83,13 @@ class FakeSlack(Interactions, Events):
         self.stop()
 
     def attach(self, url: str, options_url: str | None = None) -> None:
-        """Sets where deliveries are posted to.
+        """Set where deliveries are posted to.
 
         An app that opens a Socket Mode connection instead gets its deliveries there from then on.
 
         Args:
-            url: such as `http://127.0.0.1:3000/slack/events`.
-            options_url: the options load URL for external selects; the same one when none is given,
+            url: Such as ``http://127.0.0.1:3000/slack/events``.
+            options_url: The options load URL for external selects; the same one when none is given,
                 none of both when it is empty.
         """
         self.courier.url = url
@@ -96,7 +97,7 @@ class FakeSlack(Interactions, Events):
         self.courier.socket_mode = False
 
     def _open_socket(self) -> str:
-        """Returns the address of a new Socket Mode connection and switches deliveries over."""
+        """Return the address of a new Socket Mode connection and switch deliveries over."""
         address = self.sockets.address()
         if address:
             self.courier.socket_mode = True
@@ -104,23 +105,8 @@ class FakeSlack(Interactions, Events):
 
     @property
     def url(self) -> str:
-        """Base of the Web API, such as `http://127.0.0.1:50123/api/`."""
+        """Base of the Web API, such as ``http://127.0.0.1:50123/api/``."""
         return f"{self.api.origin}/api/"
-
-    @property
-    def directory(self) -> Directory:
-        """Who lives here; may be changed while the workspace runs."""
-        return self.workspace.directory
-
-    @property
-    def faults(self) -> Faults:
-        """The fault switches."""
-        return self.api.faults
-
-    @property
-    def rates(self) -> Rates:
-        """The rate limits."""
-        return self.api.rates
 
     @property
     def calls(self) -> list[Call]:
@@ -133,52 +119,13 @@ class FakeSlack(Interactions, Events):
         return list(self.api.warnings)
 
     @property
-    def signing_secret(self) -> str:
-        """The app's signing secret."""
-        return self.app.signing_secret
-
-    @property
-    def bot_token(self) -> str:
-        """The bot's token, `xoxb-…`."""
-        return self.app.bot_token
-
-    @property
-    def app_token(self) -> str:
-        """The app-level token for Socket Mode, `xapp-…`."""
-        return self.app.app_token
-
-    @property
-    def app_id(self) -> str:
-        """The app's id, `A…`."""
-        return self.app.app_id
-
-    @property
-    def team_id(self) -> str:
-        """The workspace's id, `T…`."""
-        return self.app.team_id
-
-    @property
-    def bot_id(self) -> str:
-        """The bot's id, `B…`."""
-        return self.app.bot_id
-
-    @property
-    def bot_user_id(self) -> str:
-        """The bot's user id, `U…`."""
-        return self.app.bot_user_id
-
-    @property
     def version(self) -> int:
-        """Grows with every change; see `wait`."""
+        """Grows with every change."""
         return self.workspace.version
 
-    def wait(self, after: int, timeout_s: float = 25.0) -> int:
-        """Waits until the version is above `after`, at most `timeout_s` seconds; returns the version."""
-        return self.workspace.wait(after, timeout_s)
-
-    def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
-        """Calls the listener with the version after every change; returns what ends that."""
-        return self.workspace.subscribe(listener)
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call a listener after every change; it must be quick, since the lock may be held."""
+        self.workspace.listeners.append(listener)
 
     @property
     def recorded(self) -> list[Delivery]:
@@ -192,32 +139,32 @@ class FakeSlack(Interactions, Events):
     def deliver(
         self, body: bytes, content_type: str = FORM, headers: Mapping[str, str] | None = None
     ) -> Delivery:
-        """Posts raw bytes to the app, signed; `headers` replace the signed ones, an empty value drops one."""
+        """Post raw bytes to the app, signed; ``headers`` replace the signed ones, an empty value drops one."""
         return self.courier.keep(self.courier.post(body, content_type, headers))
 
     def replay(self, delivery: Delivery) -> Delivery:
-        """Posts a delivery again as it was: same body, same timestamp, same signature."""
+        """Post a delivery again as it was: same body, same timestamp, same signature."""
         return self.deliver(delivery.body, headers=delivery.headers)
 
     def person(self, who: str | Person) -> Person:
-        """Finds a person by id or handle."""
+        """Find a person by id or handle."""
         return self.directory.person(who)
 
     def channel(self, which: str | Channel) -> Channel:
-        """Finds a conversation by id, name or `#name`."""
+        """Find a conversation by id, name or ``#name``."""
         return self.directory.channel(which)
 
     def dm(self, user: str | Person) -> Channel:
-        """Returns the direct message of the bot with this person, opened if need be."""
+        """Return the direct message of the bot with this person, opened if need be."""
         return open_im(self.api, self.person(user).id)
 
     def messages(self, channel: str | Channel) -> list[Message]:
-        """Returns what everybody in a conversation sees, oldest first."""
+        """Return what everybody in a conversation sees, oldest first."""
         with self.workspace.lock:
             return list(self.workspace.messages.get(self.channel(channel).id, []))
 
     def ephemerals(self, user: str | Person, channel: str | Channel | None = None) -> list[Message]:
-        """Returns what only this person sees, oldest first, in one conversation or in all."""
+        """Return what only this person sees, oldest first, in one conversation or in all."""
         name = self.person(user).id
         where = None if channel is None else self.channel(channel).id
         with self.workspace.lock:
@@ -225,23 +172,23 @@ class FakeSlack(Interactions, Events):
             return [m for m in mine if where in (None, m.channel)]
 
     def dms(self, user: str | Person) -> list[Message]:
-        """Returns the direct messages between the bot and this person, oldest first."""
+        """Return the direct messages between the bot and this person, oldest first."""
         with self.workspace.lock:
             return list(self.workspace.messages.get(f"D{self.person(user).id[1:]}", []))
 
     def modals(self, user: str | Person) -> list[View]:
-        """Returns this person's open modals, the visible one last."""
+        """Return this person's open modals, the visible one last."""
         with self.workspace.lock:
             return [self.workspace.views[v] for v in self.workspace.stacks.get(self.person(user).id, [])]
 
     def home(self, user: str | Person) -> View | None:
-        """Returns this person's Home tab, if the app published one."""
+        """Return this person's Home tab, if the app published one."""
         return self.workspace.homes.get(self.person(user).id)
 
     def message(self, channel: str | Channel, ts: str) -> Message | None:
-        """Returns the message with this `ts` as it stands now."""
+        """Return the message with this ``ts`` as it stands now."""
         return self.workspace.find(self.channel(channel).id, ts)
 
     def render_text(self, shown: Message | View, width: int = 78) -> str:
-        """Draws a message or a view as text with box-drawing characters."""
+        """Draw a message or a view as text with box-drawing characters."""
         return render(shown, self.directory, width)

@@ -17,17 +17,17 @@ class Faults:
     """Switches; all off at first, and every one may be changed while the stand-in runs.
 
     Args:
-        down: `reset` closes every connection without an answer, `503` answers that; empty is up.
-        http_500: how many of the next calls fail with HTTP 500.
-        rate_limited: how many of the next calls are answered 429 with `Retry-After: retry_after_s`.
-        retry_after_s: seconds.
-        slow_s: seconds that every call takes longer.
-        lose_answers: how many of the next calls are done, but the connection breaks before the answer.
-        revoked: the error that every call of the bot gets: `token_revoked`, `account_inactive`,
-            `invalid_auth`.
-        missing_group: user groups are answered `no_such_subteam`.
-        users_info_fails: `users.info` is answered with `internal_error`.
-        only: the methods that `down`, the counted faults and `slow_s` are meant for; empty is all.
+        down: ``reset`` closes every connection without an answer, ``503`` answers that; empty is up.
+        http_500: How many of the next calls fail with HTTP 500.
+        rate_limited: How many of the next calls are answered 429 with ``Retry-After: retry_after_s``.
+        retry_after_s: Seconds.
+        slow_s: Seconds that every call takes longer.
+        lose_answers: How many of the next calls are done, but the connection breaks before the answer.
+        revoked: The error that every call of the bot gets: ``token_revoked``, ``account_inactive``,
+            ``invalid_auth``.
+        missing_group: User groups are answered ``no_such_subteam``.
+        users_info_fails: ``users.info`` is answered with ``internal_error``.
+        only: The methods that ``down``, the counted faults and ``slow_s`` are meant for; empty is all.
     """
 
     down: Literal["", "reset", "503"] = ""
@@ -43,11 +43,11 @@ class Faults:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def hits(self, method: str) -> bool:
-        """Says whether the switches are meant for this method."""
+        """Say whether the switches are meant for this method."""
         return not self.only or method in self.only
 
     def take(self, switch: Literal["http_500", "rate_limited", "lose_answers"], method: str) -> bool:
-        """Uses up one of a counted fault, if any is left for this method."""
+        """Use up one of a counted fault, if any is left for this method."""
         with self._lock:
             left: int = getattr(self, switch)
             if left <= 0 or not self.hits(method):
@@ -56,7 +56,7 @@ class Faults:
             return True
 
     def clear(self) -> None:
-        """Switches everything off."""
+        """Switch everything off."""
         fresh = Faults()
         with self._lock:
             for name in vars(fresh):
@@ -69,10 +69,10 @@ class Rates:
     """The limits that a bot of this kind meets: messages a channel, and updates.
 
     Args:
-        on: whether they are kept.
-        post_every_s: one message a channel in this many seconds,
-        post_burst: after at most this many at once.
-        updates_a_minute: `chat.update` calls in sixty seconds.
+        on: Whether they are kept.
+        post_every_s: One message a channel in this many seconds,
+        post_burst: After at most this many at once.
+        updates_a_minute: ``chat.update`` calls in sixty seconds.
     """
 
     on: bool = True
@@ -84,7 +84,7 @@ class Rates:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def wait_s(self, method: str, channel: str, now_s: float) -> int:
-        """Counts a call and returns 0, or the whole seconds for `Retry-After` if it is one too many."""
+        """Count a call and return 0, or the whole seconds for ``Retry-After`` if it is one too many."""
         if not self.on:
             return 0
         with self._lock:
@@ -95,7 +95,7 @@ class Rates:
             return 0
 
     def _post(self, channel: str, now_s: float) -> int:
-        """Takes a token from the channel's bucket."""
+        """Take a token from the channel's bucket."""
         tokens, at = self._posts.get(channel, (float(self.post_burst), now_s))
         tokens = min(self.post_burst, tokens + max(0.0, now_s - at) / self.post_every_s)
         if tokens < 1:
@@ -105,7 +105,7 @@ class Rates:
         return 0
 
     def _update(self, now_s: float) -> int:
-        """Takes a place in the last minute."""
+        """Take a place in the last minute."""
         while self._updates and self._updates[0] <= now_s - 60:
             self._updates.popleft()
         if len(self._updates) >= self.updates_a_minute:

@@ -28,15 +28,10 @@ class NotThere(LookupError):
 def find_element(
     blocks: list[dict[str, Any]], name: str, block_id: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Finds a block and its element by action id, or by the words on a button.
-
-    Args:
-        blocks: of a message or a view.
-        name: action id or button text.
-        block_id: which block, where several have such an element.
+    """Find a block and its element by action id, or by the words on a button.
 
     Raises:
-        NotThere: there is none.
+        NotThere: There is none.
     """
     for block in blocks:
         if block_id and block.get("block_id") != block_id:
@@ -49,14 +44,14 @@ def find_element(
 
 
 def options_of(element: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the options of an element or of an app's suggestions, those of groups and the first one too."""
+    """Return the options of an element or of an app's suggestions, those of groups and the first one too."""
     groups = element.get("option_groups", [])
     first = [element["initial_option"]] if "initial_option" in element else []
     return [*element.get("options", []), *(o for group in groups for o in group["options"]), *first]
 
 
 def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:
-    """Returns the option with this value or these words."""
+    """Return the option with this value or these words."""
     for option in options_of(element):
         if value in (option.get("value"), option["text"]["text"]):
             return option
@@ -64,7 +59,7 @@ def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:
 
 
 def filled(element: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    """Returns the state of an element after somebody chose or typed a value; none is nothing."""
+    """Return the state of an element after somebody chose or typed a value; none is nothing."""
     kind = element["type"]
     if kind not in _SELECTED:
         return {"type": kind, "value": None if value in (None, "") else str(value)}
@@ -73,7 +68,7 @@ def filled(element: Mapping[str, Any], value: Any) -> dict[str, Any]:
 
 
 def _initial(element: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the state of an element before anybody touched it."""
+    """Return the state of an element before anybody touched it."""
     kind = element["type"]
     if kind not in _SELECTED:
         return {"type": kind, "value": element.get("initial_value") or None}
@@ -81,14 +76,12 @@ def _initial(element: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns `view.state.values`: what was filled in, else what was there at first.
+    """Return ``view.state.values``: what was filled in, else what was there at first.
 
-    Args:
-        blocks: of the view.
-        values: by action id, by block id or by both (`block/action`); for options their value or words.
+    Values go by action id, by block id or by both (``block/action``); those of options are their value or words.
 
     Raises:
-        NotThere: a value is for nothing in the view.
+        NotThere: A value is for nothing in the view.
     """
     left = set(values)
     state: dict[str, dict[str, Any]] = {}
@@ -108,7 +101,7 @@ def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dic
 
 
 def field_errors(blocks: list[dict[str, Any]], state: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Returns what Slack's client says under the fields before it sends anything, by block id."""
+    """Return what Slack's client says under the fields before it sends anything, by block id."""
     errors: dict[str, str] = {}
     for block in blocks:
         if block["type"] != "input":
@@ -125,7 +118,7 @@ def field_errors(blocks: list[dict[str, Any]], state: Mapping[str, Mapping[str, 
 
 
 def _complaint(element: Mapping[str, Any], value: Any) -> str:
-    """Returns what is wrong with a text that was typed, or nothing."""
+    """Return what is wrong with a text that was typed, or nothing."""
     if element["type"] == "plain_text_input":
         if len(value) < element.get("min_length", 0):
             return f"Please enter at least {element['min_length']} characters."
@@ -135,7 +128,7 @@ def _complaint(element: Mapping[str, Any], value: Any) -> str:
 
 
 def pressed(block: Mapping[str, Any], element: Mapping[str, Any], value: Any, ts: str) -> dict[str, Any]:
-    """Returns the entry of `actions` for an element that was pressed, chosen or typed into."""
+    """Return the entry of ``actions`` for an element that was pressed, chosen or typed into."""
     action = {
         "action_id": element["action_id"],
         "block_id": block["block_id"],

@@ -37,14 +37,7 @@ class Interactions:
     def command(
         self, user: str | Person, channel: str | Channel, text: str = "", command: str = "/peftsize"
     ) -> Delivery:
-        """Types a slash command into a conversation.
-
-        Args:
-            user: who types.
-            channel: where; the person sees it, the bot need not be there.
-            text: what follows the command.
-            command: with its slash.
-        """
+        """Type a slash command into a conversation."""
         directory = self.api.workspace.directory
         person, place = directory.person(user), directory.channel(channel)
         sent = payloads.escaped(text, directory) if self.should_escape else text
@@ -67,18 +60,14 @@ class Interactions:
         block_id: str = "",
         values: Mapping[str, Any] | None = None,
     ) -> Delivery:
-        """Presses a button, or chooses in a menu.
+        """Press a button, or choose in a menu.
 
-        Args:
-            user: who presses.
-            shown: the message or view as the person sees it; an old picture of it has the old buttons.
-            action: action id, or the words on the button.
-            value: what is chosen, for anything but a button: an option's value or words, a date, an id.
-            block_id: which block, where several have such an element.
-            values: what is filled in elsewhere in the view, by action id or block id.
+        An old picture of a message has its old buttons. An action goes by its id or by the words on the button, where
+        several blocks have it with a ``block_id``; what is chosen is an option's value or words, or an id. ``values``
+        is what is filled in elsewhere in the view.
 
         Raises:
-            NotThere: no such element.
+            NotThere: No such element.
         """
         person = self._who_sees(user, shown)
         blocks = self._blocks(shown)
@@ -107,20 +96,12 @@ class Interactions:
         block_id: str = "",
         values: Mapping[str, Any] | None = None,
     ) -> Delivery:
-        """Types into an external select; what the app offers can be chosen from then on.
+        """Type into an external select; what the app offers can be chosen from then on.
 
         The app has three seconds to answer with at most 100 options.
 
-        Args:
-            user: who types.
-            shown: the message or view.
-            action: action id of the select.
-            query: what is typed, at least the select's `min_query_length`.
-            block_id: which block, where several have such an element.
-            values: what is filled in elsewhere in the view.
-
         Raises:
-            NotThere: no such external select, or the query is too short for Slack's client to ask.
+            NotThere: No such external select, or the query is too short for Slack's client to ask.
         """
         person = self._who_sees(user, shown)
         blocks = self._blocks(shown)
@@ -143,18 +124,13 @@ class Interactions:
         return self.courier.keep(delivery)
 
     def submit(self, user: str | Person, view: View, values: Mapping[str, Any] | None = None) -> Delivery:
-        """Fills in a modal and submits it.
+        """Fill in a modal and submit it; fields that are left out keep what they show at first.
 
         What Slack's client refuses itself (an empty required field, a text too long) is never sent: the
-        delivery then has the error `required` and its sentences in `errors`.
-
-        Args:
-            user: whose modal it is.
-            view: the modal.
-            values: by action id or block id; fields that are left out keep what they show at first.
+        delivery then has the error ``required`` and its sentences in ``errors``.
 
         Raises:
-            NotThere: a value is for nothing in the modal, or the modal is not open.
+            NotThere: A value is for nothing in the modal, or the modal is not open.
         """
         person = self.api.workspace.directory.person(user)
         self._must_be_open(person, view)
@@ -175,7 +151,7 @@ class Interactions:
         return self.courier.keep(delivery)
 
     def close(self, user: str | Person, view: View, *, all_of_them: bool = False) -> Delivery | None:
-        """Closes a modal, or the whole stack; the app hears of it if it asked to (`notify_on_close`)."""
+        """Close a modal, or the whole stack; the app hears of it if it asked to (``notify_on_close``)."""
         workspace = self.api.workspace
         person = workspace.directory.person(user)
         self._must_be_open(person, view)
@@ -186,20 +162,20 @@ class Interactions:
         return self.courier.keep(self.courier.bring("interactive", payload))
 
     def shortcut(self, user: str | Person, message: Message | None, callback_id: str) -> Delivery:
-        """Uses a shortcut on a message, or a global one without a message."""
+        """Use a shortcut on a message, or a global one without a message."""
         person = self.api.workspace.directory.person(user)
         payload = payloads.shortcut(self.api, person, callback_id, message)
         return self.courier.keep(self.courier.bring("interactive", payload))
 
     def _who_sees(self, user: str | Person, shown: Message | View) -> Person:
-        """Returns the person, who must be the one that an ephemeral message is meant for."""
+        """Return the person, who must be the one that an ephemeral message is meant for."""
         person = self.api.workspace.directory.person(user)
         if isinstance(shown, Message) and shown.ephemeral_to not in ("", person.id):
             raise NotThere(f"{person.name} does not see this message")
         return person
 
     def _blocks(self, shown: Message | View) -> list[dict[str, Any]]:
-        """Returns the blocks of a message or view, external selects with the options they were offered."""
+        """Return the blocks of a message or view, external selects with the options they were offered."""
         blocks = shown.blocks if isinstance(shown, Message) else shown.body["blocks"]
         offers = {
             key[1:]: offer for key, offer in self.api.workspace.offers.items() if key[0] == _surface(shown)
@@ -218,12 +194,12 @@ class Interactions:
         return [offered(block) for block in blocks]
 
     def _must_be_open(self, person: Person, view: View) -> None:
-        """Refuses to act on a modal that is not this person's top one."""
+        """Refuse to act on a modal that is not this person's top one."""
         if self.api.workspace.stacks.get(person.id, [""])[-1] != view.id:
             raise NotThere(f"{person.name} has no such modal open")
 
     def _after_submission(self, person: Person, view: View, delivery: Delivery) -> Delivery:
-        """Does what the answer to a submission asks for: close, errors, update, push or clear."""
+        """Do what the answer to a submission asks for: close, errors, update, push or clear."""
         workspace, answer = self.api.workspace, delivery.json
         match answer.get("response_action"):
             case None:
@@ -246,7 +222,7 @@ class Interactions:
         return delivery
 
     def _said(self, delivery: Delivery, to: ResponseUrl, refusal: str) -> Delivery:
-        """Shows the message that an acknowledgement carries."""
+        """Show the message that an acknowledgement carries."""
         try:
             message = respond(self.api, to, delivery.json)
         except SlackRefusal:
@@ -254,11 +230,11 @@ class Interactions:
         return replace(delivery, said=(message,) if message else ())
 
     def _slackbot(self, to: ResponseUrl, words: str) -> None:
-        """Shows what Slack itself tells the person who typed."""
+        """Show what Slack itself tells the person who typed."""
         workspace = self.api.workspace
         workspace.put(Message(workspace.new_ts(), to.channel, SLACKBOT, words, [], ephemeral_to=to.user))
 
 
 def _surface(shown: Message | View) -> str:
-    """Returns what tells one message or view from all others."""
+    """Return what tells one message or view from all others."""
     return f"{shown.channel}/{shown.ts}" if isinstance(shown, Message) else shown.id

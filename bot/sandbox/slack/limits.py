@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BLOCKS_A_MESSAGE = 50
 BLOCKS_A_VIEW = 100
 LONGEST_TEXT = 4_000
-"""Characters of the `text` of a message; longer ones are refused or cut, by method."""
+"""Characters of the ``text`` of a message; longer ones are refused or cut, by method."""
 LONGEST_BLOCKS_TEXT = 8_000
 """Characters of all texts of a message's blocks; undocumented, the safe side of what is seen in the field."""
 LONGEST_BLOCKS_JSON = 13_200
@@ -88,7 +88,7 @@ _VIEWS: dict[str, Shape] = {
 
 
 def block_problems(blocks: Any) -> list[str]:
-    """Returns what Slack would refuse in the blocks of a message, as its `response_metadata.messages`."""
+    """Return what Slack would refuse in the blocks of a message, as its ``response_metadata.messages``."""
     return [
         *many(KNOWN, BLOCKS_A_MESSAGE, least=0)(blocks, "/blocks"),
         *_repeated(blocks, "/blocks"),
@@ -96,7 +96,7 @@ def block_problems(blocks: Any) -> list[str]:
 
 
 def view_problems(view: Any) -> list[str]:
-    """Returns what Slack would refuse in a modal or a Home tab, as its `response_metadata.messages`."""
+    """Return what Slack would refuse in a modal or a Home tab, as its ``response_metadata.messages``."""
     found = list(typed(_VIEWS, "view")(view, "/view"))
     if not isinstance(view, dict):
         return found
@@ -111,13 +111,13 @@ def view_problems(view: Any) -> list[str]:
 
 
 def blocks_too_long(blocks: list[Any]) -> bool:
-    """Says whether all blocks of a message together are more than Slack takes (`msg_blocks_too_long`)."""
+    """Say whether all blocks of a message together are more than Slack takes (``msg_blocks_too_long``)."""
     as_json = json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))
     return sum(map(len, _texts(blocks))) > LONGEST_BLOCKS_TEXT or len(as_json) > LONGEST_BLOCKS_JSON
 
 
 def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the interactive elements of a block, wherever the block keeps them."""
+    """Return the interactive elements of a block, wherever the block keeps them."""
     found = block.get("elements") if block.get("type") == "actions" else None
     if not isinstance(found, list):
         found = [block.get("accessory"), block.get("element")]
@@ -127,7 +127,7 @@ def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 def with_elements(
     block: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Returns a copy of a block, each of its interactive elements replaced by what `change` makes of it."""
+    """Return a copy of a block, each of its interactive elements replaced by what ``change`` makes of it."""
     copy = dict(block)
     if block["type"] == "actions":
         copy["elements"] = [change(element) for element in block["elements"]]
@@ -138,7 +138,7 @@ def with_elements(
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yields every string under a `text` key, at any depth."""
+    """Yield every string under a ``text`` key, at any depth."""
     if isinstance(value, dict):
         for key, entry in value.items():
             if key == "text" and isinstance(entry, str):
@@ -151,7 +151,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _repeated(blocks: Any, where: str) -> list[str]:
-    """Names every block_id used twice in the surface and every action_id used twice in one block."""
+    """Name every block_id used twice in the surface and every action_id used twice in one block."""
     found: list[str] = []
     seen: set[Any] = set()
     for index, block in enumerate(blocks if isinstance(blocks, list) else []):

@@ -1,4 +1,4 @@
-"""The methods of the stand-in that look something up: `auth`, `bots`, `users`, `usergroups`, `conversations`.
+"""The methods of the stand-in that look something up: ``auth``, ``bots``, ``users``, ``usergroups``, ``conversations``.
 
 Source: https://docs.slack.dev/reference/methods.
 """
@@ -17,10 +17,10 @@ _TRUE = {"true", "1", True}
 
 
 def readable(api: Api, reference: Any) -> Channel:
-    """Returns a conversation that the bot can see: a private one only as a member.
+    """Return a conversation that the bot can see: a private one only as a member.
 
     Raises:
-        SlackRefusal: `channel_not_found`.
+        SlackRefusal: ``channel_not_found``.
     """
     try:
         channel = api.workspace.directory.channel(str(reference))
@@ -32,7 +32,7 @@ def readable(api: Api, reference: Any) -> Channel:
 
 
 def open_im(api: Api, user: str) -> Channel:
-    """Returns the direct message of the bot with somebody; the same one every time."""
+    """Return the direct message of the bot with somebody; the same one every time."""
     directory = api.workspace.directory
     person = directory.people.get(user)
     if person is None:
@@ -48,14 +48,14 @@ def open_im(api: Api, user: str) -> Channel:
 
 
 def api_test(_api: Api, args: Args) -> dict[str, Any]:
-    """Says what it was told."""
+    """Say what it was told."""
     if error := args.get("error"):
         raise SlackRefusal(str(error), args=args)
     return {"args": {key: value for key, value in args.items() if key != "token"}}
 
 
 def auth_test(api: Api, _args: Args) -> dict[str, Any]:
-    """Says whose token this is."""
+    """Say whose token this is."""
     directory = api.workspace.directory
     bot = directory.people[api.app.bot_user_id]
     who = {
@@ -71,7 +71,7 @@ def auth_test(api: Api, _args: Args) -> dict[str, Any]:
 
 
 def bots_info(api: Api, args: Args) -> dict[str, Any]:
-    """Says which app a bot id belongs to."""
+    """Say which app a bot id belongs to."""
     (bot,) = need(args, "bot")
     if bot != api.app.bot_id:
         raise SlackRefusal("bot_not_found")
@@ -81,7 +81,7 @@ def bots_info(api: Api, args: Args) -> dict[str, Any]:
 
 
 def manifest_export(api: Api, args: Args) -> dict[str, Any]:
-    """Returns the app's manifest."""
+    """Return the app's manifest."""
     (app_id,) = need(args, "app_id")
     if app_id != api.app.app_id:
         raise SlackRefusal("app_not_found")
@@ -89,7 +89,7 @@ def manifest_export(api: Api, args: Args) -> dict[str, Any]:
 
 
 def users_info(api: Api, args: Args) -> dict[str, Any]:
-    """Says who somebody is."""
+    """Say who somebody is."""
     (user,) = need(args, "user")
     if api.faults.users_info_fails:
         raise SlackRefusal("internal_error")
@@ -100,7 +100,7 @@ def users_info(api: Api, args: Args) -> dict[str, Any]:
 
 
 def _group_json(api: Api, group: UserGroup, *, with_users: bool) -> dict[str, Any]:
-    """Returns a user group as `usergroups.list` tells it."""
+    """Return a user group as ``usergroups.list`` tells it."""
     told = {
         "id": group.id,
         "team_id": api.app.team_id,
@@ -119,7 +119,7 @@ def _group_json(api: Api, group: UserGroup, *, with_users: bool) -> dict[str, An
 
 
 def usergroups(api: Api, args: Args) -> dict[str, Any]:
-    """Lists the user groups, the disabled ones on request."""
+    """List the user groups, the disabled ones on request."""
     disabled, users = args.get("include_disabled") in _TRUE, args.get("include_users") in _TRUE
     groups = [g for g in api.workspace.directory.groups.values() if disabled or not g.disabled]
     shown = [] if api.faults.missing_group else groups
@@ -127,7 +127,7 @@ def usergroups(api: Api, args: Args) -> dict[str, Any]:
 
 
 def usergroup_users(api: Api, args: Args) -> dict[str, Any]:
-    """Lists who is in a user group."""
+    """List who is in a user group."""
     (name,) = need(args, "usergroup")
     group = api.workspace.directory.groups.get(str(name))
     disabled = args.get("include_disabled") in _TRUE
@@ -137,7 +137,7 @@ def usergroup_users(api: Api, args: Args) -> dict[str, Any]:
 
 
 def _channel_json(api: Api, channel: Channel) -> dict[str, Any]:
-    """Returns a conversation as `conversations.info` tells it."""
+    """Return a conversation as ``conversations.info`` tells it."""
     told: dict[str, Any] = {
         "id": channel.id,
         "created": 1700000000,
@@ -168,14 +168,14 @@ def _channel_json(api: Api, channel: Channel) -> dict[str, Any]:
 
 
 def _read_scope(channel: Channel) -> str:
-    """Returns the scope that reading about such a conversation needs."""
+    """Return the scope that reading about such a conversation needs."""
     if channel.is_im:
         return "im:read"
     return "groups:read" if channel.is_private else "channels:read"
 
 
 def conversation(api: Api, args: Args) -> dict[str, Any]:
-    """Says what a conversation is."""
+    """Say what a conversation is."""
     (reference,) = need(args, "channel")
     channel = readable(api, reference)
     require_scope(api, _read_scope(channel))
@@ -183,7 +183,7 @@ def conversation(api: Api, args: Args) -> dict[str, Any]:
 
 
 def members(api: Api, args: Args) -> dict[str, Any]:
-    """Lists who is in a conversation, in pages of `limit`."""
+    """List who is in a conversation, in pages of ``limit``."""
     (reference,) = need(args, "channel")
     channel = readable(api, reference)
     require_scope(api, _read_scope(channel))
@@ -192,7 +192,7 @@ def members(api: Api, args: Args) -> dict[str, Any]:
 
 
 def conversations(api: Api, args: Args) -> dict[str, Any]:
-    """Lists the channels the bot can see, in pages of `limit`."""
+    """List the channels the bot can see, in pages of ``limit``."""
     wanted = str(args.get("types") or "public_channel").replace(" ", "").split(",")
     require_scope(api, "groups:read" if "private_channel" in wanted else "channels:read")
     bot = api.app.bot_user_id
@@ -212,7 +212,7 @@ def conversations(api: Api, args: Args) -> dict[str, Any]:
 
 
 def conversation_open(api: Api, args: Args) -> dict[str, Any]:
-    """Opens the direct message with one person."""
+    """Open the direct message with one person."""
     users = args.get("users") or ""
     names = users if isinstance(users, list) else str(users).replace(" ", "").split(",")
     if names == [""]:
@@ -227,7 +227,7 @@ def conversation_open(api: Api, args: Args) -> dict[str, Any]:
 
 
 def _page(entries: list[Any], args: Args) -> tuple[list[Any], str]:
-    """Returns the entries of a page and the cursor of the next, empty after the last."""
+    """Return the entries of a page and the cursor of the next, empty after the last."""
     try:
         start, size = int(args.get("cursor") or 0), int(args.get("limit") or 100)
     except ValueError:

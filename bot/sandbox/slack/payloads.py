@@ -21,7 +21,7 @@ _MENTION = re.compile(r"(?<![\w<])([@#])([a-z0-9][a-z0-9._-]*)")
 
 
 def escaped(text: str, directory: Directory) -> str:
-    """Returns command text as `should_escape: true` sends it: names of people and channels become ids."""
+    """Return command text as ``should_escape: true`` sends it: names of people and channels become ids."""
 
     def replaced(match: re.Match[str]) -> str:
         sigil, name = match.groups()
@@ -38,14 +38,14 @@ def escaped(text: str, directory: Directory) -> str:
 
 
 def channel_name(channel: Channel) -> str:
-    """Returns the name of a conversation as payloads give it: private ones are not named."""
+    """Return the name of a conversation as payloads give it: private ones are not named."""
     if channel.is_im:
         return "directmessage"
     return "privategroup" if channel.is_private else channel.name
 
 
 def command(api: Api, person: Person, channel: Channel, name: str, text: str) -> dict[str, Any]:
-    """Returns the form of a slash command."""
+    """Return the form of a slash command."""
     workspace = api.workspace
     form = {
         "token": api.app.verification_token,
@@ -68,7 +68,7 @@ def command(api: Api, person: Person, channel: Channel, name: str, text: str) ->
 
 
 def _interaction(api: Api, kind: str, person: Person, in_view: str = "") -> dict[str, Any]:
-    """Returns what every interaction payload begins with."""
+    """Return what every interaction payload begins with."""
     team: dict[str, Any] = {"id": person.team_id, "domain": api.workspace.directory.team_domain}
     enterprise = {"id": person.enterprise_id, "name": "Enterprise"} if person.enterprise_id else None
     if enterprise:
@@ -91,7 +91,7 @@ def _interaction(api: Api, kind: str, person: Person, in_view: str = "") -> dict
 
 
 def _at(api: Api, person: Person, message: Message) -> dict[str, Any]:
-    """Returns the channel of a message as payloads give it, and a new response URL for it."""
+    """Return the channel of a message as payloads give it, and a new response URL for it."""
     channel = api.workspace.directory.channel(message.channel)
     path = api.workspace.new_response_url(person.id, channel.id, message)
     return {
@@ -101,7 +101,7 @@ def _at(api: Api, person: Person, message: Message) -> dict[str, Any]:
 
 
 def _message(api: Api, message: Message) -> dict[str, Any]:
-    """Returns where something in a message was used; an ephemeral message is not included."""
+    """Return where something in a message was used; an ephemeral message is not included."""
     container = {
         "type": "message",
         "message_ts": message.ts,
@@ -115,13 +115,13 @@ def _message(api: Api, message: Message) -> dict[str, Any]:
 
 
 def _view(api: Api, view: View, state: dict[str, Any]) -> dict[str, Any]:
-    """Returns where something in a modal or on a Home tab was used, and what is filled in."""
+    """Return where something in a modal or on a Home tab was used, and what is filled in."""
     shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id) | {"state": {"values": state}}
     return {"container": {"type": "view", "view_id": view.id}, "view": shown}
 
 
 def click(api: Api, person: Person, message: Message, action: dict[str, Any]) -> dict[str, Any]:
-    """Returns `block_actions` for something pressed in a message."""
+    """Return ``block_actions`` for something pressed in a message."""
     return _interaction(api, "block_actions", person) | {
         **_message(api, message),
         **_at(api, person, message),
@@ -133,7 +133,7 @@ def click(api: Api, person: Person, message: Message, action: dict[str, Any]) ->
 def view_click(
     api: Api, person: Person, view: View, action: dict[str, Any], state: dict[str, Any]
 ) -> dict[str, Any]:
-    """Returns `block_actions` for something pressed in a modal or on a Home tab."""
+    """Return ``block_actions`` for something pressed in a modal or on a Home tab."""
     in_view = view.id if view.body["type"] == "modal" else ""
     return _interaction(api, "block_actions", person, in_view) | {
         **_view(api, view, state),
@@ -144,7 +144,7 @@ def view_click(
 def suggestion(
     api: Api, person: Person, shown: Message | View, where: dict[str, Any], state: dict[str, Any]
 ) -> dict[str, Any]:
-    """Returns `block_suggestion`, which carries no trigger and no response URL."""
+    """Return ``block_suggestion``, which carries no trigger and no response URL."""
     payload = _interaction(api, "block_suggestion", person) | where
     del payload["trigger_id"]
     if isinstance(shown, View):
@@ -155,13 +155,13 @@ def suggestion(
 
 
 def submission(api: Api, person: Person, view: View, state: dict[str, Any]) -> dict[str, Any]:
-    """Returns `view_submission`."""
+    """Return ``view_submission``."""
     shown = _view(api, view, state)["view"]
     return _interaction(api, "view_submission", person, view.id) | {"view": shown, "response_urls": []}
 
 
 def closing(api: Api, person: Person, view: View, *, cleared: bool) -> dict[str, Any]:
-    """Returns `view_closed`, which carries no trigger."""
+    """Return ``view_closed``, which carries no trigger."""
     payload = _interaction(api, "view_closed", person)
     del payload["trigger_id"]
     shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id)
@@ -169,7 +169,7 @@ def closing(api: Api, person: Person, view: View, *, cleared: bool) -> dict[str,
 
 
 def shortcut(api: Api, person: Person, callback_id: str, message: Message | None) -> dict[str, Any]:
-    """Returns `message_action` for a shortcut on a message, or `shortcut` for a global one."""
+    """Return ``message_action`` for a shortcut on a message, or ``shortcut`` for a global one."""
     begun = {"callback_id": callback_id, "action_ts": api.workspace.new_ts()}
     if message is None:
         return _interaction(api, "shortcut", person) | begun
@@ -182,7 +182,7 @@ def shortcut(api: Api, person: Person, callback_id: str, message: Message | None
 
 
 def event(api: Api, inner: dict[str, Any]) -> dict[str, Any]:
-    """Returns the envelope of an event."""
+    """Return the envelope of an event."""
     return {
         "token": api.app.verification_token,
         "team_id": api.app.team_id,

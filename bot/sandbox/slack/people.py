@@ -19,11 +19,11 @@ BOT_USER = "U0PEFT001"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, as `users.info` tells it.
+    """Somebody, as ``users.info`` tells it.
 
     Args:
-        id: Slack user id, `U…` or `W…`.
-        name: The handle, without `@`; unique in the workspace.
+        id: Slack user id, ``U…`` or ``W…``.
+        name: The handle, without ``@``; unique in the workspace.
         real_name: As shown.
         tz: IANA time zone name.
         is_bot: An app's user.
@@ -64,7 +64,7 @@ class Person:
 
 @dataclass(frozen=True)
 class UserGroup:
-    """A user group: `S…` id, handle, name, the ids of its people, and whether it was disabled."""
+    """A user group: ``S…`` id, handle, name, the ids of its people, and whether it was disabled."""
 
     id: str
     handle: str
@@ -75,7 +75,7 @@ class UserGroup:
 
 @dataclass(frozen=True)
 class Channel:
-    """A conversation: `C…` channel or `D…` direct message, and the ids of its people (the bot's too)."""
+    """A conversation: ``C…`` channel or ``D…`` direct message, and the ids of its people (the bot's too)."""
 
     id: str
     name: str
@@ -97,32 +97,32 @@ class Directory:
     channels: dict[str, Channel] = field(default_factory=dict)
 
     def person(self, who: str | Person) -> Person:
-        """Finds a person by id, handle or `@handle`.
+        """Find a person by id, handle or ``@handle``.
 
         Raises:
-            KeyError: nobody is called that.
+            KeyError: Nobody is called that.
         """
         return _find(self.people, who.id if isinstance(who, Person) else who.removeprefix("@"), "name")
 
     def channel(self, which: str | Channel) -> Channel:
-        """Finds a conversation by id, name or `#name`.
+        """Find a conversation by id, name or ``#name``.
 
         Raises:
-            KeyError: no conversation is called that.
+            KeyError: No conversation is called that.
         """
         key = which.id if isinstance(which, Channel) else which.removeprefix("#")
         return _find(self.channels, key, "name")
 
     def group(self, which: str) -> UserGroup:
-        """Finds a user group by id, handle or `@handle`.
+        """Find a user group by id, handle or ``@handle``.
 
         Raises:
-            KeyError: no group is called that.
+            KeyError: No group is called that.
         """
         return _find(self.groups, which.removeprefix("@"), "handle")
 
     def visible_to(self, who: str | Person) -> list[Channel]:
-        """Returns the conversations this person can see: guests and strangers only their own."""
+        """Return the conversations this person can see: guests and strangers only their own."""
         person = self.person(who)
         return [
             channel
@@ -131,26 +131,26 @@ class Directory:
         ]
 
     def change_person(self, who: str, **changes: Any) -> Person:
-        """Changes attributes of a person, such as `deleted=True`, and returns the changed one."""
+        """Change attributes of a person, such as ``deleted=True``, and returns the changed one."""
         changed = replace(self.person(who), **changes)
         self.people[changed.id] = changed
         return changed
 
     def change_group(self, which: str, **changes: Any) -> UserGroup:
-        """Changes attributes of a user group, such as `members=()`, and returns the changed one."""
+        """Change attributes of a user group, such as ``members=()``, and returns the changed one."""
         changed = replace(self.group(which), **changes)
         self.groups[changed.id] = changed
         return changed
 
     def change_channel(self, which: str | Channel, **changes: Any) -> Channel:
-        """Changes attributes of a conversation, such as `is_archived=True`, and returns the changed one."""
+        """Change attributes of a conversation, such as ``is_archived=True``, and returns the changed one."""
         changed = replace(self.channel(which), **changes)
         self.channels[changed.id] = changed
         return changed
 
 
 def _find(table: Mapping[str, T], key: str, by: str) -> T:
-    """Returns the entry with this id, or the one whose attribute `by` is the key."""
+    """Return the entry with this id, or the one whose attribute ``by`` is the key."""
     if key in table:
         return table[key]
     for entry in table.values():
@@ -160,12 +160,12 @@ def _find(table: Mapping[str, T], key: str, by: str) -> T:
 
 
 def bot_person(user_id: str = BOT_USER) -> Person:
-    """Returns the app's own user."""
+    """Return the app's own user."""
     return Person(user_id, "peftsize", "peftsize", tz="UTC", is_bot=True, role="bot")
 
 
 def default_directory() -> Directory:
-    """Returns the workspace as it is when no people file is given."""
+    """Return the workspace as it is when no people file is given."""
     everyone = [
         bot_person(),
         Person("U0ROSA001", "rosa", "Rosa Requester", role="requester"),
@@ -192,7 +192,7 @@ def default_directory() -> Directory:
 
 
 def zone(person: Person) -> tzinfo:
-    """Returns the person's time zone, or UTC where the machine does not know it."""
+    """Return the person's time zone, or UTC where the machine does not know it."""
     try:
         return ZoneInfo(person.tz)
     except (ZoneInfoNotFoundError, ValueError):
@@ -200,7 +200,7 @@ def zone(person: Person) -> tzinfo:
 
 
 def user_json(person: Person, seconds: float) -> dict[str, Any]:
-    """Returns the `user` object of `users.info` at a time (UTC epoch seconds, for the zone's offset)."""
+    """Return the ``user`` object of ``users.info`` at a time (UTC epoch seconds, for the zone's offset)."""
     offset = datetime.fromtimestamp(seconds, UTC).astimezone(zone(person)).utcoffset()
     user: dict[str, Any] = {
         "id": person.id,

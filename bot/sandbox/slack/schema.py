@@ -1,7 +1,7 @@
 """Small checks that compose into Slack's rules for JSON: each looks at one value and names what is wrong.
 
 A check takes the value and its JSON pointer and yields sentences in Slack's own form,
-`[ERROR] must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]`.
+``[ERROR] must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ Check = Callable[[Any, str], Problems]
 
 
 def problem(words: str, where: str) -> str:
-    """Returns one sentence as Slack puts it into `response_metadata.messages`."""
+    """Return one sentence as Slack puts it into ``response_metadata.messages``."""
     return f"[ERROR] {words} [json-pointer:{where}]"
 
 
 def string(longest: int, *, shortest: int = 0) -> Check:
-    """Checks a string of `shortest` to `longest` characters."""
+    """Check a string of ``shortest`` to ``longest`` characters."""
 
     def check(value: Any, where: str) -> Problems:
         if not isinstance(value, str):
@@ -34,7 +34,7 @@ def string(longest: int, *, shortest: int = 0) -> Check:
 
 
 def one_of(*allowed: str) -> Check:
-    """Checks a string out of a few."""
+    """Check a string out of a few."""
 
     def check(value: Any, where: str) -> Problems:
         if value not in allowed:
@@ -44,13 +44,13 @@ def one_of(*allowed: str) -> Check:
 
 
 def flag(value: Any, where: str) -> Problems:
-    """Checks true or false."""
+    """Check true or false."""
     if not isinstance(value, bool):
         yield problem("must be a boolean", where)
 
 
 def whole(least: int, most: int) -> Check:
-    """Checks a whole number within inclusive bounds."""
+    """Check a whole number within inclusive bounds."""
 
     def check(value: Any, where: str) -> Problems:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -60,7 +60,7 @@ def whole(least: int, most: int) -> Check:
 
 
 def url(longest: int = 3000) -> Check:
-    """Checks a web address."""
+    """Check a web address."""
 
     def check(value: Any, where: str) -> Problems:
         yield from string(longest, shortest=1)(value, where)
@@ -71,7 +71,7 @@ def url(longest: int = 3000) -> Check:
 
 
 def many(item: Check, most: int, *, least: int = 1) -> Check:
-    """Checks a list of `least` to `most` items, each of them too."""
+    """Check a list of ``least`` to ``most`` items, each of them too."""
 
     def check(value: Any, where: str) -> Problems:
         if not isinstance(value, list):
@@ -92,9 +92,9 @@ class Shape:
     """An object: its keys and their checks; a key that is not listed is refused.
 
     Args:
-        needed: keys that must be there.
-        allowed: keys that may be there.
-        rule: a check of the whole object, after its keys.
+        needed: Keys that must be there.
+        allowed: Keys that may be there.
+        rule: A check of the whole object, after its keys.
     """
 
     needed: Mapping[str, Check]
@@ -119,7 +119,7 @@ class Shape:
 
 
 def typed(shapes: Mapping[str, Shape], noun: str) -> Check:
-    """Checks an object by the shape that its `type` names; the shapes do not list `type` themselves."""
+    """Check an object by the shape that its ``type`` names; the shapes do not list ``type`` themselves."""
 
     def check(value: Any, where: str) -> Problems:
         if not isinstance(value, dict):
@@ -135,7 +135,7 @@ def typed(shapes: Mapping[str, Shape], noun: str) -> Check:
 
 
 def text(longest: int, *kinds: str, shortest: int = 1) -> Check:
-    """Checks a text object of the given kinds (`plain_text`, `mrkdwn`; both when none is given)."""
+    """Check a text object of the given kinds (``plain_text``, ``mrkdwn``; both when none is given)."""
     words = string(longest, shortest=shortest)
     shapes = {
         "plain_text": Shape({"text": words}, {"emoji": flag}),
@@ -145,5 +145,5 @@ def text(longest: int, *kinds: str, shortest: int = 1) -> Check:
 
 
 def plain(longest: int) -> Check:
-    """Checks a plain text object."""
+    """Check a plain text object."""
     return text(longest, "plain_text")

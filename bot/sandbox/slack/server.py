@@ -21,13 +21,13 @@ _BROKEN = Reply(0, drop=True)
 
 
 def label(call: loopback.Call) -> str:
-    """Returns the Web API method of a request, or `response_url`."""
+    """Return the Web API method of a request, or ``response_url``."""
     folder, _, name = call.path.lstrip("/").partition("/")
     return name if folder == "api" else "response_url"
 
 
 def serve(api: Api, call: loopback.Call) -> Reply:
-    """Answers one request under the faults and rates that are set, and remembers it without its secrets."""
+    """Answer one request under the faults and rates that are set, and remembers it without its secrets."""
     folder, _, name = call.path.lstrip("/").partition("/")
     try:
         args = _arguments(call)
@@ -51,7 +51,7 @@ def serve(api: Api, call: loopback.Call) -> Reply:
 
 
 def _trouble(api: Api, name: str) -> Reply | None:
-    """Returns what is answered while Slack is slow or down, if it is for this method."""
+    """Return what is answered while Slack is slow or down, if it is for this method."""
     if not api.faults.hits(name):
         return None
     time.sleep(api.faults.slow_s)
@@ -60,7 +60,7 @@ def _trouble(api: Api, name: str) -> Reply | None:
 
 
 def _method(api: Api, name: str, args: Args, token: str) -> Reply:
-    """Answers a Web API call."""
+    """Answer a Web API call."""
     faults = api.faults
     if faults.take("http_500", name):
         return Reply(500, {"ok": False, "error": "internal_error"})
@@ -75,7 +75,7 @@ def _method(api: Api, name: str, args: Args, token: str) -> Reply:
 
 
 def _response(api: Api, name: str, args: Args) -> Reply:
-    """Answers a post to a response URL: five times, within thirty minutes, no token."""
+    """Answer a post to a response URL: five times, within thirty minutes, no token."""
     workspace = api.workspace
     with workspace.lock:
         to = workspace.response_urls.get(name)
@@ -92,10 +92,10 @@ def _response(api: Api, name: str, args: Args) -> Reply:
 
 
 def _arguments(call: loopback.Call) -> Args:
-    """Decodes a call's arguments: the query, then a form or a JSON object.
+    """Decode a call's arguments: the query, then a form or a JSON object.
 
     Raises:
-        ValueError: the body is neither.
+        ValueError: The body is neither.
     """
     args: Args = dict(call.query)
     if not call.body:

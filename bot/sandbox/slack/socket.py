@@ -51,10 +51,10 @@ class Connection:
     draining: bool = False
 
     def say(self, message: dict[str, Any]) -> None:
-        """Writes one JSON message.
+        """Write one JSON message.
 
         Raises:
-            ConnectionClosed: the client is gone.
+            ConnectionClosed: The client is gone.
         """
         self.link.send(json.dumps(message))
 
@@ -74,7 +74,7 @@ class Sockets:
         self._lock = threading.Lock()
 
     def address(self) -> str:
-        """Returns an address that is good for one connection, or nothing when ten are open."""
+        """Return an address that is good for one connection, or nothing when ten are open."""
         with self._lock:
             if len(self.connections) >= MOST_CONNECTIONS:
                 return ""
@@ -86,7 +86,7 @@ class Sockets:
             return f"ws://{HOST}:{port}/link/?ticket={ticket}&app_id={self.app_id}"
 
     def _start(self) -> Server:
-        """Begins to take connections, on a port of their own."""
+        """Begin to take connections, on a port of their own."""
         server = serve(
             self._stay,
             HOST,
@@ -99,7 +99,7 @@ class Sockets:
         return server
 
     def _admit(self, link: ServerConnection, request: Request) -> Response | None:
-        """Turns an upgrade away whose ticket is unknown or used."""
+        """Turn an upgrade away whose ticket is unknown or used."""
         ticket = parse_qs(urlsplit(request.path).query).get("ticket", [""])[0]
         with self._lock:
             known = ticket in self._tickets
@@ -107,7 +107,7 @@ class Sockets:
         return None if known else link.respond(HTTPStatus.FORBIDDEN, "The ticket is used or unknown.\n")
 
     def _stay(self, link: ServerConnection) -> None:
-        """Greets a client and takes its acknowledgements until it is gone."""
+        """Greet a client and takes its acknowledgements until it is gone."""
         connection = Connection(link)
         hello = {
             "type": "hello",
@@ -128,7 +128,7 @@ class Sockets:
         self._changed()
 
     def _acknowledged(self, message: str | bytes) -> None:
-        """Hands an acknowledgement to the delivery that waits for it; late and unknown ones are dropped."""
+        """Hand an acknowledgement to the delivery that waits for it; late and unknown ones are dropped."""
         try:
             said = json.loads(message)
         except ValueError:
@@ -141,19 +141,19 @@ class Sockets:
     def deliver(
         self, kind: str, payload: dict[str, Any], timeout_s: float, **more: Any
     ) -> dict[str, Any] | None:
-        """Sends a payload over one connection and waits for its acknowledgement.
+        """Send a payload over one connection and waits for its acknowledgement.
 
         Args:
-            kind: `slash_commands`, `interactive` or `events_api`.
-            payload: what HTTP mode would post.
-            timeout_s: seconds to wait.
-            more: further keys of the envelope, such as `retry_attempt`.
+            kind: ``slash_commands``, ``interactive`` or ``events_api``.
+            payload: What HTTP mode would post.
+            timeout_s: Seconds to wait.
+            more: Further keys of the envelope, such as ``retry_attempt``.
 
         Returns:
             The acknowledgement's payload, or none when it did not come in time.
 
         Raises:
-            NotConnected: no connection is open.
+            NotConnected: No connection is open.
         """
         name, waiting = str(uuid.uuid4()), _Waiting()
         envelope = {"envelope_id": name, "type": kind, "payload": payload, **more}
@@ -172,7 +172,7 @@ class Sockets:
             del self._waiting[name]
 
     def _in_turn(self) -> list[tuple[int, Connection]]:
-        """Returns the connections that take payloads, another one first every time."""
+        """Return the connections that take payloads, another one first every time."""
         with self._lock:
             ready = [(index, one) for index, one in enumerate(self.connections) if not one.draining]
             self._turn += 1
@@ -180,7 +180,7 @@ class Sockets:
             return ready[start:] + ready[:start]
 
     def refresh(self, reason: str = "refresh_requested") -> None:
-        """Tells every open connection to come again; nothing more is sent over them."""
+        """Tell every open connection to come again; nothing more is sent over them."""
         with self._lock:
             connections = list(self.connections)
         for connection in connections:
@@ -189,7 +189,7 @@ class Sockets:
                 connection.say({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
 
     def close(self) -> None:
-        """Cuts every connection; new ones are taken."""
+        """Cut every connection; new ones are taken."""
         with self._lock:
             connections = list(self.connections)
         for connection in connections:
@@ -197,7 +197,7 @@ class Sockets:
                 connection.link.socket.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
-        """Cuts every connection and takes no new one."""
+        """Cut every connection and takes no new one."""
         self.close()
         with self._lock:
             server, self._server = self._server, None

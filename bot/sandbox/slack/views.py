@@ -18,10 +18,10 @@ _MODALS_DEEP = 3
 
 
 def checked_view(view: Any, kind: str) -> dict[str, Any]:
-    """Returns a view that Slack would show, with the ids filled in that the app left out.
+    """Return a view that Slack would show, with the ids filled in that the app left out.
 
     Raises:
-        SlackRefusal: `invalid_arguments`, with every problem.
+        SlackRefusal: ``invalid_arguments``, with every problem.
     """
     problems = view_problems(view)
     if not problems and view["type"] != kind:
@@ -32,13 +32,13 @@ def checked_view(view: Any, kind: str) -> dict[str, Any]:
 
 
 def _view(args: Args, kind: str) -> dict[str, Any]:
-    """Returns the checked view of a call."""
+    """Return the checked view of a call."""
     need(args, "view")
     return checked_view(from_json(args, "view", "invalid_arguments"), kind)
 
 
 def _exchange(api: Api, name: str) -> Trigger:
-    """Uses a trigger: it must be known, fresh and unused."""
+    """Use a trigger: it must be known, fresh and unused."""
     with api.workspace.lock:
         trigger = api.workspace.triggers.get(name)
         if trigger is None:
@@ -52,12 +52,12 @@ def _exchange(api: Api, name: str) -> Trigger:
 
 
 def _told(api: Api, view: View) -> dict[str, Any]:
-    """Returns the answer that shows a view."""
+    """Return the answer that shows a view."""
     return {"view": view.json(api.app.app_id, api.app.team_id, api.app.bot_id)}
 
 
 def views_open(api: Api, args: Args) -> dict[str, Any]:
-    """Opens a modal for whoever caused the trigger."""
+    """Open a modal for whoever caused the trigger."""
     need(args, "trigger_id")
     body = _view(args, "modal")
     trigger = _exchange(api, str(args["trigger_id"]))
@@ -65,7 +65,7 @@ def views_open(api: Api, args: Args) -> dict[str, Any]:
 
 
 def views_push(api: Api, args: Args) -> dict[str, Any]:
-    """Puts a modal on top of the one the trigger came from."""
+    """Put a modal on top of the one the trigger came from."""
     need(args, "trigger_id")
     body = _view(args, "modal")
     trigger = _exchange(api, str(args["trigger_id"]))
@@ -77,7 +77,7 @@ def views_push(api: Api, args: Args) -> dict[str, Any]:
 
 
 def views_update(api: Api, args: Args) -> dict[str, Any]:
-    """Changes an open modal, if its hash is still the given one."""
+    """Change an open modal, if its hash is still the given one."""
     body = _view(args, "modal")
     with api.workspace.lock:
         open_ones = [api.workspace.views[name] for stack in api.workspace.stacks.values() for name in stack]
@@ -95,7 +95,7 @@ def views_update(api: Api, args: Args) -> dict[str, Any]:
 
 
 def views_publish(api: Api, args: Args) -> dict[str, Any]:
-    """Shows somebody's Home tab."""
+    """Show somebody's Home tab."""
     (user,) = need(args, "user_id")
     body = _view(args, "home")
     if user not in api.workspace.directory.people:
@@ -108,17 +108,17 @@ def views_publish(api: Api, args: Args) -> dict[str, Any]:
 
 
 def function_success(api: Api, args: Args) -> dict[str, Any]:
-    """Ends a running function with its outputs."""
+    """End a running function with its outputs."""
     return _complete(api, args, "outputs")
 
 
 def function_error(api: Api, args: Args) -> dict[str, Any]:
-    """Ends a running function with an error for people."""
+    """End a running function with an error for people."""
     return _complete(api, args, "error")
 
 
 def _complete(api: Api, args: Args, what: str) -> dict[str, Any]:
-    """Ends a running function, once."""
+    """End a running function, once."""
     (name,) = need(args, "function_execution_id")
     need(args, what)
     value = from_json(args, what, "invalid_arguments") if what == "outputs" else args[what]
@@ -134,7 +134,7 @@ def _complete(api: Api, args: Args, what: str) -> dict[str, Any]:
 
 
 def connections_open(api: Api, _args: Args) -> dict[str, Any]:
-    """Returns a WebSocket address for Socket Mode, good for one connection."""
+    """Return a WebSocket address for Socket Mode, good for one connection."""
     if api.open_socket is None:
         raise SlackRefusal("internal_error")
     url = api.open_socket()

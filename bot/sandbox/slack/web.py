@@ -1,6 +1,6 @@
 """Slack's Web API without the network: who may call which method, and what the answer is.
 
-The methods themselves are in `chat`, `lookups` and `views`, each with its table.
+The methods themselves are in ``chat``, ``lookups`` and ``views``, each with its table.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SCOPES = frozenset(
 
 
 class SlackRefusal(Exception):
-    """A call that Slack answers with `ok: false`.
+    """A call that Slack answers with ``ok: false``.
 
     Args:
         error: Slack's name of the error.
-        more: further keys of the answer, such as `needed`.
+        more: Further keys of the answer, such as ``needed``.
     """
 
     def __init__(self, error: str, **more: Any) -> None:
@@ -69,10 +69,10 @@ class Call:
     """One call that reached the stand-in, without its secrets.
 
     Args:
-        method: Web API method, or `response_url`.
-        args: its arguments, masked.
+        method: Web API method, or ``response_url``.
+        args: Its arguments, masked.
         status: HTTP status that was answered; 0 if the connection was broken on purpose.
-        answer: the JSON that was answered.
+        answer: The JSON that was answered.
         at_s: UTC epoch seconds.
     """
 
@@ -87,7 +87,7 @@ class Call:
 class Api:
     """What a method sees: the state, the app that calls, and the address of the stand-in.
 
-    `manifest` is what `apps.manifest.export` says of the app.
+    ``manifest`` is what ``apps.manifest.export`` says of the app.
     """
 
     workspace: Workspace
@@ -114,10 +114,10 @@ SECRET_KEYS = frozenset({"token", "trigger_id", "response_url", "bot_access_toke
 
 
 def need(args: Args, *names: str) -> list[Any]:
-    """Returns arguments that must be there.
+    """Return arguments that must be there.
 
     Raises:
-        SlackRefusal: one is missing or empty.
+        SlackRefusal: One is missing or empty.
     """
     if missing := [name for name in names if args.get(name) in (None, "")]:
         words = [f"[ERROR] missing required field: {name}" for name in missing]
@@ -126,10 +126,10 @@ def need(args: Args, *names: str) -> list[Any]:
 
 
 def from_json(args: Args, name: str, error: str) -> Any:
-    """Returns an argument that is JSON: form-encoded calls write it as a string.
+    """Return an argument that is JSON: form-encoded calls write it as a string.
 
     Raises:
-        SlackRefusal: the string is not JSON.
+        SlackRefusal: The string is not JSON.
     """
     value = args.get(name)
     if not isinstance(value, str):
@@ -141,10 +141,10 @@ def from_json(args: Args, name: str, error: str) -> Any:
 
 
 def authorise(api: Api, known: Method, token: str) -> None:
-    """Checks the token and its scope.
+    """Check the token and its scope.
 
     Raises:
-        SlackRefusal: no token, a wrong one, one of the wrong kind, revoked, or without the scope.
+        SlackRefusal: No token, a wrong one, one of the wrong kind, revoked, or without the scope.
     """
     if not token:
         raise SlackRefusal("not_authed")
@@ -165,26 +165,20 @@ def authorise(api: Api, known: Method, token: str) -> None:
 
 
 def require_scope(api: Api, scope: str) -> None:
-    """Checks that the bot was given a scope.
+    """Check that the bot was given a scope.
 
     Raises:
-        SlackRefusal: it was not; the answer names what was needed and what was provided.
+        SlackRefusal: It was not; the answer names what was needed and what was provided.
     """
     if scope and scope not in api.app.scopes:
         raise SlackRefusal("missing_scope", needed=scope, provided=",".join(sorted(api.app.scopes)))
 
 
 def answer(api: Api, known: Method | None, args: Args, token: str) -> dict[str, Any]:
-    """Answers one call of the Web API.
-
-    Args:
-        api: the stand-in.
-        known: the method, or none if Slack has no such.
-        args: its arguments, decoded from form or JSON.
-        token: the bearer token, empty if none.
+    """Answer one call of the Web API.
 
     Returns:
-        The answer's JSON: `{"ok": true, …}` or `{"ok": false, "error": …}`.
+        The answer's JSON: ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
     """
     if known is None:
         return {"ok": False, "error": "unknown_method"}
@@ -196,7 +190,7 @@ def answer(api: Api, known: Method | None, args: Args, token: str) -> dict[str, 
 
 
 def masked(value: Any) -> Any:
-    """Returns JSON with everything that is secret in Slack's traffic replaced by a word in brackets."""
+    """Return JSON with everything that is secret in Slack's traffic replaced by a word in brackets."""
     if isinstance(value, dict):
         return {
             key: f"<{key}>" if key in SECRET_KEYS and isinstance(entry, str) and entry else masked(entry)

@@ -1,6 +1,6 @@
 """What the stand-in of Slack remembers: messages, open modals, Home tabs, triggers and response URLs.
 
-One lock guards everything; every change raises `version` and wakes whoever waits for it.
+One lock guards everything; every change raises ``version``.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ RESPONSE_URL_USES = 5
 
 
 def now_s() -> float:
-    """Returns UTC epoch seconds; looked up at each call, so that a frozen clock is seen."""
+    """Return UTC epoch seconds; looked up at each call, so that a frozen clock is seen."""
     return time.time()
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it stands: an update makes a new one with the same `ts`.
+    """One message as it stands: an update makes a new one with the same ``ts``.
 
     Args:
         ts: Slack's id and time of the message, unique in its channel.
-        channel: conversation id.
-        user: who wrote it.
-        text: the text, or the fallback of the blocks.
+        channel: Conversation id.
+        user: Who wrote it.
+        text: The text, or the fallback of the blocks.
         blocks: Block Kit blocks; block and action ids are filled in where the app gave none.
-        bot_id: the app's bot id, empty for a person's message.
-        thread_ts: the thread's first message, empty outside threads.
-        edited_ts: when it was last edited, empty if never.
-        ephemeral_to: the only person who sees it, empty for everybody.
-        unfurl_links: whether links show previews.
-        metadata: message metadata, as posted.
+        bot_id: The app's bot id, empty for a person's message.
+        thread_ts: The thread's first message, empty outside threads.
+        edited_ts: When it was last edited, empty if never.
+        ephemeral_to: The only person who sees it, empty for everybody.
+        unfurl_links: Whether links show previews.
+        metadata: Message metadata, as posted.
     """
 
     ts: str
@@ -59,7 +59,7 @@ class Message:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def json(self, app_id: str, team_id: str) -> dict[str, Any]:
-        """Returns the message as Slack puts it into answers and payloads."""
+        """Return the message as Slack puts it into answers and payloads."""
         said: dict[str, Any] = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text}
         said["team"] = team_id
         if self.bot_id:
@@ -75,7 +75,7 @@ class Message:
 
 @dataclass(frozen=True)
 class View:
-    """A modal or a Home tab of one person; `errors` are the sentences under its fields, by block id."""
+    """A modal or a Home tab of one person; ``errors`` are the sentences under its fields, by block id."""
 
     id: str
     user: str
@@ -86,7 +86,7 @@ class View:
     errors: dict[str, str] = field(default_factory=dict)
 
     def json(self, app_id: str, team_id: str, bot_id: str) -> dict[str, Any]:
-        """Returns the view as Slack puts it into answers and payloads, without what was typed."""
+        """Return the view as Slack puts it into answers and payloads, without what was typed."""
         defaults = {
             "private_metadata": "",
             "callback_id": "",
@@ -113,7 +113,7 @@ class View:
 
 @dataclass
 class Trigger:
-    """A `trigger_id` handed to the app: whose, until when (epoch seconds), and whether it was used."""
+    """A ``trigger_id`` handed to the app: whose, until when (epoch seconds), and whether it was used."""
 
     user: str
     until_s: float
@@ -123,7 +123,7 @@ class Trigger:
 
 @dataclass
 class ResponseUrl:
-    """A `response_url` handed to the app: where its posts go, until when, and how many are left."""
+    """A ``response_url`` handed to the app: where its posts go, until when, and how many are left."""
 
     user: str
     channel: str
@@ -133,7 +133,7 @@ class ResponseUrl:
 
 
 def with_ids(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the blocks with the block and action ids filled in that the app left out, as Slack does."""
+    """Return the blocks with the block and action ids filled in that the app left out, as Slack does."""
 
     def named(element: dict[str, Any]) -> dict[str, Any]:
         return {**element, "action_id": element.get("action_id") or secrets.token_hex(3)}
@@ -145,18 +145,14 @@ def with_ids(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Workspace:
-    """The state behind the stand-in.
-
-    Args:
-        directory: who lives here.
-        clock: UTC epoch seconds.
-    """
+    """The state behind the stand-in."""
 
     def __init__(self, directory: Directory, clock: Callable[[], float] = now_s) -> None:
         self.directory = directory
         self.clock = clock
         self.lock = threading.RLock()
         self.version = 0
+        self.listeners: list[Callable[[], None]] = []
         self.messages: dict[str, list[Message]] = {}
         self.ephemerals: list[Message] = []
         self.views: dict[str, View] = {}
@@ -167,46 +163,22 @@ class Workspace:
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self._last_ts = 0
-        self._changed = threading.Condition(self.lock)
-        self._listeners: list[Callable[[int], None]] = []
 
     def new_ts(self) -> str:
-        """Returns a message timestamp, never the same twice."""
+        """Return a message timestamp, never the same twice."""
         with self.lock:
             self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
             return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def changed(self) -> None:
-        """Raises the version, wakes who waits and tells who listens."""
-        with self._changed:
-            self.version += 1
-            version, listeners = self.version, list(self._listeners)
-            self._changed.notify_all()
-        for listener in listeners:
-            listener(version)
-
-    def wait(self, after: int, timeout_s: float) -> int:
-        """Waits until the version is above `after`, at most `timeout_s` seconds; returns the version."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.version > after, timeout_s)
-            return self.version
-
-    def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
-        """Calls the listener with the version after every change; returns what ends that.
-
-        The listener must be quick and call nothing here: the lock may be held.
-        """
+        """Raise the version and tells who listens."""
         with self.lock:
-            self._listeners.append(listener)
-
-        def unsubscribe() -> None:
-            with self.lock:
-                self._listeners.remove(listener)
-
-        return unsubscribe
+            self.version += 1
+        for listener in self.listeners:
+            listener()
 
     def put(self, message: Message) -> Message:
-        """Adds a message, or puts it in the place of the one with its `ts`."""
+        """Add a message, or puts it in the place of the one with its ``ts``."""
         with self.lock:
             there = self.ephemerals if message.ephemeral_to else self.messages.setdefault(message.channel, [])
             for index, old in enumerate(there):
@@ -219,19 +191,19 @@ class Workspace:
         return message
 
     def remove(self, message: Message) -> None:
-        """Takes a message away."""
+        """Take a message away."""
         with self.lock:
             there = self.ephemerals if message.ephemeral_to else self.messages.get(message.channel, [])
             there[:] = [old for old in there if (old.ts, old.channel) != (message.ts, message.channel)]
         self.changed()
 
     def find(self, channel: str, ts: str) -> Message | None:
-        """Returns the message that everybody sees under this `ts`, if there is one."""
+        """Return the message that everybody sees under this ``ts``, if there is one."""
         with self.lock:
             return next((m for m in self.messages.get(channel, []) if m.ts == ts), None)
 
     def open_view(self, user: str, body: dict[str, Any], *, push: bool = False) -> View:
-        """Shows a modal to somebody: instead of what is open, or on top of it."""
+        """Show a modal to somebody: instead of what is open, or on top of it."""
         with self.lock:
             stack = self.stacks.get(user, []) if push else []
             name = f"V{secrets.token_hex(5).upper()}"
@@ -245,7 +217,7 @@ class Workspace:
     def change_view(
         self, view: View, body: dict[str, Any] | None = None, errors: dict[str, str] | None = None
     ) -> View:
-        """Puts another body (none: the same) and other field errors into a view; its hash changes."""
+        """Put another body (none: the same) and other field errors into a view; its hash changes."""
         with self.lock:
             view = replace(view, body=body or view.body, errors=errors or {}, hash=self._hash())
             self.views[view.id] = view
@@ -253,7 +225,7 @@ class Workspace:
         return view
 
     def close_views(self, user: str, *, top_only: bool = False) -> None:
-        """Closes somebody's modals, or only the one on top."""
+        """Close somebody's modals, or only the one on top."""
         with self.lock:
             stack = self.stacks.pop(user, [])
             if top_only and stack[:-1]:
@@ -261,7 +233,7 @@ class Workspace:
         self.changed()
 
     def show_home(self, user: str, body: dict[str, Any]) -> View:
-        """Publishes somebody's Home tab."""
+        """Publish somebody's Home tab."""
         with self.lock:
             old = self.homes.get(user)
             name = old.id if old else f"V{secrets.token_hex(5).upper()}"
@@ -271,14 +243,14 @@ class Workspace:
         return view
 
     def new_trigger(self, user: str, in_view: str = "") -> str:
-        """Hands out a trigger: good for one modal, within three seconds."""
+        """Hand out a trigger: good for one modal, within three seconds."""
         with self.lock:
             name = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**13)}.{secrets.token_hex(16)}"
             self.triggers[name] = Trigger(user, self.clock() + TRIGGER_LIVES_S, in_view)
             return name
 
     def new_response_url(self, user: str, channel: str, message: Message | None = None) -> str:
-        """Hands out the path part of a response URL: five posts, within thirty minutes."""
+        """Hand out the path part of a response URL: five posts, within thirty minutes."""
         with self.lock:
             name = secrets.token_urlsafe(24)
             self.response_urls[name] = ResponseUrl(
@@ -287,5 +259,5 @@ class Workspace:
             return name
 
     def _hash(self) -> str:
-        """Returns the hash of a view's next version."""
+        """Return the hash of a view's next version."""
         return f"{int(self.clock())}.{secrets.token_hex(4)}"

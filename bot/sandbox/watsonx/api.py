@@ -33,8 +33,6 @@ class SpecsApi:
     """Spaces, specifications and what can be done to them.
 
     Args:
-        faults: What goes wrong.
-        now: Returns UTC epoch milliseconds.
         pause: Waits so many seconds and tells whether the cluster was stopped meanwhile.
     """
 
@@ -49,30 +47,14 @@ class SpecsApi:
             self.add(name, nodes, None, description="Predefined")
 
     def add_space(self, space_id: str, name: str, *, editor: bool = True) -> None:
-        """Add a deployment space.
-
-        Args:
-            space_id: Its id.
-            name: Its name.
-            editor: Whether the bot's user may create in it, or only look.
-        """
+        """Add a deployment space, in which the bot's user may create or, if no editor, only look."""
         with self._lock:
             self._spaces[space_id] = (name, editor)
 
     def add(
         self, name: str, nodes: dict[str, Any], space_id: str | None, *, description: str = ""
     ) -> dict[str, Any]:
-        """Commit a specification, whoever made it.
-
-        Args:
-            name: Any; names are not unique.
-            nodes: Its size.
-            space_id: Its space, or None for a global one.
-            description: Any.
-
-        Returns:
-            The wrapped object.
-        """
+        """Commit a specification, whoever made it; without a space it is global. Names are not unique."""
         spec_id = str(uuid.uuid4())
         at = datetime.fromtimestamp(self._now() / 1000, UTC).isoformat().replace("+00:00", "Z")
         scope = {} if space_id is None else {"space_id": space_id}
@@ -94,11 +76,7 @@ class SpecsApi:
         return copy.deepcopy(spec)
 
     def remove(self, spec_id: str) -> None:
-        """Remove a specification behind everybody's back.
-
-        Args:
-            spec_id: Its id.
-        """
+        """Remove a specification behind everybody's back."""
         with self._lock:
             del self._specs[spec_id]
 
@@ -116,15 +94,7 @@ class SpecsApi:
             spec["entity"]["hardware_specification"]["nodes"] = copy.deepcopy(nodes)
 
     def seen_from(self, space_id: str | None, name: str | None = None) -> list[dict[str, Any]]:
-        """List the global specifications and those of a space.
-
-        Args:
-            space_id: The space, or None for the global ones alone.
-            name: Only those of exactly this name.
-
-        Returns:
-            Wrapped objects in the order of their commit.
-        """
+        """List the global specifications and those of a space in the order of their commit."""
         with self._lock:
             return [
                 copy.deepcopy(spec)
@@ -135,9 +105,6 @@ class SpecsApi:
 
     def answer(self, call: Call) -> Reply | None:
         """Answer a call whose token was accepted.
-
-        Args:
-            call: The request.
 
         Returns:
             The reply; None for a path that does not exist.
@@ -244,14 +211,5 @@ class SpecsApi:
 
 
 def problem(status: int, code: str, message: str) -> Reply:
-    """Make an error in the service's usual envelope.
-
-    Args:
-        status: HTTP status.
-        code: The service's code.
-        message: One sentence.
-
-    Returns:
-        The reply, with a trace id of its own.
-    """
+    """Make an error in the service's usual envelope."""
     return Reply(status, {"trace": uuid.uuid4().hex, "errors": [{"code": code, "message": message}]})

@@ -56,11 +56,7 @@ class FakeCluster:
     """The stand-in. Start it, point the settings at it, and look at what came.
 
     Args:
-        space_id: A first deployment space, in which the user is an editor.
         tls: The context to serve https with; None serves plain http.
-        now: Returns UTC epoch milliseconds.
-        token_lifetime_s: Seconds for which a token holds.
-        port: 0 for a free one.
     """
 
     def __init__(
@@ -88,11 +84,7 @@ class FakeCluster:
         self._requests: deque[Recorded] = deque(maxlen=KEPT_REQUESTS)
 
     def start(self) -> Self:
-        """Listen on loopback.
-
-        Returns:
-            Itself.
-        """
+        """Listen on loopback."""
         self._stopped.clear()
         self._http.start()
         return self
@@ -122,11 +114,7 @@ class FakeCluster:
         return f"{'https' if self._http.tls else 'http'}://{HOST}:{self._http.port}"
 
     def settings(self) -> dict[str, str]:
-        """Return the settings that point the product at this cluster.
-
-        Returns:
-            Environment variables by name.
-        """
+        """Return the settings that point the product at this cluster."""
         return {
             "WATSONX_URL": self.url,
             "WATSONX_SPACE_ID": self.space_id,
@@ -135,36 +123,17 @@ class FakeCluster:
         }
 
     def requests(self) -> list[Recorded]:
-        """Return the requests that came, oldest first.
-
-        Returns:
-            At most ``KEPT_REQUESTS``.
-        """
+        """Return the requests that came, oldest first."""
         return list(self._requests)
 
     def posts_for(self, name: str) -> list[Recorded]:
-        """Return the creates that came for a name, whatever became of them.
-
-        Args:
-            name: The exact name.
-
-        Returns:
-            Oldest first.
-        """
+        """Return the creates that came for a name, whatever became of them."""
         mark = f'"name":"{name}"'
         posts = (r for r in self.requests() if (r.method, r.path) == ("POST", PATH))
         return [post for post in posts if mark in post.body.replace('": "', '":"')]
 
     def specs(self, name: str | None = None, space_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the specifications of a space, without the global ones.
-
-        Args:
-            name: Only those of exactly this name.
-            space_id: None for the first space.
-
-        Returns:
-            Wrapped objects in the order of their commit.
-        """
+        """Return the specifications of a space (the first one if none is named), without the global ones."""
         found = self.api.seen_from(space_id or self.space_id, name)
         return [spec for spec in found if "space_id" in spec["metadata"]]
 

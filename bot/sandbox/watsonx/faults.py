@@ -70,14 +70,7 @@ class Faults:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def take(self, name: str) -> bool:
-        """Use up one count.
-
-        Args:
-            name: The field of a count.
-
-        Returns:
-            Whether the fault happens this time.
-        """
+        """Use up one count; return whether the fault happens this time."""
         with self._lock:
             count: int = getattr(self, name)
             if count > 0:
@@ -85,15 +78,7 @@ class Faults:
             return count != 0
 
     def takes_call(self, name: str, *, is_create: bool) -> bool:
-        """Use up one count of a fault that can meet any call.
-
-        Args:
-            name: The field of a count.
-            is_create: Whether the call is a create.
-
-        Returns:
-            Whether the fault happens this time.
-        """
+        """Use up one count of a fault that can meet any call; return whether it happens this time."""
         return (is_create or not self.creates_only) and self.take(name)
 
     def clear(self) -> None:

@@ -14,9 +14,6 @@ MAX_DESCRIPTION = 1000
 def complaint(body: object) -> str | None:
     """Find what is wrong with the body of a create.
 
-    Args:
-        body: The request's JSON.
-
     Returns:
         A sentence, or None for a body that is accepted.
     """

@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 
 class TokenService:
-    """Issues tokens and judges them.
-
-    Args:
-        now: Returns UTC epoch milliseconds.
-        lifetime_s: Seconds for which a new token holds.
-    """
+    """Issues tokens and judges them."""
 
     def __init__(self, now: Callable[[], int], lifetime_s: float = 3600.0) -> None:
         self.lifetime_s = lifetime_s
@@ -32,14 +27,7 @@ class TokenService:
         self._given: list[str] = []
 
     def issue(self, lifetime_s: float | None = None) -> str:
-        """Issue a token.
-
-        Args:
-            lifetime_s: Seconds for which it holds; None for the desk's lifetime.
-
-        Returns:
-            A token with ``iat``, ``exp`` and a serial number.
-        """
+        """Issue a token."""
         issued_s = self._now() / 1000
         ends_s = issued_s + (self.lifetime_s if lifetime_s is None else lifetime_s)
         with self._lock:
@@ -52,9 +40,6 @@ class TokenService:
 
     def verdict(self, authorization: str | None) -> str:
         """Judge an Authorization header.
-
-        Args:
-            authorization: The header's value.
 
         Returns:
             ``good``, ``expired`` or ``unknown``.

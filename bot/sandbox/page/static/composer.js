@@ -1,6 +1,7 @@
 // The line to type in: messages and slash commands, with completion of the usage hint.
 import { post } from "./api.js";
 import { h, put } from "./dom.js";
+import { listbox } from "./listbox.js";
 
 const EXAMPLES = ["10b 2x128MB qlora4", "llama-3.1-8b 4xr16 lora", "70b 10x500MB qlora8"];
 const ABOUT = {
@@ -16,53 +17,27 @@ const ABOUT = {
 
 /** Draws the composer once; returns `{ update, write, focus }`. */
 export function composer(form, command, page) {
-  const box = h("textarea", {
-    id: "message", rows: 1, role: "combobox", "aria-label": "Message or command", "aria-autocomplete": "list",
-    "aria-expanded": "false", "aria-controls": "completions", "aria-describedby": "usage", spellcheck: "false", maxlength: 12000,
-  });
-  const list = h("ul", { id: "completions", class: "completions", role: "listbox", "aria-label": "Completions", hidden: true });
+  const box = h("textarea", { id: "message", rows: 1, "aria-label": "Message or command", "aria-describedby": "usage", spellcheck: "false", maxlength: 12000 });
   const usage = h("p", { id: "usage", class: "usage" });
   const send = h("button", { type: "submit", class: "btn primary" }, "Send");
-  let rows = [];
-  let at = -1;
   const known = rowsOf(command);
-
-  const show = (found) => {
-    rows = found;
-    at = -1;
-    list.hidden = rows.length === 0;
-    box.setAttribute("aria-expanded", String(rows.length > 0));
-    box.removeAttribute("aria-activedescendant");
-    put(list, rows.map((row, index) => h("li", { id: `completion-${index}`, role: "option", "aria-selected": "false", onmousedown: (event) => { event.preventDefault(); take(index); } },
-      h("code", {}, row.shown ?? row.text.trim()), h("span", {}, row.about))));
-  };
-  const mark = (index) => {
-    at = (index + rows.length) % rows.length;
-    [...list.children].forEach((one, here) => one.setAttribute("aria-selected", String(here === at)));
-    list.children[at].scrollIntoView({ block: "nearest" });
-    box.setAttribute("aria-activedescendant", `completion-${at}`);
-  };
-  const take = (index) => {
-    box.value = rows[index].text;
+  const take = (row) => {
+    box.value = row.text;
     changed();
     box.focus();
   };
+  const { list, show, isOpen, marked } = listbox(box, "completions", "Completions", (row) => [h("code", {}, row.shown ?? row.text.trim()), h("span", {}, row.about)], take);
   const changed = () => {
     box.rows = Math.min(6, box.value.split("\n").length);
     usage.textContent = box.value.startsWith(command.command) ? `${command.command} ${command.usage_hint}` : "Type / for commands, @peftsize to ask in a thread. Enter sends, Shift + Enter breaks the line.";
     show(box.value.startsWith("/") && !box.value.includes("\n") ? known.filter((row) => row.text.startsWith(box.value) && row.text !== box.value) : []);
   };
   box.addEventListener("input", changed);
-  box.addEventListener("blur", () => show([]));
   box.addEventListener("keydown", (event) => {
-    const open = rows.length > 0;
-    if (open && event.key === "ArrowDown") { event.preventDefault(); mark(at + 1); }
-    else if (open && event.key === "ArrowUp") { event.preventDefault(); mark(at < 0 ? rows.length - 1 : at - 1); }
-    else if (open && event.key === "Escape") { event.preventDefault(); show([]); }
-    else if (open && (event.key === "Tab" && !event.shiftKey) && at >= 0) { event.preventDefault(); take(at); }
+    if (event.key === "Tab" && !event.shiftKey && marked()) { event.preventDefault(); take(marked()); }
     else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
-      if (open && at >= 0) take(at);
+      if (isOpen() && marked()) take(marked());
       else form.requestSubmit();
     }
   });
