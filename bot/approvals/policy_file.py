@@ -128,7 +128,7 @@ def load(text: str) -> Policy:
     except ValidationError as error:
         raise SettingsError(
             tuple(
-                f"PEFTSIZE_POLICY_FILE: {'.'.join(str(part) for part in problem['loc']) or 'file'}: "
+                f"PEFTSIZE_POLICY_FILE: {'.'.join(str(part) for part in problem['loc'])}: "
                 f"{problem['msg'].removeprefix('Value error, ')}."
                 for problem in error.errors(include_input=False, include_url=False)
             )

@@ -133,7 +133,7 @@ def test_a_file_that_is_no_toml_is_named() -> None:
     with pytest.raises(SettingsError) as caught:
         policy_file.load("[defaults]\nquorum = = 2\n")
     (problem,) = caught.value.problems
-    assert problem.startswith(f"{FILE} is not TOML: Invalid value (at line 2, column 10)")
+    assert problem == f"{FILE} is not TOML: Invalid value (at line 2, column 10)."
     assert caught.value.__suppress_context__
 
 
