@@ -77,8 +77,7 @@ def key(name: str) -> str:
 
 def plain(name: str) -> str:
     """Write a name in lower case, without organisation, with dashes between its parts."""
-    last = _ZERO_VERSION.sub("", name.lower().rpartition("/")[2])
-    return _PUBLISHER.sub("", _SEPARATORS.sub("-", last))
+    return _PUBLISHER.sub("", _SEPARATORS.sub("-", name.lower().rpartition("/")[2]))
 
 
 def _joined(name: str) -> str:
@@ -109,8 +108,9 @@ def _index() -> _Index:
     dated = set()
     for model in table().values():
         for name in model.names:
-            listed[_joined(plain(name))] = model
-            bare.setdefault(key(name), set()).add(model.name)
+            for form in {name, _ZERO_VERSION.sub("", name)}:  # `granite-4-h-tiny` is 4.0
+                listed[_joined(plain(form))] = model
+                bare.setdefault(key(form), set()).add(model.name)
             if _DATE.search(plain(name)):
                 dated.add(model.name)
     alone = {name: table()[models.pop()] for name, models in bare.items() if len(models) == 1}
@@ -138,9 +138,12 @@ def find(name: str) -> BaseModel | None:
 
 
 def _without_variant(name: str, index: _Index) -> BaseModel | None:
-    """Look a name up without its words for variants."""
-    bare = _joined(_VARIANT.sub("", name))
-    return index.listed.get(bare) or index.bare.get(bare)
+    """Look a name up without its words for variants: the last one first, for some variants are listed."""
+    while variants := list(_VARIANT.finditer(name)):
+        name = name[: variants[-1].start()] + name[variants[-1].end() :]
+        if (found := index.listed.get(_joined(name))) is not None:
+            return found
+    return index.bare.get(_joined(name))
 
 
 def model_names() -> tuple[str, ...]:

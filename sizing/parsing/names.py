@@ -11,7 +11,7 @@ from sizing.parsing.tokens import COUNTS, END
 _MOST_WORDS = 8
 _LONG_ENOUGH = 4  # shorter words are near to everything
 _LETTERS = re.compile(r"(?:.*/)?([a-z]+)")
-_NEXT = re.compile(rf"\s+((?![0-9]+(?:{COUNTS}))[a-z0-9][a-z0-9._-]*){END}", re.IGNORECASE | re.ASCII)
+_NEXT = re.compile(rf"\s+((?![0-9]+(?:{COUNTS}))[a-z0-9][a-z0-9._:-]*){END}", re.IGNORECASE | re.ASCII)
 _NUMBERED = re.compile(r"v?[0-9]+(?:\.[0-9]+)*[bm]?|[0-9]+x[0-9]+b|a[0-9]+[bm]")
 
 
@@ -28,10 +28,9 @@ def vocabulary() -> Vocabulary:
     openings, others = set(models.PUBLISHERS), set(models.VARIANTS)
     for model in models.table().values():
         for name in model.names:
-            first, *rest = re.findall(r"[a-z]+", models.plain(name)) or [""]
-            openings.add(first)
-            others.update(word for word in rest if len(word) > 1)
-            others.update(part for part in models.plain(name).split("-") if len(part) == 1)
+            parts = models.plain(name).split("-")
+            others.update(parts)
+            openings.update(re.findall(r"[a-z]+", parts[0])[:1])
     openings = {word for word in openings if len(word) > 1}
     return Vocabulary(frozenset(openings), frozenset(others | openings))
 
@@ -66,7 +65,9 @@ def ends(text: str, first_end: int) -> list[int]:
         if following is None:
             break
         word = following[1].lower()
-        if not (_NUMBERED.fullmatch(word) or all(part in vocabulary().others for part in word.split("-"))):
+        if not (
+            _NUMBERED.fullmatch(word) or all(part in vocabulary().others for part in re.split("[-:]", word))
+        ):
             break
         places.append(following.end())
     return places

@@ -130,6 +130,25 @@ def test_a_model_is_found_by_what_people_paste(typed, name):
     assert f"{typed} -> {name}" in request.assumptions or typed.lower() == name
 
 
+@pytest.mark.parametrize("model", model_table.table().values(), ids=lambda model: model.name)
+def test_every_listed_name_may_be_written_in_other_ways(model):
+    """Another organisation, capitals, spaces or underscores for dashes, dashes for points, one more variant."""
+    for name in model.names:
+        last = name.rpartition("/")[2]
+        spaced = [last.replace("-", " ")] if last not in {"8x7b", "8x22b", "r1-distill-qwen-1.5b"} else []
+        forms = [
+            f"someone/{last}",
+            last.upper(),
+            last.replace("-", "_"),
+            last.replace(".", "-"),
+            f"{last}-hf",
+            *spaced,
+        ]
+        for form in forms:
+            request = parse(f"{form} 2x128MB qlora4")
+            assert request.canonical == f"{model.name} 2x128MB qlora4", form
+
+
 @pytest.mark.parametrize(
     "typed",
     [
