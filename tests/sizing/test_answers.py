@@ -1,14 +1,21 @@
-"""The table of answers."""
+"""The tables of what is said; ``python -m tests.sizing.answers`` writes them anew after a change that is meant."""
 
-import json
+from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
-from tests.sizing.answers import answer, rows
+from tests.sizing.answers import answer, estimate, rows
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row["text"][:40])
-def test_each_text_is_told_this(row):
+@pytest.mark.parametrize("row", rows("answers.jsonl"), ids=lambda row: row["text"][:40])
+def test_each_text_is_told_this(row: dict[str, Any]) -> None:
     """A refusal: code, words, mark, way out. A success: every number, assumption, warning and advice."""
-    told = json.loads(json.dumps(answer(row)))
-    assert told == row["answer"], "meant? then: python -m tests.sizing.answers"
+    assert answer(row) == row["said"], "meant? then: python -m tests.sizing.answers"
+
+
+@pytest.mark.parametrize("row", rows("estimates.jsonl"), ids=lambda row: row["text"][:40])
+def test_each_server_is_told_this(row: dict[str, Any]) -> None:
+    """Verdict, ranges, options, reasons and flags of the second opinion."""
+    assert estimate(row) == row["said"], "meant? then: python -m tests.sizing.answers"
