@@ -130,6 +130,6 @@ def load(text: str) -> Policy:
             tuple(
                 f"PEFTSIZE_POLICY_FILE: {'.'.join(str(part) for part in problem['loc'])}: "
                 f"{problem['msg'].removeprefix('Value error, ')}."
-                for problem in error.errors(include_input=False, include_url=False)
+                for problem in error.errors()
             )
         ) from None
