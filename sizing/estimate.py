@@ -252,7 +252,7 @@ def _unmeasured(server: _Server) -> tuple[str, ...]:
         (not server.model.startswith(_MEASURED_FAMILY), server.model),
         (serving.vllm != _MEASURED_RELEASE, f"vLLM {serving.release}"),
         (server.gpus > 1, "tensor parallelism"),
-        (server.request.method != "lora", "a quantized base model"),
+        (server.request.quantized, "a quantized base model"),
         (serving.kv_cache_dtype != "auto", "a KV cache in 8 bits"),
     ]
     return tuple(words for differs, words in found if differs)
@@ -312,7 +312,7 @@ def _assumptions(server: _Server) -> tuple[str, ...]:
         said.append(
             f"It fits where {serving.users.people:,} sequences of {serving.users.tokens:,} tokens fit at once."
         )
-    if request.method != "lora":
+    if request.quantized:
         said.append("Quantized are the linear layers only, in groups of 128; the rest stays in 16 bits.")
     if request.adapters:
         said += _adapter_assumptions(server)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sizing.allocator import Allocator
-from sizing.methods import METHODS
+from sizing.methods import DEFAULT, METHODS
 from sizing.serving import Serving
 from sizing.shapes import ARCHITECTURES, Shapes
 
@@ -157,7 +157,7 @@ def weights_bytes(params: int, shapes: Shapes, bits: int) -> int:
 
 def _stored(weights: int, bits: int) -> int:
     """Bytes of linear weights as they are stored."""
-    if bits == METHODS["lora"].bits:
+    if bits == METHODS[DEFAULT].bits:
         return weights * WIDE
     return (weights * bits + weights // GROUP * (_WIDEST + bits)) // 8
 
