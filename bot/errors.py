@@ -146,7 +146,7 @@ class StoreError(BotError):
 
     Args:
         what: ``full``, ``read-only``, ``away``, ``busy``, or ``conflict`` where somebody else's
-            commit came first and the transaction may begin anew.
+            commit came first and the transaction may be run again.
     """
 
     def __init__(self, what: str) -> None:

@@ -56,62 +56,61 @@ REFUSALS: Mapping[str, str] = {
     "no_live_spec": "This request has no live specification. Deploy one that is created and not deleted.",
     "unknown_request": "There is no such request. Look it up with /peftsize list.",
     "unknown_spec": "There is no such hardware specification in the space. See /peftsize specs.",
-    "not_ours": "This hardware specification was not made by this bot, so it is not deleted by it. "
-    "Ask whoever made it.",
-    "existing": "The same request is alive already, or its spec exists. No second card was posted.",
-    "deletion_asked": "Its deletion has been asked for already. No second card was posted.",
-    "duplicate": "This was received before; nothing more was done. Look at the card for the state.",
-    "name_taken": "Another request holds this spec name. Add name=… to yours to choose another one.",
+    "not_ours": "This hardware specification was not created by this bot, so the bot does not delete it. "
+    "Ask whoever created it.",
+    "existing": "An identical request is open, or its spec exists. No second card was posted.",
+    "deletion_asked": "Its deletion has already been requested. No second card was posted.",
+    "duplicate": "This was already received, so nothing more was done. The card shows the state.",
+    "name_taken": "Another request uses this spec name. Add name=… to choose a different one.",
     "stale_revision": "The request was edited after you opened it, so nothing was decided. Read the new "
-    "revision and decide again.",
-    "wrong_state": "The request has moved on, so nothing was changed. The card shows where it is now.",
-    "expired": "The request has expired, so nothing was decided. Ask for it anew with /peftsize.",
-    "foreign_message": "This is not a current card of the request, so nothing was decided. Use the card in "
-    "its channel.",
-    "stale_home": "This Home tab is out of date, so nothing was decided. It is drawn anew in a moment: decide there.",
-    "quorum_gone": "The approvals no longer suffice, so it cannot be tried again. Ask for it anew.",
-    "no_existing": "No existing spec is known to serve this request. Approve or reject it instead.",
-    "unreadable": "This request cannot be read by the grammar, so nothing was changed. Write it anew.",
-    "nothing_to_override": "The computed number of GPUs can start as it is. There is nothing to change.",
+    "revision, then decide.",
+    "wrong_state": "The request has changed since, so nothing was done. The card shows its current state.",
+    "expired": "The request has expired, so nothing was decided. Submit it again with /peftsize.",
+    "foreign_message": "This message is not the current card of the request, so nothing was decided. Use the card "
+    "in its channel.",
+    "stale_home": "This Home tab was out of date, so nothing was decided. It is being refreshed: decide there.",
+    "quorum_gone": "Not enough valid approvals. Submit a new request.",
+    "no_existing": "No existing spec fits this request. Approve or reject it instead.",
+    "unreadable": "The request text could not be read, so nothing was changed. Rewrite it.",
+    "nothing_to_override": "The computed number of GPUs works as it is. There is nothing to change.",
     # the person
-    "self_approval": "You asked for this, so somebody else must approve it. Anyone whom "
-    "/peftsize policy names can.",
-    "not_an_approver": "You are not an approver of this request. /peftsize policy says who is.",
-    "already_voted": "Your approval counts already. The request waits for other people.",
+    "self_approval": "You asked for this, so somebody else must approve it. /peftsize policy lists who can.",
+    "not_an_approver": "You are not an approver for this request. /peftsize policy lists who is.",
+    "already_voted": "You have already approved this. The request needs approval from others.",
     "no_vote": "You have not approved this revision. There is nothing to take back.",
     "not_yours": "Only the requester or an admin may do this. Ask one of them.",
     "not_an_operator": "Only an admin or an approver may do this. Ask one of them.",
-    "denied": "The policy does not allow this, so nothing was changed. /peftsize policy says why.",
-    "deleted": "This Slack account is deactivated, so it has no say. Use an active account.",
-    "bot": "Bots have no say in a request. A person must do this.",
-    "guest": "Guests have no say in a request. Ask a full member of the workspace.",
-    "stranger": "People of other organisations have no say in a request. Ask a member of the home workspace.",
-    "foreign_team": "This workspace is not served by this bot. Use it in its home workspace.",
-    "unknown_person": "Slack knows nobody by this id, so nothing was decided. Check the id.",
-    "lookup_failed": "Slack could not say who you are, so nothing was decided. Press again in a minute.",
+    "denied": "The policy does not allow this, so nothing was changed. /peftsize policy explains why.",
+    "deleted": "This Slack account is deactivated and cannot decide. Use an active account.",
+    "bot": "Bots cannot decide on requests. A person must do this.",
+    "guest": "Guests cannot decide on requests. Ask a full member of the workspace.",
+    "stranger": "People from other organizations cannot decide on requests. Ask a member of the home workspace.",
+    "foreign_team": "This bot does not serve your workspace. Use it in its home workspace.",
+    "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
+    "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # what was typed
-    "reason_missing": "A rejection needs a reason. Write one sentence that helps the requester.",
+    "reason_missing": "A rejection needs a reason. Write one sentence to help the requester.",
     "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",
     "secret_in_reason": "This looks like a password or token, so it was not stored. Write it without the "
     "secret, and replace the secret if it is real.",
-    "unknown_model": "No model of the table has this in its name. Size it by its parameters, e.g. 8b, or by its "
+    "unknown_model": "No model in the table has this in its name. Give its number of parameters, such as 8b, or its "
     "config.json.",
     # the database
-    "full": "The disk is full; nothing was stored. Tell the operator, then try again.",
-    "read-only": "The database accepts no changes; nothing was stored. Tell the operator, then try again.",
-    "away": "The database cannot be reached; nothing was stored. Try again in a minute.",
-    "conflict": "Somebody else was faster; nothing was stored. Try again.",
-    "busy": "The database is busy; nothing was stored. Try again in a few seconds.",
+    "full": "The disk is full, so nothing was stored. Tell the operator, then try again.",
+    "read-only": "The database is read-only, so nothing was stored. Tell the operator, then try again.",
+    "away": "The database cannot be reached, so nothing was stored. Try again in a minute.",
+    "conflict": "Somebody else changed it first, so nothing was stored. Try again.",
+    "busy": "The database is busy, so nothing was stored. Try again in a few seconds.",
 }
 """What happened and what to do next, for every code that a person can be refused with."""
 
 BARRED: Mapping[str, str] = {
     "deleted": "the account is deactivated",
-    "bot": "a bot has no say in a request",
-    "guest": "a guest has no say in a request",
+    "bot": "a bot cannot decide",
+    "guest": "a guest cannot decide",
     "stranger": "belongs to another organization",
     "foreign_team": "belongs to another workspace",
-    "unknown_person": "Slack knows nobody by this id",
+    "unknown_person": "Slack does not know this id",
 }
 """Why somebody whom the policy names can have no say, for every ``Person.barred`` that a look-up gives."""
 
@@ -122,15 +121,15 @@ _FACTS: Mapping[str, str] = {
     "stale_revision": "It is revision {} now.",
     "denied": "The policy says: {}",
     "unknown_model": "Nearest: {}.",
-    "name_taken": "It is held by {}.",
+    "name_taken": "It belongs to {}.",
     "deletion_asked": "It is request {}.",
-    "quorum_gone": "The reason: {}.",
+    "quorum_gone": "Reason: {}.",
     "lookup_failed": "Slack said: {}.",
     "no_live_spec": "It is {}.",
-    "unknown_request": "You asked for {}.",
-    "unknown_spec": "You asked for {}.",
+    "unknown_request": "You entered {}.",
+    "unknown_spec": "You entered {}.",
     "not_ours": "Its id is {}.",
-    "unreadable": "The reason: {}.",
+    "unreadable": "Reason: {}.",
 }
 """What the fact of a code adds to its sentence."""
 

@@ -31,7 +31,7 @@ class AnchorFile:
         self.path = path
 
     def note(self, head: Head) -> None:
-        """Append a head; opened anew for one write, so that processes may share the file.
+        """Append a head; opened for one write, so that processes may share the file.
 
         Raises:
             OSError: If the file cannot be written.

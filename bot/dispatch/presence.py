@@ -47,7 +47,7 @@ class Presence:
         self._connection: Connection | None = None
 
     def keep(self) -> None:
-        """Show that we are alive, anew if the connection was lost.
+        """Show that we are alive, again after the connection was lost.
 
         Raises:
             StoreError: The database is away.

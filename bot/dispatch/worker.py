@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
 """How long a claimed row is left alone; a dead worker's rows are taken over after it."""
 PAUSES_MS = (1_000, 2_000, 5_000, 15_000, 30_000, 60_000)
-"""Waits between tries of a Slack effect, or of work that failed unexpectedly."""
+"""Waits between tries of a delivery, or of work that failed unexpectedly."""
 HOLD_MS, LONGEST_HOLD_MS = 1_000, 60_000
 """How long the other outbox messages of a channel wait when one was told to: not all are tried in turn."""
 
 
 class DeliversMessages(Protocol):
-    """Has a Slack effect."""
+    """Delivers messages to Slack."""
 
     def deliver(self, message: OutboxMessage) -> None:
-        """Have it, drawn from the current row; raises ``SlackTrouble``."""
+        """Deliver one message, drawn from the current row; raises ``SlackTrouble``."""
 
 
 class Worker:
@@ -42,7 +42,7 @@ class Worker:
         store: Where they are.
         service: Decides clicks.
         executor: Carries requests out.
-        delivery: Has Slack effects.
+        delivery: Delivers messages to Slack.
         owner: Names this worker in ``claimed_by``.
         trace: Opens a span by name and row key; nothing is traced without it.
     """

@@ -189,7 +189,7 @@ class Executor:
     # --- small steps
 
     def _approved(self, request: Request) -> Operation | None:
-        """Return what was approved, computed anew from the text; None if the row was moved instead.
+        """Return what was approved, recomputed from the text; None if the row was moved instead.
 
         Asked again where policy, formula or target have changed; failed where the row was tampered with.
         """

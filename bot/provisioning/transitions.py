@@ -90,7 +90,7 @@ def record_result(
     rest: Rest,
     warnings: Sequence[str] = (),
 ) -> None:
-    """Record that an attempt had its effect, whatever the row has come to meanwhile."""
+    """Record that an attempt took effect, whatever has become of the row meanwhile."""
 
     def once(tx: Tx) -> None:
         row = tx.requests.get(attempt.request_id)

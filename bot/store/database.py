@@ -48,7 +48,7 @@ _SQLITE_TROUBLE = (
     ("SQLITE_NOTADB", "away"),
 )
 _SQLSTATE_TROUBLE = (
-    ("23505", "conflict"),  # unique violation: somebody was faster
+    ("23505", "conflict"),  # unique violation: another transaction was first
     ("40", "conflict"),  # serialization failure, deadlock
     ("53100", "full"),
     ("25006", "read-only"),

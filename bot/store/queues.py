@@ -191,7 +191,7 @@ class Queues:
         self.woken.append(("outbox", key, due))
 
     def message(self, key: str) -> OutboxMessage | None:
-        """Return a Slack effect that is still to be had, or None."""
+        """Return an undelivered message, or None."""
         row = self._connection.execute(select(outbox).where(outbox.c.key == key)).one_or_none()
         if row is None:
             return None
@@ -207,7 +207,7 @@ class Queues:
         )
 
     def sent(self, message: OutboxMessage, owner: str) -> None:
-        """Remove a message that had its effect; if it was asked for anew meanwhile, it is due.
+        """Remove a delivered message; one that was replaced meanwhile becomes due again.
 
         Args:
             message: As it was read.

@@ -141,7 +141,7 @@ class Requests:
             **changes: Further columns of ``requests``, such as ``due_at`` or ``error``.
 
         Returns:
-            The row as it is now, or None if somebody was faster.
+            The row as it is now, or None if another transaction was first.
         """
         values = {
             "state": transition.to_state.value,

@@ -167,7 +167,7 @@ outbox = Table(
     Column("due_at", BigInteger, nullable=False, index=True),
     Column("claimed_by", String(32)),
 )
-"""Slack effects still to be had; a row is gone once it is done."""
+"""Messages to Slack that are still to be delivered; a delivered one is deleted."""
 
 inbox = Table(
     "inbox",

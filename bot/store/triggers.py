@@ -1,4 +1,4 @@
-"""The triggers that make the audit append-only, made anew after every migration.
+"""The triggers that make the audit append-only, created again after every migration.
 
 Alembic's batch mode drops SQLite's triggers silently, so they are no part of any migration; a
 test lists them after each. ``INSERT OR REPLACE`` and ``TRUNCATE`` pass the triggers on UPDATE and

@@ -46,7 +46,7 @@ def test_the_text_form_gives_each_failure_with_its_fix(site: Site) -> None:
     lines = ran.out.splitlines()
     at = next(number for number, line in enumerate(lines) if "the bot is not in C0NOBOT01" in line)
     assert "type there: /invite @peftsize" in lines[at + 1]
-    assert "approver U0NOBODY: Slack knows nobody by this id" in ran.out
+    assert "approver U0NOBODY: Slack does not know this id" in ran.out
     secrets = (site.slack.bot_token, site.slack.app_token, site.slack.app.config_token, site.cluster.api_key)
     assert not [secret for secret in secrets if secret in ran.out]
 

@@ -19,9 +19,9 @@ BOT, ADA, BEN, GUS, FAY = "U0PEFT001", "U0ADA0001", "U0BEN0001", "U0GUS0001", "U
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        ("U0NOBODY", "Slack knows nobody by this id"),
-        (BOT, "a bot has no say"),
-        (GUS, "a guest has no say"),
+        ("U0NOBODY", "Slack does not know this id"),
+        (BOT, "a bot cannot decide"),
+        (GUS, "a guest cannot decide"),
         (FAY, "belongs to another"),
         ("S0NOWHERE", "there is no such user group"),
         ("S0EMPTY", "the user group has no members"),

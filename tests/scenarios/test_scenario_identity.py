@@ -122,7 +122,7 @@ def test_a_look_up_that_goes_on_failing_denies(team: Team) -> None:
         ADA,
     )
     assert team.row(request).votes == ()
-    assert "Slack could not say who you are" in team.heard("ada")[-1]
+    assert "Slack could not confirm who you are" in team.heard("ada")[-1]
     team.slack.faults.clear()
     assert team.approve("ada", request).state is State.CREATED
 

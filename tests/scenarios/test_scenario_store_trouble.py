@@ -57,7 +57,7 @@ def test_a_full_disk(team: Team) -> None:
         delivery = team.slack.command("rosa", CHANNEL, text)
         if delivery.said:
             break
-    assert "The disk is full; nothing was stored." in team.words(delivery.said[0])
+    assert "The disk is full, so nothing was stored." in team.words(delivery.said[0])
     stored = len(team.rows())
     assert stored == number
     team.database("max_page_count", "1000000")

@@ -104,7 +104,7 @@ def test_facts_are_woven_in() -> None:
     assert messages.refusal("stale_revision", "3").endswith("It is revision 3 now.")
     assert messages.refusal("wrong_state", "created", request).endswith(f"It is created {SPEC_ID}.")
     assert messages.refusal("denied", "Open a ticket.").endswith("The policy says: Open a ticket.")
-    assert messages.refusal("name_taken", "R1").endswith("It is held by R1.")
+    assert messages.refusal("name_taken", "R1").endswith("It belongs to R1.")
     assert "nothing was changed" in messages.refusal("a_code_of_tomorrow")
 
 
@@ -253,4 +253,4 @@ def test_lengths_and_amounts_read_well() -> None:
     assert messages.people(2) == "2 people"
     assert messages.moment(1_700_000_000_000) == "2023-11-14 22:13 UTC"
     assert "reference ab12" in messages.unexpected("ab12")
-    assert messages.nothing_stored("full").startswith("The disk is full; nothing was stored.")
+    assert messages.nothing_stored("full").startswith("The disk is full, so nothing was stored.")

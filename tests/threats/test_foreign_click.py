@@ -66,7 +66,7 @@ def test_no_readable_message(team: Team, ts: dict[str, Any], action: str) -> Non
     team.forge(who, action, team.card(request), {"container": container, "channel": FOREIGN})
     assert undecided(team, request, action, "foreign_message")
     assert team.last(f"{action}.refused")["slack"]["channel_id"] == FOREIGN["id"]
-    assert "not a current card" in team.words(team.slack.dms(who)[-1])
+    assert "not the current card" in team.words(team.slack.dms(who)[-1])
 
 
 def test_no_container_at_all(team: Team) -> None:

@@ -78,7 +78,9 @@ def _decisions(request: Request, effect: str) -> list[Block]:
 
 
 def _cancel(request: Request) -> Block:
-    asked = confirm("Cancel this request?", "Nothing will be sent. It can be asked for anew.", "Cancel it")
+    asked = confirm(
+        "Cancel this request?", "Nothing will be created. You can submit it again later.", "Cancel it"
+    )
     return button("Cancel", "cancel", request.id, _label("Cancel", request), confirm=asked)
 
 
@@ -100,7 +102,7 @@ def _next(request: Request) -> list[Block]:
                     style="danger",
                     confirm=asked,
                 ),
-                _give_up(request, f"It may have been {what} all the same; look before you ask anew."),
+                _give_up(request, f"It may have been {what} all the same; check before you ask again."),
             ]
         case State.FAILED if not is_given_up(request):
             return [
@@ -129,7 +131,7 @@ def _more(request: Request, *, open_to_votes: bool, use_gpus: int | None, estima
         )
     if open_to_votes and use_gpus is not None:
         words = f"Use {use_gpus} GPUs"
-        asked = confirm(f"{words}?", "This makes a new revision; votes so far lose their force.", words)
+        asked = confirm(f"{words}?", "This makes a new revision and clears the existing approvals.", words)
         found.append(button(words, "use_gpus", request.id, _label(words, request, " instead"), confirm=asked))
     if open_to_votes and request.votes:
         label = _label("Take back my approval of", request)

@@ -1,7 +1,7 @@
 """The card: the picture of one row. Pending and decided cards share one body.
 
 It says only what is committed. Everything about the request comes from the row; the draft, made
-anew from the row's text, brings the numbers behind it.
+again from the row's text, brings the numbers behind it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def card(
 
     Args:
         request: The row.
-        drafted: Its text, read anew; None for a delete, or where the text can no longer be read.
+        drafted: Its text, read again; None for a delete, or where the text can no longer be read.
         site: Where specs are created.
         now: UTC epoch milliseconds.
         ruling: What the policy says of it now; None where nobody asked.

@@ -99,7 +99,7 @@ def _ended(request: Request) -> str:
         case State.DELETED:
             return f"*Deleted* {code(request.spec_id or request.name, 80)}{when}"
         case State.EXPIRED:
-            return f"*Expired* {date(request.expires_at)}: nobody decided in time. It can be asked for anew."
+            return f"*Expired* {date(request.expires_at)}: nobody decided in time. You can submit it again."
         case _:
             return f"*{request.state.value.capitalize()}*{_by(request)}{_because(request)}"
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 Answer = BoltResponse | None
 HOME_WAIT_MS = 2_000
-"""How long after a click the Home tab is drawn anew: the worker has decided by then."""
+"""How long after a click the Home tab is redrawn: the worker has decided by then."""
 
 
 class Responder:
@@ -79,7 +79,7 @@ class Responder:
         return args.ack()
 
     def done(self, args: Args) -> Answer:
-        """Acknowledge a click; if it was made in App Home, have that drawn anew."""
+        """Acknowledge a click; if it was made in App Home, have that redrawn."""
         body = args.body
         if (body.get("view") or {}).get("type") == "home":
             who = person(body)

@@ -54,7 +54,7 @@ _STEP_OVER = frozenset(
 
 
 class OutboxDelivery:
-    """Has the Slack effects of outbox messages.
+    """Delivers outbox messages to Slack.
 
     Args:
         client: With the bot's token, a deadline, and no retry handlers.
