@@ -108,7 +108,7 @@ class SlackTrouble(BotError):
     Args:
         what: The method and the error it named.
         retry_after_s: Seconds to wait, where Slack or our own pacing says so.
-        permanent: Whether trying again cannot help.
+        permanent: Whether it takes a repair, or a newer program, before trying again can help.
         paced: Whether it was not even tried, since its turn comes later.
     """
 

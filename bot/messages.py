@@ -42,10 +42,12 @@ __all__ = [
     "looks_secret",
     "mask_secrets",
     "moment",
+    "not_opened",
     "nothing_stored",
     "people",
     "reason_problem",
     "refusal",
+    "slack_refused",
     "state_words",
     "unexpected",
     "unreachable",
@@ -103,6 +105,72 @@ REFUSALS: Mapping[str, str] = {
     "busy": "The database is busy, so nothing was stored. Try again in a few seconds.",
 }
 """What happened and what to do next, for every code that a person can be refused with."""
+
+SLACK_REFUSED: Mapping[str, tuple[str, str]] = {
+    "is_archived": (
+        "The channel is archived, and nobody can post there.",
+        "Have somebody unarchive it, then post again, or ask in another channel.",
+    ),
+    "restricted_action_read_only_channel": (
+        "The channel is read-only for this app.",
+        "Have an admin of the channel let the app post there, then post again, or ask in another channel.",
+    ),
+    "restricted_action": (
+        "A setting of the workspace keeps this app from posting there.",
+        "Ask a workspace admin to allow it, then post again, or ask in another channel.",
+    ),
+    "missing_scope": (
+        "The app lacks a permission (scope) that this needs.",
+        "Ask the operator to install the app again from its manifest; peftsize doctor names the scope.",
+    ),
+    "account_inactive": (
+        "The app's account is deactivated, or its workspace is gone.",
+        "Ask the operator to install the app again and to set its new token.",
+    ),
+    "token_revoked": (
+        "The app's token was revoked.",
+        "Ask the operator to install the app again and to set its new token.",
+    ),
+    "invalid_auth": (
+        "Slack does not accept the app's token.",
+        "Ask the operator to set SLACK_BOT_TOKEN to the token of the app's page.",
+    ),
+    "unknown_method": (
+        "Slack does not know a method that this release uses.",
+        "Ask the operator to update peftsize.",
+    ),
+    "invalid_blocks": (
+        "Slack does not accept the form of the message, which is a mistake in this program.",
+        "Ask the operator to update peftsize.",
+    ),
+    "exchanged_trigger_id": (
+        "Slack takes each press of a button for one form only, and this one had its form.",
+        "Close the form and press again.",
+    ),
+    "expired_trigger_id": ("Slack waits three seconds for a form, and it came later.", "Press again."),
+}
+"""What a refusal of Slack's means, and what to do about it, by Slack's own word for it."""
+
+_SLACK_REFUSED_LIKE: Mapping[str, str] = {
+    "restricted_action_thread_only_channel": "restricted_action",
+    "restricted_action_non_threadable_channel": "restricted_action",
+    "restricted_action_thread_locked": "restricted_action",
+    "ekm_access_denied": "restricted_action",
+    "team_access_not_granted": "account_inactive",
+    "not_authed": "invalid_auth",
+    "token_expired": "token_revoked",
+    "invalid_arguments": "invalid_blocks",
+    "invalid_blocks_format": "invalid_blocks",
+    "msg_blocks_too_long": "invalid_blocks",
+    "msg_too_long": "invalid_blocks",
+    "no_text": "invalid_blocks",
+    "view_too_large": "invalid_blocks",
+    "trigger_expired": "expired_trigger_id",
+    "trigger_exchanged": "exchanged_trigger_id",
+    "not_allowed_token_type": "missing_scope",
+    "no_permission": "missing_scope",
+}
+"""Words of Slack's that mean the same to whoever reads it."""
 
 BARRED: Mapping[str, str] = {
     "deleted": "the account is deactivated",
@@ -226,7 +294,11 @@ def explain(error: Exception) -> str:
             return f"Slack could not say who somebody is ({_short(error.what)}). Try again in a minute."
         case SlackTrouble():
             wait = f" It asks to wait {error.retry_after_s:.0f} s." if error.retry_after_s else ""
-            told = "trying again cannot help" if error.permanent else "it is tried again by itself"
+            told = (
+                "it is tried again every hour and at the next start"
+                if error.permanent
+                else "it is tried again by itself"
+            )
             return f"Slack did not do it ({_short(error.what)}); {told}.{wait}"
         case SettingsError():
             return "\n".join(["The settings cannot work:", *(f"- {problem}" for problem in error.problems)])
@@ -250,6 +322,27 @@ def _cluster(error: SpecsError) -> str:
             )
         case _:
             return f"The cluster did not do it: {_said(error)}"
+
+
+def slack_refused(word: str) -> str:
+    """Say what a refusal of Slack's means and what to do about it.
+
+    Args:
+        word: Slack's own word, such as ``missing_scope``.
+    """
+    known = SLACK_REFUSED.get(_SLACK_REFUSED_LIKE.get(word, word))
+    cause, way_out = known or (
+        "Slack refused it.",
+        "Give the word to the operator, who finds it in Slack's documentation.",
+    )
+    return f"{cause} {way_out} (Slack said: {_short(word)}.)"
+
+
+def not_opened(word: str | None) -> str:
+    """Say why a form did not open; ``word`` is Slack's own for its refusal, None where none came in time."""
+    if word is None:
+        return "Slack did not open the form in time, so nothing was done. Try again."
+    return f"Slack did not open the form, so nothing was done. {slack_refused(word)}"
 
 
 def reason_problem(reason: str) -> str | None:

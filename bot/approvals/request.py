@@ -74,6 +74,7 @@ class Request:
         author_id: Who wrote this revision.
         channel_id: Where the card lives.
         message_ts: The card, once posted.
+        thread_ts: The thread that the card belongs in; None for the channel itself.
         quorum: Distinct people needed.
         votes: Those on this revision, oldest first.
         created_at: UTC epoch milliseconds, as all times.
@@ -130,3 +131,4 @@ class Request:
     ended_by: str | None = None
     ended_at: int | None = None
     revised_at: int | None = None
+    thread_ts: str | None = None

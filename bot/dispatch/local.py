@@ -65,6 +65,7 @@ class LocalDispatcher:
         with self.worker.store.write() as tx:
             tx.queues.release(None)
             tx.queues.hasten_lost()
+            tx.queues.hasten_failed()
         self._threads = [
             threading.Thread(target=self._lane, args=(lane,), name=f"{lane}-{number}", daemon=True)
             for lane, count in THREADS.items()

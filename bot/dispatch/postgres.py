@@ -105,6 +105,8 @@ class ProcrastinateDispatcher:
         """
         self._stopping.clear()
         self._presence.keep()  # before the first claim, or others would take it for a dead one's
+        with self._store.write() as tx:
+            tx.queues.hasten_failed()
         self._loop.start()
         self._threads = [
             threading.Thread(target=self._every, args=(SWEEP_S, self._sweep), name="sweep", daemon=True),

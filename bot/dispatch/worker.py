@@ -24,6 +24,8 @@ LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
 """How long a claimed row is left alone; a dead worker's rows are taken over after it."""
 PAUSES_MS = (1_000, 2_000, 5_000, 15_000, 30_000, 60_000)
 """Waits between tries of a delivery, or of work that failed unexpectedly."""
+REFUSED_MS = 3_600_000
+"""How soon a delivery is tried again that takes a repair; the next start tries it at once."""
 HOLD_MS, LONGEST_HOLD_MS = 1_000, 60_000
 """How long the other outbox messages of a channel wait when one was told to: not all are tried in turn."""
 
@@ -134,17 +136,14 @@ class Worker:
     def _after_trouble(self, message: OutboxMessage, trouble: SlackTrouble) -> None:
         facts = {"kind": message.kind, "what": trouble.what, "tries": message.tries}
         with self.store.write() as tx:
-            if trouble.permanent:
-                tx.queues.sent(message, self.owner)
-            else:
-                wait = _pause_ms(message.tries)
-                if trouble.retry_after_s is not None:
-                    wait = int(trouble.retry_after_s * 1000) + 1
-                    if message.channel_id and wait <= LONGEST_HOLD_MS:
-                        self._held[message.channel_id] = tx.now + min(wait, HOLD_MS)
-                tx.queues.postpone(
-                    "outbox", message.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
-                )
+            wait = REFUSED_MS if trouble.permanent else _pause_ms(message.tries)
+            if trouble.retry_after_s is not None:
+                wait = int(trouble.retry_after_s * 1000) + 1
+                if message.channel_id and wait <= LONGEST_HOLD_MS:
+                    self._held[message.channel_id] = tx.now + min(wait, HOLD_MS)
+            tx.queues.postpone(
+                "outbox", message.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
+            )
         if not trouble.paced:
             level = logging.WARNING if trouble.permanent or message.tries else logging.INFO
             log.log(level, "Slack delivery failed", extra={"facts": facts})

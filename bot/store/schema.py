@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from bot.store.database import Database
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test compares it with the folder."""
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_MIGRATOR = text("SELECT pg_advisory_xact_lock(7350011)")
 

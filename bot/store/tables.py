@@ -48,6 +48,7 @@ requests = Table(
     Column("requester_name", Text, nullable=False),
     Column("channel_id", String(32), nullable=False),
     Column("message_ts", String(32)),
+    Column("thread_ts", String(32)),
     Column("quorum", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),

@@ -27,6 +27,7 @@ class Ask:
         response_url: For a private answer where the bot may not post; kept 30 minutes at most.
         use_gpus: GPU count chosen by hand.
         execution_id: The workflow step that waits for the end.
+        thread_ts: The thread in which it was asked for; its card belongs there.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Ask:
     response_url: str | None = None
     use_gpus: int | None = None
     execution_id: str | None = None
+    thread_ts: str | None = None
 
 
 class Source(StrEnum):

@@ -115,6 +115,7 @@ class RequestService:
                 origin="workflow" if ask.execution_id else ask.origin,
                 now=tx.now,
                 execution_id=ask.execution_id,
+                thread_ts=ask.thread_ts,
             )
             due_at = first_due(request, drafted, ruling, dry_run=self.site.dry_run)
             return record_ask(tx, ask, request, ruling, due_at)

@@ -24,6 +24,7 @@ def new_request(
     kind: Kind = Kind.CREATE,
     spec_id: str | None = None,
     execution_id: str | None = None,
+    thread_ts: str | None = None,
 ) -> Request:
     """Return a request as its first row.
 
@@ -38,6 +39,7 @@ def new_request(
         kind: Create or delete.
         spec_id: The specification to delete.
         execution_id: The workflow step that waits for the end.
+        thread_ts: The thread that its card belongs in.
     """
     return Request(
         **content.columns(),
@@ -65,6 +67,7 @@ def new_request(
         tries=0,
         origin=origin,
         execution_id=execution_id,
+        thread_ts=thread_ts,
     )
 
 

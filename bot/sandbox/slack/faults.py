@@ -27,6 +27,7 @@ class Faults:
             ``invalid_auth``.
         missing_group: User groups are answered ``no_such_subteam``.
         users_info_fails: ``users.info`` is answered with ``internal_error``.
+        refused: Slack's refusal of each of these methods, such as ``{"views.open": "missing_scope"}``.
         only: The methods that ``down``, the counted faults and ``slow_s`` are meant for; empty is all.
     """
 
@@ -39,6 +40,7 @@ class Faults:
     revoked: Literal["", "token_revoked", "account_inactive", "invalid_auth"] = ""
     missing_group: bool = False
     users_info_fails: bool = False
+    refused: dict[str, str] = field(default_factory=dict)
     only: frozenset[str] = frozenset()
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -68,6 +68,8 @@ def _method(api: Api, name: str, args: Args, token: str) -> Reply:
     wait = wait or api.rates.wait_s(name, str(args.get("channel")), api.workspace.clock())
     if wait:
         return Reply(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(wait)})
+    if name in faults.refused:
+        return Reply(200, {"ok": False, "error": faults.refused[name]})
     said = answer(api, METHODS.get(name), args, token)
     if faults.take("lose_answers", name):
         return _BROKEN

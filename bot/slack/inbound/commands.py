@@ -49,7 +49,8 @@ def placed(context: ListenerContext, ask: Ask) -> Ask:
     Without any channel the card goes to the person, and approvers find it in App Home.
     """
     channel_id = context.approval_channel or ask.channel_id or ask.person.user_id
-    return replace(ask, text=ask.text.strip(), channel_id=channel_id)
+    thread_ts = ask.thread_ts if channel_id == ask.channel_id else None
+    return replace(ask, text=ask.text.strip(), channel_id=channel_id, thread_ts=thread_ts)
 
 
 def submit(context: ListenerContext, typed: Ask) -> Message | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bot.workflow.service import RequestService
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
-_TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
+TIMESTAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 _BLOCK_ID = re.compile(r"peftsize:([0-9]{1,9})(?::.*)?", re.ASCII | re.DOTALL)
 
 
@@ -57,7 +57,7 @@ class ListenerContext:
         identity = self.identity()
         if identity is None or request is None or request.message_ts is None:
             return None
-        return identity.link(request.channel_id, request.message_ts)
+        return identity.link(request.channel_id, request.message_ts, request.thread_ts)
 
     def answer_url(self, body: Mapping[str, Any]) -> str | None:
         """Return the delivery's response URL if it is on a host that we may post to."""
@@ -129,7 +129,7 @@ def click(
         origin=origin(args),
         enterprise_id=who.enterprise_id,
         channel_id=str(channel)[:32] if channel else None,
-        message_ts=ts if _TS.fullmatch(ts) else None,
+        message_ts=ts if TIMESTAMP.fullmatch(ts) else None,
         trigger_hash=trigger_hash(body),
         reason=reason,
         text=text,

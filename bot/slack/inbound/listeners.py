@@ -16,7 +16,7 @@ from bot.approvals.request import State
 from bot.slack.blocks import answers, modals
 from bot.slack.blocks.text import plain
 from bot.slack.inbound import commands, workflow_step
-from bot.slack.inbound.context import click, origin, request_of
+from bot.slack.inbound.context import TIMESTAMP, click, origin, request_of
 from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
 from bot.workflow.ports import Source
@@ -201,8 +201,12 @@ class Listeners(Responder):
         if event.get("bot_id") or not event.get("user"):
             return args.ack()
         text = unescape(_MENTION.sub("", str(event.get("text") or ""))).strip()
-        typed = self.typed(args, text or "help", str(event["channel"]))
-        return self.later(args, typed, commands.answer(self.context, typed), event.get("thread_ts"))
+        thread = str(event.get("thread_ts") or "")
+        typed = replace(
+            self.typed(args, text or "help", str(event["channel"])),
+            thread_ts=thread if TIMESTAMP.fullmatch(thread) else None,
+        )
+        return self.later(args, typed, commands.answer(self.context, typed))
 
     @guarded
     def joined(self, args: Args) -> Answer:

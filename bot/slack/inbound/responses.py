@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slack_bolt import BoltResponse
 
+from bot import messages
 from bot.errors import StoreError
 from bot.log_context import bind
 from bot.slack.blocks import answers, modals
@@ -16,7 +17,7 @@ from bot.slack.inbound.context import origin, person, reference, subject
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
 from bot.slack.outbound.private import said
-from bot.slack.outbound.web_api import FAILURES, word_of
+from bot.slack.outbound.web_api import FAILURES, is_refusal, word_of
 from bot.workflow import outbox
 from bot.workflow.ports import Ask
 
@@ -57,13 +58,13 @@ class Responder:
             self.context.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
         except FAILURES as error:
             log.warning("a modal was not opened", extra={"facts": {"what": word_of(error)}})
-            message = said("Slack did not open the form in time, so nothing was done. Try again.")
+            message = said(messages.not_opened(word_of(error) if is_refusal(error) else None))
             if "command" in args.body:
                 return private(args, message)
             return self.later(args, self.typed(args, "", channel_of(args)), message)
         return args.ack()
 
-    def later(self, args: Args, typed: Ask, message: Message | None, thread: str | None = None) -> Answer:
+    def later(self, args: Args, typed: Ask, message: Message | None) -> Answer:
         """Have a private answer posted by the worker, once, where an acknowledgement cannot carry it."""
         with self.context.service.store.write() as tx:
             if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:
@@ -74,7 +75,7 @@ class Responder:
                     typed.channel_id or None,
                     blocks=message.blocks,
                     text=message.text,
-                    thread_ts=thread,
+                    thread_ts=typed.thread_ts,
                 )
         return args.ack()
 

@@ -7,6 +7,7 @@ among the stored copies are refused, so the row stays the only truth.
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import Request, State
@@ -17,7 +18,7 @@ from bot.slack.blocks.kit import Message
 from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view
 from bot.slack.outbound.people import SlackPeople
-from bot.slack.outbound.private import listed_specs, notice
+from bot.slack.outbound.private import listed_specs, not_posted, notice
 from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
 from bot.workflow.surface import note_home
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
 
+log = logging.getLogger(__name__)
+
 HOLD_MS = 20_000
 """As long as a worker holds a item."""
 RESPONSE_URL_MS = 30 * 60_000
@@ -40,11 +43,11 @@ RESPONSE_URL_MS = 30 * 60_000
 UNKNOWN_KIND_S = 60.0
 """How long a message that a newer release wrote is left to a replica that knows its kind."""
 PARKED_S = 3_600.0
-"""How soon a card that may not be posted is tried again if nobody invites the bot before."""
+"""How soon a card that Slack refuses is tried again if nothing happens before."""
 
-_NOT_THERE = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
+_NOT_IN = frozenset({"not_in_channel", "channel_not_found"})
+_NOT_THERE = _NOT_IN | {"is_archived", "restricted_action"}
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
-_NO_EPHEMERAL = _NOT_THERE | {"user_not_in_channel", "messages_tab_disabled"}
 _NOBODY = frozenset(
     {"user_not_found", "user_disabled", "cannot_dm_bot", "user_not_visible", "messages_tab_disabled"}
 )
@@ -119,11 +122,19 @@ class OutboxDelivery:
         if request is None:
             return
         message = self._picture.message(request)
+        refused = None
         for copy in copies:
-            self._redraw(request, copy, message)
+            try:
+                self._redraw(request, copy, message)
+            except CallFailed as failed:
+                if not failed.refused:
+                    raise
+                refused = failed  # of one copy; the others are drawn all the same
         request, copies = self._row(item)
         if request is not None and request.message_ts is None:
             self._first(item, request, message)
+        if refused is not None:
+            raise SlackTrouble(refused.what, retry_after_s=PARKED_S)
 
     def _redraw(self, request: Request, copy: Copy, message: Message) -> None:
         if copy.user_id is not None:
@@ -139,32 +150,45 @@ class OutboxDelivery:
                     tx.requests.note(request.id, message_ts=None)
 
     def _first(self, item: OutboxMessage, request: Request, message: Message) -> None:
-        """Post the card in its channel; where the bot may not, say how to let it in, and wait."""
+        """Post the card where it belongs; where Slack refuses it, tell the requester why, and wait."""
         try:
-            said = self._post(request.channel_id, message)
+            said = self._post(request.channel_id, message, request.thread_ts)
         except CallFailed as failed:
-            if failed.word not in _NOT_THERE:
+            if failed.word == "thread_not_found":
+                with self._store.write() as tx:
+                    tx.requests.note(request.id, thread_ts=None)
+                raise SlackTrouble(failed.what, retry_after_s=0) from None
+            if not failed.refused:
                 raise
-            if request.state in TERMINAL:
+            if request.state in TERMINAL and failed.word in _NOT_THERE:
                 return
-            self._invite(item, request)
+            self._tell_not_posted(item, request, failed.word)
             raise SlackTrouble(failed.what, retry_after_s=PARKED_S) from None
         with self._store.write() as tx:
             where = Copy(str(said["channel"]), str(said["ts"]))  # a person's id becomes their direct channel
             tx.requests.note(request.id, message_ts=where.message_ts, channel_id=where.channel_id)
             tx.requests.add_copy(request.id, where)
 
-    def _invite(self, item: OutboxMessage, request: Request) -> None:
-        """Tell the requester, once, which invitation the card waits for; the response URL ends here."""
+    def _tell_not_posted(self, item: OutboxMessage, request: Request, word: str) -> None:
+        """Tell the requester, once, what the card waits for; the response URL ends here."""
         body = item.body
         if body.get("invited"):
             return
         url = str(body.get("response_url") or "")
         if self._clock() - item.created_at >= RESPONSE_URL_MS or not may_post(url, self._api_url):
             url = ""
-        message = answers.invite(request.channel_id, self._bot_name(), request)
-        if not (url and self._calls.respond(url, **_content(message))):
-            self._to_person(request.requester_id, message)
+        if word in _NOT_IN:
+            message = answers.invite(request.channel_id, self._bot_name(), request)
+        else:
+            message = not_posted(request, word)
+        try:
+            if not (url and self._calls.respond(url, **_content(message))):
+                self._to_person(request.requester_id, message)
+        except CallFailed as failed:
+            if not failed.refused:
+                raise
+            log.warning("nobody could be told", extra={"facts": {"what": failed.what, "card": word}})
+            return
         self._scrub(item, wait_ms=int(PARKED_S * 1000), invited=True)
 
     def _scrub(self, item: OutboxMessage, wait_ms: int, **kept: Any) -> None:
@@ -203,7 +227,7 @@ class OutboxDelivery:
                     **_content(message),
                 )
             except CallFailed as failed:
-                if failed.word not in _NO_EPHEMERAL:
+                if not failed.refused:
                     raise
             else:
                 return
@@ -282,21 +306,28 @@ class OutboxDelivery:
         identity = self._identity()
         if identity is None or request is None or request.message_ts is None:
             return None
-        return identity.link(request.channel_id, request.message_ts)
+        return identity.link(request.channel_id, request.message_ts, request.thread_ts)
 
-    def _post(self, channel_id: str, message: Message) -> dict[str, Any]:
+    def _post(self, channel_id: str, message: Message, thread_ts: str | None = None) -> dict[str, Any]:
         return self._calls(
             "chat.postMessage",
             channel=channel_id,
             unfurl_links=False,
             unfurl_media=False,
+            **({"thread_ts": thread_ts} if thread_ts else {}),
             **_content(message),
         )
 
     def _to_person(self, user_id: str, message: Message) -> dict[str, Any] | None:
         """Write to somebody directly; None where that person can get no messages."""
         try:
-            return self._post(self._calls.direct(user_id), message)
+            try:
+                return self._post(self._calls.direct(user_id), message)
+            except CallFailed as failed:
+                if failed.word != "channel_not_found":
+                    raise
+                self._calls.forget(user_id)
+                return self._post(self._calls.direct(user_id), message)
         except CallFailed as failed:
             if failed.word not in _NOBODY:
                 raise

@@ -52,12 +52,13 @@ class Identity:
         ours = self.team_ids | ({self.enterprise_id} if self.enterprise_id else frozenset())
         return team_id in ours or enterprise_id in ours
 
-    def link(self, channel_id: str, message_ts: str) -> str:
-        """Return the address of a message, made without asking Slack.
+    def link(self, channel_id: str, message_ts: str, thread_ts: str | None = None) -> str:
+        """Return the address of a message, in a thread or not, made without asking Slack.
 
         Source: https://docs.slack.dev/reference/methods/chat.getPermalink, whose answers look so.
         """
-        return f"{self.url}archives/{channel_id}/p{message_ts.replace('.', '')}"
+        address = f"{self.url}archives/{channel_id}/p{message_ts.replace('.', '')}"
+        return f"{address}?thread_ts={thread_ts}&cid={channel_id}" if thread_ts else address
 
 
 def identify(

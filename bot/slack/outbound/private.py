@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from bot import messages
 from bot.errors import SpecsError
-from bot.slack.blocks.kit import LONGEST_SECTION, Message, section
+from bot.slack.blocks.buttons import block_id
+from bot.slack.blocks.kit import LONGEST_SECTION, Message, actions, button, section
 from bot.slack.blocks.lists import PAGE, specs_listing
-from bot.slack.blocks.text import safe
+from bot.slack.blocks.text import channel, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bot.approvals.request import Request
     from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
 
@@ -45,6 +47,20 @@ def said(words: str, title: str = "") -> Message:
 def notice(code: str, lines: Sequence[str]) -> Message:
     """Return what the people who run the bot are told."""
     return said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
+
+
+def not_posted(request: Request, word: str) -> Message:
+    """Tell the requester why Slack refuses the card, and how to have it posted after the repair.
+
+    Args:
+        request: The row, which is stored and waits.
+        word: Slack's own word for the refusal.
+    """
+    where = channel(request.channel_id)
+    text = f"The card of your request {request.id} could not be posted. {messages.slack_refused(word)}"
+    told = section(f"{safe(text, 900)}\nIt belongs in {where}. The request is kept; nothing is lost.")
+    again = button("Post again", "post_again", request.id, f"Post the card of request {request.id} again")
+    return Message([told, actions(block_id(request, "refused"), [again])], safe(text, 900))
 
 
 def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Message:

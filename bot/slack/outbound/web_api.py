@@ -48,6 +48,19 @@ _PERMANENT = frozenset(
         "unknown_method",
     }
 )
+_PASSING = frozenset(
+    {
+        "fatal_error",
+        "internal_error",
+        "not_json",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+        "unknown",
+    }
+)
+"""What Slack says when the same call may succeed a minute later; every other word is a refusal."""
 _MOST_BUCKETS = 1000
 PACED = "paced"
 """Our own word for a call whose turn comes later."""
@@ -60,9 +73,12 @@ class CallFailed(SlackTrouble):
         method: The Web API method.
         word: Slack's own word for the trouble; no text of anybody, no token.
         retry_after_s: Seconds that Slack, or our pacing, asks to wait.
+        refused: Whether Slack understood and said no, so that only a repair helps.
     """
 
-    def __init__(self, method: str, word: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, method: str, word: str, *, retry_after_s: float | None = None, refused: bool = False
+    ) -> None:
         super().__init__(
             f"{method}: {word}",
             retry_after_s=retry_after_s,
@@ -70,6 +86,7 @@ class CallFailed(SlackTrouble):
             paced=word == PACED,
         )
         self.word = word
+        self.refused = refused
 
 
 def may_post(url: str, api_url: str) -> bool:
@@ -92,6 +109,11 @@ def word_of(error: Exception) -> str:
         return "ratelimited"
     data = getattr(response, "data", response)
     return str(data.get("error") or "unknown") if isinstance(data, dict) else "not_json"
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether Slack understood the call and said no, rather than being in trouble itself."""
+    return isinstance(error, SlackApiError) and word_of(error) not in _PASSING
 
 
 def retry_after_s(error: Exception) -> float | None:
@@ -187,7 +209,8 @@ class Calls:
             told: Any = self._client.api_call(method, json=arguments).data
         except FAILURES as error:
             word = word_of(error)
-            raise CallFailed(method, str(word), retry_after_s=retry_after_s(error)) from None
+            asked_s, refused = retry_after_s(error), is_refusal(error)
+            raise CallFailed(method, str(word), retry_after_s=asked_s, refused=refused) from None
         finally:
             self._seen(method, word, (self._clock() - started) / 1000)
         return told if isinstance(told, dict) else {}
@@ -220,7 +243,7 @@ class Calls:
         return told.status_code == HTTPStatus.OK
 
     def direct(self, user_id: str) -> str:
-        """Return the direct message channel with somebody; it never changes, so it is kept.
+        """Return the direct message channel with somebody; it is kept until it is forgotten.
 
         Raises:
             CallFailed: As for a call.
@@ -229,3 +252,7 @@ class Calls:
             told = self("conversations.open", users=user_id)
             self._direct[user_id] = str(told["channel"]["id"])
         return self._direct[user_id]
+
+    def forget(self, user_id: str) -> None:
+        """Forget somebody's direct message channel: Slack says that it is gone."""
+        self._direct.pop(user_id, None)
