@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 FINAL = frozenset({"created", "rejected", "cancelled", "expired", "attention", "failed"})
 SHOWN = {
-    "pending": "*Waiting for approval:*",
-    "approved": "*Approved, creating…*",
-    "creating": "*Approved, creating…*",
-    "unknown": "*Unknown:*",
-    "attention": "*Needs a person:*",
-    "failed": "*Failed*",
+    "pending": " asks for ",
+    "approved": "*Creating…*",
+    "creating": "*Creating…*",
+    "unknown": "*Checking whether it was created:*",
+    "attention": "*Needs an admin:*",
+    "failed": "*Failed:*",
     "created": "*Created*",
     "rejected": "*Rejected*",
     "cancelled": "*Cancelled*",
-    "expired": "*Expired*",
+    "expired": "*Expired:*",
 }
 """What a card begins with in each state."""
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.sandbox.slack.inputs import NotThere
 from bot.sandbox.slack.web import SlackRefusal
+from tests.support.menu import press as press_on_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +191,7 @@ class People:
         def press(who: str, action: str) -> Delivery | None:
             gate.wait()
             try:
-                return self.world.slack.click(who, card, f"peftsize.{action}")
+                return press_on_card(self.world.slack, who, card, action)
             except NotThere:
                 return None  # the card does not show the state yet
 

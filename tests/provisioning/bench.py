@@ -20,6 +20,7 @@ from bot.sandbox.watsonx.api import PATH
 from bot.store import schema, tables
 from bot.store.queues import LANES
 from tests.scenarios.team import NAME, POLICY, TEXT, Team
+from tests.support.menu import press
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,7 +190,7 @@ class Bench(Team):
 
     def press(self, who: str, action: str, request: Request) -> Request:
         """Press a button and have it decided and shown, while no request is carried out."""
-        assert self.slack.click(who, self.card(request), f"peftsize.{action}").ok
+        assert press(self.slack, who, self.card(request), action).ok
         self.run_due("inbox", "outbox")
         return self.row(request)
 

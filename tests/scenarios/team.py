@@ -9,6 +9,7 @@ from bot.sandbox.slack import payloads
 from bot.sandbox.slack.inputs import find_element, pressed
 from bot.sandbox.watsonx.faults import ALWAYS
 from tests.scenarios.running import Running
+from tests.support.menu import press
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,7 @@ class Team(Running):
 
     def click(self, who: str, action: str, request: Request, shown: Message | View | None = None) -> Delivery:
         """Press a button of a request's card, and wait until it is decided and shown."""
-        delivery = self.slack.click(who, shown or self.card(request), f"peftsize.{action}")
+        delivery = press(self.slack, who, shown or self.card(request), action)
         self.quiet()
         return delivery
 

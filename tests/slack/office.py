@@ -21,6 +21,7 @@ from bot.slack.outbound.delivery import OutboxDelivery
 from bot.slack.outbound.people import Identity, SlackPeople, identify
 from bot.store import Database, Store
 from bot.workflow.service import RequestService
+from tests.support.menu import press
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,6 +161,6 @@ class Office:
 
     def press(self, user: str, action: str, message: Message | None = None) -> Any:
         """Press a button on the card, and have it decided and drawn."""
-        delivery = self.slack.click(user, message or self.card(), f"peftsize.{action}")
+        delivery = press(self.slack, user, message or self.card(), action)
         self.work()
         return delivery

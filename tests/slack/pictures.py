@@ -13,7 +13,9 @@ from bot.approvals import policy
 from bot.approvals.draft import Draft, Site, draft, facts
 from bot.approvals.policy_file import Policy
 from bot.approvals.request import Kind, Request, State, Vote
+from bot.sandbox.mrkdwn import plain_words
 from bot.sandbox.slack.limits import block_problems, blocks_too_long, elements_of, view_problems
+from bot.sandbox.slack.people import Directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ SITE = Site("https://cpd.example.com", "0a1b2c3d-0000-4000-8000-123456789abc", {
 RULES = Policy.model_validate(
     {"defaults": {"approvers": ["U0ADA001", "S0APPROVE"], "quorum": 2, "admins": ["U0INES001"]}}
 )
+NOBODY = Directory()
 ASKED = 1_700_000_000_000
 SPEC_ID = "5f1c8a52-0000-4000-8000-aaaaaaaaaaaa"
 HOSTILE = (
@@ -112,6 +115,32 @@ def pressed(blocks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
+def menu(blocks: list[dict[str, Any]]) -> dict[str, str]:
+    """The words of every option of the card's menu, by what the option does."""
+    return {
+        option["value"].partition(" ")[0]: option["text"]["text"]
+        for block in blocks
+        for element in elements_of(block)
+        if element["type"] == "overflow"
+        for option in element["options"]
+    }
+
+
+def characters(blocks: list[dict[str, Any]]) -> int:
+    """How many characters a reader sees on a card: every text and button, a date as it is shown."""
+    return sum(len(plain_words(text, NOBODY)) for block in blocks for text in _seen(block))
+
+
+def _seen(block: dict[str, Any]) -> Iterator[str]:
+    """The texts of a block that stand on the card without a click."""
+    for text in (block.get("text"), *block.get("fields", [])):
+        if text is not None:
+            yield text["text"]
+    for element in block.get("elements", []):
+        if element["type"] != "overflow":
+            yield element["text"]["text"] if isinstance(element["text"], dict) else element["text"]
+
+
 def judge(message: Message) -> None:
     """Have a message judged by the stand-in's limits, slack_sdk's models and slackblocks."""
     assert block_problems(message.blocks) == []
@@ -174,7 +203,7 @@ def _built(block: dict[str, Any]) -> slackblocks.Block:
         case "context":
             return slackblocks.ContextBlock([_text(element) for element in block["elements"]], block_id)
         case "actions":
-            return slackblocks.ActionsBlock([_button(element) for element in block["elements"]], block_id)
+            return slackblocks.ActionsBlock([_element(element) for element in block["elements"]], block_id)
         case "input":
             element = {key: part for key, part in block["element"].items() if key != "type"}
             element["placeholder"] = _text(element["placeholder"])
@@ -187,7 +216,7 @@ def _built(block: dict[str, Any]) -> slackblocks.Block:
                 _text(block["text"]) if "text" in block else None,
                 block_id,
                 [_text(field) for field in block["fields"]] if "fields" in block else None,
-                _button(block["accessory"]) if "accessory" in block else None,
+                _element(block["accessory"]) if "accessory" in block else None,
             )
         case unknown:
             raise AssertionError(unknown)
@@ -196,6 +225,14 @@ def _built(block: dict[str, Any]) -> slackblocks.Block:
 def _text(text: dict[str, Any]) -> slackblocks.Text:
     kind = slackblocks.TextType.PLAINTEXT if text["type"] == "plain_text" else slackblocks.TextType.MARKDOWN
     return slackblocks.Text(text["text"], kind)
+
+
+def _element(element: dict[str, Any]) -> slackblocks.Button | slackblocks.OverflowMenu:
+    if element["type"] == "button":
+        return _button(element)
+    assert element["type"] == "overflow"
+    options = [slackblocks.Option(_text(one["text"]), one["value"]) for one in element["options"]]
+    return slackblocks.OverflowMenu(element["action_id"], options)
 
 
 def _button(button: dict[str, Any]) -> slackblocks.Button:

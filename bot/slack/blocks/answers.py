@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
-from bot.approvals.request import Kind, State
+from bot.approvals.request import State
 from bot.approvals.state_machine import has_live_spec
-from bot.slack.blocks import breakdown
-from bot.slack.blocks.buttons import block_id
-from bot.slack.blocks.card import NO_GPU_FIELD, sentence
-from bot.slack.blocks.kit import Message, actions, button, context, divider, header, section
-from bot.slack.blocks.status import next_step, status
-from bot.slack.blocks.text import channel, code, entry, fence, link, safe
+from bot.slack.blocks import breakdown, notes
+from bot.slack.blocks.buttons import block_id, details
+from bot.slack.blocks.details import NO_GPU_FIELD
+from bot.slack.blocks.kit import Message, actions, button, context, divider, header, literal, section
+from bot.slack.blocks.status import is_open, next_step, notification, outcome, sentence
+from bot.slack.blocks.text import channel, code, entry, fence, link, plain, safe
 from sizing.methods import DEFAULT, METHODS
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ def sizing_error(error: SizingError, text: str) -> Message:
     shown, mark = error.picture().split("\n", 1) if text else ("", "^")
     lead = " " * (len(COMMAND) + 1)
     picture = f"{COMMAND} {shown}\n{lead}{mark}"
-    blocks = [section(f"{fence(picture, 900)}\n{safe(error.message, 400)}\n{code(error.hint, 600)}")]
+    blocks = [
+        section(fence(picture, 900)),
+        literal(plain(error.message, 400)),
+        section(code(error.hint, 600)),
+    ]
     if error.suggestion is not None:
         run = button("Run this", "run_text", error.suggestion, f"Run {error.suggestion}", style="primary")
         blocks.append(actions("peftsize:0:fix", [run]))
@@ -83,8 +87,11 @@ def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
     blocks = [
         header(f"Preview {drafted.name}"),
         section(f"{code(text, 1200)}\nOnly you see this; nothing was stored."),
-        *breakdown.numbers(drafted).blocks,
+        breakdown.needs(drafted),
+        *breakdown.explained(drafted),
     ]
+    if warned := breakdown.numbers(drafted).warnings:
+        blocks.insert(2, section(notes.lines(warned, 2000)))
     blocks.append(section(f"*What would be created*\n{fence(drafted.payload, 900)}"))
     blocks.append(context(NO_GPU_FIELD))
     if ruling is not None:
@@ -120,7 +127,7 @@ def submitted(request: Request) -> Message:
     """Say that a request was stored, where its card is elsewhere."""
     where = f"Its card comes in {channel(request.channel_id)}."
     return _plain(
-        f"Asked: {code(request.canonical, 600)}, request `{request.id}`. {where}", sentence(request)
+        f"Asked: {code(request.canonical, 600)}, request `{request.id}`. {where}", notification(request)
     )
 
 
@@ -134,7 +141,7 @@ def existing(request: Request, link_to: str | None = None) -> Message:
     ]
     if created:
         lines.append(next_step(request.spec_id or ""))
-    return _plain("\n".join(lines), f"The same request is there already. {sentence(request)}")
+    return _plain("\n".join(lines), f"The same request is there already. {notification(request)}")
 
 
 def name_taken(request: Request, link_to: str | None = None) -> Message:
@@ -166,13 +173,14 @@ def refused(
 
 def show(request: Request, now: int, link_to: str | None = None) -> Message:
     """Describe one request to one person; it is decided on its card."""
-    what = "Deletion of " if request.kind is Kind.DELETE else ""
-    lines = f"{code(request.canonical, 1200)}\n{what}{code(request.name, 80)} · request `{request.id}`"
-    looks = [button("Show JSON", "show_json", request.id, f"Show JSON of request {request.id}")]
-    blocks = [section(lines), section(status(request, now)), actions(block_id(request, "show"), looks)]
+    blocks = [section(_described(request, now))]
     if link_to:
-        blocks.insert(2, section(_card(link_to)))
-    return Message(blocks, sentence(request))
+        blocks.append(section(_card(link_to)))
+    looks = [details(request)]
+    if request.message_ts is None:
+        looks.append(_post_again(request))
+    blocks.append(actions(block_id(request, "show"), looks))
+    return Message(blocks, notification(request, now=now))
 
 
 def invite(channel_id: str, bot_user: str, request: Request | None = None) -> Message:
@@ -188,8 +196,7 @@ def invite(channel_id: str, bot_user: str, request: Request | None = None) -> Me
     words = f"I am not in {channel(channel_id)}, so I cannot post there. {kept} Type:\n{fence(line, 200)}"
     blocks: list[Block] = [section(words)]
     if request is not None:
-        again = button("Post again", "post_again", request.id, f"Post the card of request {request.id} again")
-        blocks.append(actions(block_id(request, "invite"), [again]))
+        blocks.append(actions(block_id(request, "invite"), [_post_again(request)]))
     return Message(blocks, f"I am not in the channel. Type {safe(line, 150)} there. {kept}")
 
 
@@ -203,14 +210,15 @@ def adopted(request: Request) -> Message:
 
 
 def dm(request: Request, link_to: str | None = None) -> Message:
-    """Tell the requester how it ended, or that a person is needed, with the next step."""
-    blocks = [
-        section(f"{code(request.canonical, 1200)} · request `{request.id}`"),
-        section(status(request, request.updated_at)),
-    ]
+    """Tell the requester how it ended, or that others look into it, with the next step."""
+    blocks = [section(_described(request, request.updated_at))]
+    if request.state is State.ATTENTION:
+        blocks.append(section("You need do nothing: admins and approvers were told."))
+    if has_live_spec(request):
+        blocks.append(section(next_step(request.spec_id or "")))
     if link_to:
         blocks.append(section(_card(link_to)))
-    return Message(blocks, sentence(request))
+    return Message(blocks, notification(request))
 
 
 def reminder(card: Message, request: Request, link_to: str | None = None, user_id: str = "") -> Message:
@@ -238,6 +246,18 @@ def unexpected(reference: str) -> Message:
     """Say that something broke, with the reference that is in the log too."""
     said = safe(messages.unexpected(reference), 400)
     return _plain(said, said)
+
+
+def _described(request: Request, now: int) -> str:
+    """Return where a request is, in two or three lines."""
+    came = outcome(request) if not is_open(request, now) else ""
+    return f"{sentence(request, now=now)}\n{came}\nRequest `{request.id}`, spec {code(request.name, 80)}".replace(
+        "\n\n", "\n"
+    )
+
+
+def _post_again(request: Request) -> Block:
+    return button("Post again", "post_again", request.id, f"Post the card of request {request.id} again")
 
 
 def _plain(mrkdwn: str, text: str) -> Message:

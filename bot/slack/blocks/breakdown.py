@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sizing
 from bot.messages import gigabytes, gpus
-from bot.slack.blocks.kit import bar, context, fields, section
+from bot.slack.blocks.kit import bar, context, section
+from bot.slack.blocks.notes import warnings
 from bot.slack.blocks.text import safe
 from sizing import estimate, units
+from sizing.formula import group_text
+from sizing.methods import METHODS
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft
@@ -19,12 +22,14 @@ if TYPE_CHECKING:
 
 _KEPT = 128
 
-MOST_TERMS = 10
-"""Lines of the calculation that a card shows; a request may have some seventy."""
+MOST_TERMS = 40
+"""Lines of the calculation that Details shows; a request may have some seventy."""
 _LONGEST_FORMULA = 160
 _LONGEST_LABEL = 28
 _LONGEST_SUM = 34
 _LONGEST_MODEL = 40
+_NARROW_SUM = 13
+"""Characters of a sum on the card, so that its line fits a phone."""
 _HOW_COUNTED = {
     "exact": "exact count",
     "computed": "counted from its layer shapes",
@@ -36,14 +41,14 @@ class Numbers(NamedTuple):
     """The part of a card that no decision changes.
 
     Args:
-        blocks: Shared between cards, so nobody may change them.
+        block: Shared between cards, so nobody may change it.
+        warnings: What to know before deciding, as mrkdwn.
         next_valid_gpus: The GPU count to offer instead of the computed one, if any.
-        estimate: Whether a second opinion can be given.
     """
 
-    blocks: tuple[Block, ...]
+    block: Block
+    warnings: tuple[str, ...]
     next_valid_gpus: int | None
-    estimate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class _Shown:
 
 
 def numbers(drafted: Draft) -> Numbers:
-    """Return a draft's numbers as blocks: results, meaning, calculation, methods, origin, warnings.
+    """Return a draft's numbers for its card.
 
     A card is redrawn at every step of its life and in every copy; what depends on the text alone is
     drawn once and kept.
@@ -71,37 +76,43 @@ def numbers(drafted: Draft) -> Numbers:
 def _drawn(shown: _Shown) -> Numbers:
     drafted = shown.drafted
     advice = sizing.advise(drafted.sized, drafted.breakdown)
-    blocks = [
-        needs(drafted),
-        meaning(drafted, advice),
-        calculation(drafted),
-        methods(drafted, advice),
-        provenance(drafted),
-    ]
-    if warned := warnings(advice):
-        blocks.append(warned)
-    if doubted := doubt(drafted):
-        blocks.append(doubted)
-    return Numbers(tuple(blocks), advice.next_valid_gpus, has_estimate(drafted.sized))
+    return Numbers(needs(drafted), warnings(drafted, advice), advice.next_valid_gpus)
+
+
+def forget() -> None:
+    """Forget every drawing that was kept."""
+    _drawn.cache_clear()
+
+
+def cost(drafted: Draft) -> str:
+    """Return what a request costs: ``1 × 80 GB GPU``."""
+    count = drafted.use_gpus or drafted.breakdown.num_gpus
+    return f"{count:,} × {drafted.sized.gpu_gb} GB GPU{'' if count == 1 else 's'}"
+
+
+def purpose(sized: SizingRequest) -> str:
+    """Return what a request is for: ``10b + 2 adapters, QLoRA 4-bit``; plain text."""
+    count = sum(group.count for group in sized.adapters)
+    adapters = f"{count:,} adapter{'' if count == 1 else 's'}" if count else "no adapters"
+    method = METHODS[sized.method]
+    return f"{sized.model_text[:_LONGEST_MODEL]} + {adapters}, {method.technique} {method.bits}-bit"
 
 
 def needs(drafted: Draft) -> Block:
-    """Return the four results, each with where it comes from."""
+    """Return the calculation as base + adapters + overhead = total, and the four results under it.
+
+    No line is longer than a phone shows without wrapping.
+    """
     found, chosen = drafted.breakdown, drafted.use_gpus
-    exact = gigabytes(found.gpu_memory_gb_exact, 9)
-    per_gpu = drafted.sized.gpu_gb
-    if chosen is None:
-        gpu_words = f"{found.num_gpus} × {per_gpu} GB  ({exact} ÷ {per_gpu}, rounded up)"
-        cpu_words = f"{found.num_cpus}  (GPUs + 1)"
-    else:
-        gpu_words = f"{chosen} × {per_gpu} GB, *chosen by hand*  (computed: {found.num_gpus})"
-        cpu_words = f"{chosen + 1}  (GPUs + 1)"
-    return fields(
-        f"*GPU memory*\n{found.gpu_memory_gb} GB  (exactly {exact})",
-        f"*GPUs*\n{gpu_words}",
-        f"*CPUs*\n{cpu_words}",
-        f"*CPU memory*\n{found.cpu_memory_gb} GB  (equal to GPU memory)",
+    count = chosen or found.num_gpus
+    by_hand = f" (computed: {found.num_gpus:,})" if chosen else ""
+    results = (
+        ("GPU memory", f"{found.gpu_memory_gb:,} GB ({gigabytes(found.gpu_memory_gb_exact)})"),
+        ("GPUs", f"{count:,} × {drafted.sized.gpu_gb} GB{by_hand}"),
+        ("CPUs", f"{count + 1:,}"),
+        ("CPU memory", f"{found.cpu_memory_gb:,} GB"),
     )
+    return section(f"```\n{_sum(drafted)}\n```", fields=[f"*{name}*  {value}" for name, value in results])
 
 
 def calculation(drafted: Draft) -> Block:
@@ -127,11 +138,11 @@ def methods(drafted: Draft, advice: Advice) -> Block:
     lines = "\n".join(
         [
             f"{'→' if row.method == own else ' '} {row.method:<7} {row.gpu_memory_gb:>7} GB {row.num_gpus:>5} "
-            f"{row.num_cpus:>5} {row.cpu_memory_gb:>7} GB"
+            f"{row.num_cpus:>5}"
             for row in advice.methods
         ]
     )
-    return section(f"*The three methods*\n```\n  method  GPU memory  GPUs  CPUs  CPU memory\n{lines}\n```")
+    return section(f"*The three methods*\n```\n  method  GPU memory  GPUs  CPUs\n{lines}\n```")
 
 
 def meaning(drafted: Draft, advice: Advice) -> Block:
@@ -142,7 +153,7 @@ def meaning(drafted: Draft, advice: Advice) -> Block:
     percent = advice.use_percent
     if chosen:
         percent = units.half_even(found.raw_ticks * 100, room_gb * units.TICKS_PER_GB, 2)
-    lines = [f"*Use*  `{bar(float(percent))}` {percent} % of {room_gb} GB"]
+    lines = [f"*Use*  `{bar(float(percent))}` {percent} % of {room_gb:,} GB"]
     where = "it" if found.num_gpus == 1 else "them"
     where = f"the computed {gpus(found.num_gpus)}" if chosen else where
     told = []
@@ -164,23 +175,41 @@ def provenance(drafted: Draft) -> Block:
     return context(*told)
 
 
-def warnings(advice: Advice) -> Block | None:
-    """Return the warnings, or None where there are none."""
-    if not advice.warnings:
-        return None
-    return section("\n".join([f"*Warning {code}:* {safe(words, 300)}" for code, words in advice.warnings]))
-
-
-def doubt(drafted: Draft) -> Block | None:
-    """Return one line where the second opinion contradicts the formula, or None; Explain tells why."""
-    found = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
-    said = sizing.contradiction(drafted.breakdown, found) if found is not None else None
-    return section(f"*Second opinion:* {safe(said, 400)}") if said is not None else None
+def explained(drafted: Draft) -> list[Block]:
+    """Return the whole story of the numbers: line by line, the three methods, room, origin."""
+    advice = sizing.advise(drafted.sized, drafted.breakdown)
+    return [calculation(drafted), methods(drafted, advice), meaning(drafted, advice), provenance(drafted)]
 
 
 def has_estimate(sized: SizingRequest) -> bool:
     """Return whether a second opinion can be given: the model's layer shapes are known."""
     return estimate.shapes_of(sized) is not None
+
+
+def _sum(drafted: Draft) -> str:
+    """Return base, adapters, overhead and total, one a line, with their decimal points in one column."""
+    found, request = drafted.breakdown, drafted.sized
+    groups = request.adapters
+    billions = gigabytes(units.decimal_text(request.params, units.PARAMS_PER["b"]))
+    adapters = group_text(groups[0]) if len(groups) == 1 else f"{len(groups)} groups" if groups else "none"
+    rows = (
+        ("base", f"{billions} × {METHODS[request.method].factor}", found.base_ticks),
+        ("adapters", adapters, found.adapter_ticks),
+        ("overhead", "50 %", (found.base_ticks + found.adapter_ticks) // 2),
+        ("total", "", found.raw_ticks),
+    )
+    shown = [
+        (label, _fit(text, _NARROW_SUM), gigabytes(units.gb_text(ticks)).partition("."))
+        for label, text, ticks in rows
+    ]
+    width = max(len(text) for _, text, _ in shown)
+    whole = max(len(number[0]) for _, _, number in shown)
+    part = max(len(number[1] + number[2]) for _, _, number in shown)
+    lines = [
+        f"{label:<8}  {text:<{width}}  {number[0]:>{whole}}{number[1] + number[2]:<{part}}"
+        for label, text, number in shown
+    ]
+    return "\n".join([*[line.rstrip() for line in lines[:-1]], f"{lines[-1]} GB"])
 
 
 def _model(sized: SizingRequest) -> str:
@@ -196,8 +225,3 @@ def _in_words(row: Row) -> str:
 
 def _fit(words: str, width: int) -> str:
     return words if len(words) <= width else words[: width - 1] + "…"
-
-
-def forget() -> None:
-    """Forget every drawing that was kept."""
-    _drawn.cache_clear()

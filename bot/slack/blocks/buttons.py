@@ -1,17 +1,19 @@
-"""Which buttons a request shows in which state, and what they ask before they count."""
+"""What can be done with a request in which state: the buttons people need next, the rest in one menu."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import Kind, State
-from bot.approvals.state_machine import has_live_spec, is_given_up
-from bot.slack.blocks.kit import actions, button, confirm
+from bot.approvals.state_machine import Action, has_ended, has_live_spec, is_given_up, target
+from bot.slack.blocks.kit import actions, button, confirm, overflow
 
 if TYPE_CHECKING:
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Block
 
+MORE = "more"
+"""The action of the menu; its options' values are ``<action> <request id>``."""
 _AGAIN_CREATE = (
     "The first attempt may have worked without anybody seeing it. Trying again may make a duplicate spec of "
     "the same name. Look in the space first."
@@ -31,34 +33,56 @@ def block_id(request: Request, what: str = "", suffix: str = "") -> str:
     return f"peftsize:{request.revision}:{named}" if named else f"peftsize:{request.revision}"
 
 
-def rows(
-    request: Request,
-    *,
-    open_to_votes: bool,
-    use_gpus: int | None = None,
-    estimate: bool = False,
-    effect: str = "",
-    suffix: str = "",
-) -> list[Block]:
-    """Return the rows of buttons of a request.
+def row(request: Request, menu: Block, *, open_to_votes: bool, effect: str, suffix: str) -> Block | None:
+    """Return the buttons of a request with its menu beside them; None where nobody needs a button.
+
+    Args:
+        request: The row.
+        menu: As ``more`` returns it.
+        open_to_votes: Whether it is pending and not past its expiry.
+        effect: What an approval leads to, in a few words, for the question before it.
+        suffix: As in ``block_id``.
+    """
+    found = _decisions(request, effect) if open_to_votes else _next(request)
+    return actions(block_id(request, "", suffix), [*found, menu]) if found else None
+
+
+def more(request: Request, *, open_to_votes: bool, use_gpus: int | None = None) -> Block:
+    """Return the menu: what this state allows besides the buttons, two to five options.
 
     Args:
         request: The row.
         open_to_votes: Whether it is pending and not past its expiry.
         use_gpus: The GPU count to offer instead of the computed one, if any.
-        estimate: Whether a second opinion can be shown.
-        effect: What an approval leads to, in a few words, for the question before it.
-        suffix: As in ``block_id``.
     """
-    first = _decisions(request, effect) if open_to_votes else _next(request)
-    second = _more(request, open_to_votes=open_to_votes, use_gpus=use_gpus, estimate=estimate)
-    found = [actions(block_id(request, "", suffix), first)] if first else []
-    return [*found, actions(block_id(request, "more", suffix), second)] if second else found
+    creates = request.kind is Kind.CREATE
+    instead = ("Use existing spec", "use_existing") if request.existing else None
+    if instead is None and use_gpus is not None:
+        instead = (f"Use {use_gpus} GPUs", "use_gpus")
+    found = [("Details", "details")]
+    if open_to_votes:
+        found += [("Edit…", "edit")] if creates else []
+        found += [instead] if instead and creates else []
+        found += [("Take back my approval", "withdraw")] if request.votes else []
+    if _can_cancel(request, open_to_votes=open_to_votes):
+        found.append(("Cancel…", "cancel"))
+    if has_live_spec(request):
+        found.append(("Delete…", "delete"))
+    elif creates and not open_to_votes and (has_ended(request) or request.state is State.PENDING):
+        found.append(("Ask again…", "ask_again"))
+    if len(found) == 1:
+        found.append(("Post again", "post_again"))
+    return overflow(f"peftsize.{MORE}", [(words, f"{action} {request.id}") for words, action in found])
 
 
-def use_existing(request: Request) -> Block:
-    """Return the button that answers with a spec that exists, instead of a new one."""
-    return button("Use existing", "use_existing", request.id, f"Use the existing spec for {request.id}")
+def details(request: Request) -> Block:
+    """Return the button that opens Details, for places without the menu."""
+    return button("Details", "details", request.id, _label("Details of", request))
+
+
+def _can_cancel(request: Request, *, open_to_votes: bool) -> bool:
+    cancellable = target(request.state, Action.CANCEL, request.kind) is not None
+    return cancellable and not is_given_up(request) and (open_to_votes or request.state is not State.PENDING)
 
 
 def _decisions(request: Request, effect: str) -> list[Block]:
@@ -66,54 +90,31 @@ def _decisions(request: Request, effect: str) -> list[Block]:
     asked = confirm(
         f"Approve the {verb}?", effect or request.name, "Approve", danger=request.kind is Kind.DELETE
     )
-    found = [
+    return [
         button("Approve", "approve", request.id, _label("Approve", request), style="primary", confirm=asked),
         button(
             "Reject…", "reject", request.id, _label("Reject", request, ", asks for a reason"), style="danger"
         ),
     ]
-    if request.kind is Kind.CREATE:
-        found.append(button("Edit…", "edit", request.id, _label("Edit", request)))
-    return [*found, _cancel(request)]
-
-
-def _cancel(request: Request) -> Block:
-    asked = confirm(
-        "Cancel this request?", "Nothing will be created. You can submit it again later.", "Cancel it"
-    )
-    return button("Cancel", "cancel", request.id, _label("Cancel", request), confirm=asked)
 
 
 def _next(request: Request) -> list[Block]:
-    """Return what people can do once a request is no longer open to votes."""
+    """Return the buttons that a failure leaves to a person."""
     what = "deleted" if request.kind is Kind.DELETE else "created"
+    again, label = "retry", _label("Retry", request)
     match request.state:
-        case State.APPROVED:
-            return [_cancel(request)]
         case State.ATTENTION:
             twice = _AGAIN_DELETE if request.kind is Kind.DELETE else _AGAIN_CREATE
             asked = confirm("Retry anyway?", twice, "Retry anyway", danger=True)
             return [
-                button(
-                    "Retry anyway",
-                    "retry",
-                    request.id,
-                    _label("Retry", request),
-                    style="danger",
-                    confirm=asked,
-                ),
-                _give_up(request, f"It may have been {what} all the same; check before you ask again."),
+                button("Retry anyway", again, request.id, label, style="danger", confirm=asked),
+                _give_up(request, f"It may have been {what} all the same; look before you ask anew."),
             ]
         case State.FAILED if not is_given_up(request):
             return [
-                button("Retry", "retry", request.id, _label("Retry", request), style="primary"),
+                button("Retry", again, request.id, label, style="primary"),
                 _give_up(request, f"Nothing will be {what}. The name becomes free again."),
             ]
-        case State.CREATED if has_live_spec(request):
-            ask = "This asks for its deletion, which needs the same approval as its creation."
-            asked = confirm("Ask for the deletion?", ask, "Ask", danger=True)
-            label = _label("Ask for deletion of", request)
-            return [button("Delete…", "delete", request.id, label, style="danger", confirm=asked)]
         case _:
             return []
 
@@ -121,22 +122,6 @@ def _next(request: Request) -> list[Block]:
 def _give_up(request: Request, words: str) -> Block:
     asked = confirm("Give up?", words, "Give up", danger=True)
     return button("Give up", "give_up", request.id, _label("Give up", request), confirm=asked)
-
-
-def _more(request: Request, *, open_to_votes: bool, use_gpus: int | None, estimate: bool) -> list[Block]:
-    found = [button("Show JSON", "show_json", request.id, _label("Show JSON of", request))]
-    if estimate:
-        found.append(
-            button("Explain", "explain", request.id, _label("Explain", request, ", a second opinion"))
-        )
-    if open_to_votes and use_gpus is not None:
-        words = f"Use {use_gpus} GPUs"
-        asked = confirm(f"{words}?", "This makes a new revision and clears the existing approvals.", words)
-        found.append(button(words, "use_gpus", request.id, _label(words, request, " instead"), confirm=asked))
-    if open_to_votes and request.votes:
-        label = _label("Take back my approval of", request)
-        found.append(button("Take back my approval", "withdraw", request.id, label))
-    return found
 
 
 def _label(verb: str, request: Request, more: str = "") -> str:

@@ -10,7 +10,10 @@ Source: https://docs.slack.dev/reference/block-kit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Block = dict[str, Any]
 
@@ -39,22 +42,30 @@ def header(words: str) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": words[:LONGEST_HEADER]}}
 
 
-def section(mrkdwn: str, accessory: Block | None = None, block_id: str | None = None) -> Block:
-    """Return a paragraph of mrkdwn that has passed ``bot.slack.blocks.text`` wherever it is not ours."""
+def section(
+    mrkdwn: str, accessory: Block | None = None, block_id: str | None = None, fields: Sequence[str] = ()
+) -> Block:
+    """Return a paragraph of mrkdwn that has passed ``bot.slack.blocks.text`` wherever it is not ours.
+
+    Args:
+        mrkdwn: The text.
+        accessory: A button or menu beside it.
+        block_id: Names the block in what the accessory sends.
+        fields: Up to ten short texts under it, in two columns.
+    """
     block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": mrkdwn, "verbatim": True}}
     if accessory is not None:
         block["accessory"] = accessory
     if block_id is not None:
         block["block_id"] = block_id
+    if fields:
+        block["fields"] = [{"type": "mrkdwn", "text": words, "verbatim": True} for words in fields]
     return block
 
 
-def fields(*mrkdwn: str) -> Block:
-    """Return up to ten short texts in two columns."""
-    return {
-        "type": "section",
-        "fields": [{"type": "mrkdwn", "text": words, "verbatim": True} for words in mrkdwn],
-    }
+def literal(words: str) -> Block:
+    """Return a paragraph of anybody's text, shown character by character, so that it can be copied."""
+    return {"type": "section", "text": {"type": "plain_text", "text": words, "emoji": False}}
 
 
 def context(*mrkdwn: str) -> Block:
@@ -117,9 +128,55 @@ def confirm(title: str, words: str, yes: str, *, no: str = "Go back", danger: bo
     return asked
 
 
+def overflow(action_id: str, options: list[tuple[str, str]]) -> Block:
+    """Return a menu behind ``⋯``; each option is its words and its value."""
+    return {
+        "type": "overflow",
+        "action_id": action_id,
+        "options": [
+            {"text": {"type": "plain_text", "text": words[:LONGEST_BUTTON]}, "value": value}
+            for words, value in options
+        ],
+    }
+
+
 def actions(block_id: str, buttons: list[Block]) -> Block:
     """Return a row of buttons."""
     return {"type": "actions", "block_id": block_id, "elements": buttons}
+
+
+def modal(
+    title: str,
+    blocks: list[Block],
+    *,
+    callback_id: str = "",
+    submit: str = "",
+    close: str = "Close",
+    metadata: str = "",
+) -> dict[str, Any]:
+    """Return a modal.
+
+    Args:
+        title: What stands on top.
+        blocks: At most 100.
+        callback_id: Names it when it is submitted; empty for one that only shows something.
+        submit: What the button says.
+        close: What the other one says.
+        metadata: Comes back with the submission.
+    """
+    view: dict[str, Any] = {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": title[:LONGEST_TITLE]},
+        "close": {"type": "plain_text", "text": close},
+        "blocks": blocks,
+    }
+    if callback_id:
+        view |= {
+            "callback_id": callback_id,
+            "submit": {"type": "plain_text", "text": submit},
+            "private_metadata": metadata,
+        }
+    return view
 
 
 def bar(percent: float) -> str:

@@ -1,40 +1,79 @@
-"""Where a request is, for its card: words, people and dates in the reader's time zone."""
+"""Where a request is: the one sentence that a card begins with, and what came of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import Kind, State
-from bot.approvals.state_machine import has_live_spec, is_dry_run, is_given_up
+from bot.approvals.state_machine import is_dry_run, is_given_up
 from bot.messages import mask_secrets
+from bot.slack.blocks import breakdown
 from bot.slack.blocks.text import code, date, fence, mention, safe
 
 if TYPE_CHECKING:
+    from bot.approvals.draft import Draft, Site
     from bot.approvals.request import Request
 
 _LONGEST_REASON = 600
+_LONGEST_NAME = 40
+_MOST_VOTERS = 3
+_SPACE_ID = 9
 _OFTEN = {1: "once", 2: "twice"}
+_FIRST: dict[State, tuple[str, str]] = {
+    State.APPROVED: ("⚙️", "*Creating…*"),
+    State.CREATING: ("⚙️", "*Creating…*"),
+    State.DELETING: ("⚙️", "*Deleting…*"),
+    State.UNKNOWN: ("🔎", "*Checking whether it was created:*"),
+    State.ATTENTION: ("🚨", "*Needs an admin:*"),
+    State.FAILED: ("❌", "*Failed:*"),
+    State.CREATED: ("✅", "*Created*"),
+    State.DELETED: ("🗑️", "*Deleted*"),
+    State.REJECTED: ("🚫", "*Rejected*"),
+    State.CANCELLED: ("↩️", "*Cancelled*"),
+    State.EXPIRED: ("⌛", "*Expired:*"),
+}
+"""How the sentence begins in each state but ``pending``."""
+_FIRST_DELETE: dict[State, tuple[str, str]] = {
+    State.APPROVED: ("⚙️", "*Deleting…*"),
+    State.UNKNOWN: ("🔎", "*Checking whether it was deleted:*"),
+}
 
 
-def status(
-    request: Request, now: int, waiting_for: str | None = None, attempt_lookups: int | None = None
+def sentence(
+    request: Request, drafted: Draft | None = None, *, site: Site | None = None, now: int | None = None
 ) -> str:
-    """Say where a request is, who decided and when, and what comes next.
+    """Say in one sentence where a request is, who asked, what it costs and for what; mrkdwn.
 
     Args:
         request: The row.
-        now: UTC epoch milliseconds.
-        waiting_for: Who can still vote, as plain text.
-        attempt_lookups: How often a lost answer was looked up.
-
-    Returns:
-        Some lines of mrkdwn, the first with the state in bold.
+        drafted: Its text, read anew; without, the sentence quotes the text.
+        site: For the label; None where none is shown.
+        now: UTC epoch milliseconds; from its expiry on, a request is expired whatever its row says.
     """
-    lines = [_first(request, now, waiting_for, attempt_lookups)]
-    if request.votes:
-        lines.append(f"Approved by {', '.join([_vote(v.user_id, v.name, v.at) for v in request.votes])}")
-    if has_live_spec(request):
-        lines.append(next_step(request.spec_id or ""))
+    who = mention(request.requester_id, safe(request.requester_name, _LONGEST_NAME))
+    return _sentence(request, drafted, site, now, who, mention(request.ended_by or ""))
+
+
+def notification(
+    request: Request, drafted: Draft | None = None, *, site: Site | None = None, now: int | None = None
+) -> str:
+    """Return the same sentence for notifications and screen readers: names for mentions, and the space."""
+    who = safe(request.requester_name, _LONGEST_NAME)
+    named = next((vote.name for vote in request.votes if vote.user_id == request.ended_by), "")
+    by = who if request.ended_by == request.requester_id else safe(named, _LONGEST_NAME)
+    words = _sentence(request, drafted, site, now, who, by).replace("*", "")
+    return f"{words}, space {space(request, site)}" if site is not None else words
+
+
+def outcome(request: Request, attempt_lookups: int | None = None, longest: int = _LONGEST_REASON) -> str:
+    """Say what came of a request that is not open to votes: by whom, when, why, or the spec's id; mrkdwn.
+
+    Args:
+        request: The row.
+        attempt_lookups: How often a lost answer was looked up.
+        longest: Characters of a reason; the whole of it is in Details.
+    """
+    lines = [line for line in (_outcome(request, attempt_lookups, longest), _approved(request)) if line]
     return "\n".join(lines)
 
 
@@ -47,75 +86,97 @@ def next_step(spec_id: str) -> str:
     )
 
 
-def _first(request: Request, now: int, waiting_for: str | None, lookups: int | None) -> str:
-    verb = "delete" if request.kind is Kind.DELETE else "create"
+def space(request: Request, site: Site) -> str:
+    """Return what people call a request's space: its name in the settings, else how its id begins; mrkdwn."""
+    named = next((name for name, known in site.spaces.items() if known == request.space_id), None)
+    return safe(named, 24) if named else safe(request.space_id, _SPACE_ID)
+
+
+def is_open(request: Request, now: int) -> bool:
+    """Return whether a request can still be voted on."""
+    return request.state is State.PENDING and now < request.expires_at
+
+
+def _sentence(
+    request: Request, drafted: Draft | None, site: Site | None, now: int | None, who: str, by: str
+) -> str:
+    """Put the sentence together with these names for the requester and for whoever decided."""
+    deletes = request.kind is Kind.DELETE
+    expired = request.state is State.PENDING and now is not None and not is_open(request, now)
+    emoji, begins = ("⏳", "") if request.state is State.PENDING else _FIRST[request.state]
+    if deletes:
+        emoji, begins = _FIRST_DELETE.get(request.state, (emoji, begins))
+    if expired:
+        emoji, begins = _FIRST[State.EXPIRED]
+    if is_given_up(request):
+        emoji, begins = "🏳️", "*Given up*"
+    if is_dry_run(request):
+        emoji, begins = "🧪", "*Approved in a dry run, nothing is done:*"
+    if request.state is State.CREATED and request.retired_by:
+        emoji, begins = "🗑️", "*Created and deleted since:*"
+    if by and (request.state in {State.REJECTED, State.CANCELLED} or is_given_up(request)):
+        begins += f" by {by}:"
+    label = f" *{safe(site.label.upper(), 24)}:*" if site is not None and site.label else ""
+    if deletes:
+        what = f"spec *{safe(request.name, 64)}*"
+        return f"{emoji}{label} " + (
+            f"{begins} {what} for {who}" if begins else f"{who} asks to delete {what}"
+        )
+    if drafted is None or drafted.payload != request.payload:
+        what, why = safe(request.canonical, 80), ""
+    else:
+        what, why = breakdown.cost(drafted), safe(breakdown.purpose(drafted.sized), 80)
+    if begins:
+        return f"{emoji}{label} {begins} {what} for {who}" + (f" ({why})" if why else "")
+    return f"{emoji}{label} {who} asks for *{what}*" + (f": {why}" if why else "")
+
+
+def _outcome(request: Request, lookups: int | None, longest: int) -> str:
+    when = date(request.ended_at) if request.ended_at is not None else ""
+    why = _reason(request, longest)
+    verb = "deleted" if request.kind is Kind.DELETE else "created"
     match request.state:
-        case State.PENDING if now >= request.expires_at:
-            return f"*Expired* {date(request.expires_at)}: nobody can approve it any more."
         case State.PENDING:
-            return _pending(request, waiting_for)
-        case State.APPROVED if is_dry_run(request):
-            return f"*Approved.* This is a dry run, so nothing is {verb}d."
+            return f"Nobody decided by {date(request.expires_at)}. It can be asked for again."
         case State.APPROVED | State.CREATING | State.DELETING:
-            waits = f" It waits: {_reason(request)}" if request.error else ""
-            return f"*Approved, {verb[:-1]}ing…*{waits}"
+            return f"It waits: {why}" if why else ""
         case State.UNKNOWN:
             often = f" Looked up {_OFTEN.get(lookups, f'{lookups} times')} so far." if lookups else ""
             never = "" if request.kind is Kind.DELETE else " Nothing is sent again by itself."
-            return f"*Unknown:* the answer was lost; checking whether it was {verb}d.{never}{often}"
+            return f"The answer was lost.{never}{often}\n{why}".rstrip()
         case State.ATTENTION:
             return (
-                f"*Needs a person:* nobody can say whether it was {verb}d, and it was not found. It is still "
-                f"looked for. Look in the space, then retry or give up.{_because(request)}"
+                f"Nobody can say whether it was {verb}. An admin or an approver looks for "
+                f"{code(request.name, 64)} in the space, then retries or gives up.\n{why}".rstrip()
             )
-        case State.FAILED:
-            if is_given_up(request):
-                return f"*Given up*{_by(request)}{_because(request) or '.'}"
-            return f"*Failed*{_because(request) or '.'}"
-        case _:
-            return _ended(request)
-
-
-def _pending(request: Request, waiting_for: str | None) -> str:
-    votes = len(request.votes)
-    waits = f", waiting for {safe(waiting_for, 300)}" if waiting_for else ""
-    again = f"\n*Asked again:* {_reason(request)}" if request.error else ""
-    return (
-        f"*Waiting for approval:* {votes} of {request.quorum}{waits}{again}\n"
-        f"Expires {date(request.expires_at)} · asked {date(request.created_at)}"
-    )
-
-
-def _ended(request: Request) -> str:
-    """Say how it ended: created, deleted, rejected, cancelled or expired."""
-    when = f" {date(request.ended_at)}" if request.ended_at is not None else ""
-    match request.state:
         case State.CREATED:
-            spec = code(request.spec_id or "unknown", 80)
+            spec = f"Spec {code(request.spec_id or 'unknown', 80)}"
             if request.retired_by:
-                return f"*Created* {spec}, *deleted since* by request {code(request.retired_by, 20)}."
-            said = f"\nThe service said: {_reason(request)}" if request.error else ""
-            return f"*Created* {spec}{when}{said}"
+                return f"{spec}, deleted by request {code(request.retired_by, 20)}"
+            return f"{spec} · {when}" + (f"\nThe service said: {why}" if why else "")
         case State.DELETED:
-            return f"*Deleted* {code(request.spec_id or request.name, 80)}{when}"
+            return f"Spec {code(request.spec_id or request.name, 80)} · {when}"
         case State.EXPIRED:
-            return f"*Expired* {date(request.expires_at)}: nobody decided in time. You can submit it again."
+            return f"Nobody decided by {date(request.expires_at)}. It can be asked for again."
+        case State.REJECTED:
+            return f"*Reason:* {why or 'none was given'} · {when}"
         case _:
-            return f"*{request.state.value.capitalize()}*{_by(request)}{_because(request)}"
+            return f"{why} · {when}".strip(" ·")
 
 
-def _by(request: Request) -> str:
-    who = f" by {mention(request.ended_by)}" if request.ended_by else ""
-    return f"{who} {date(request.ended_at)}" if request.ended_at is not None else who
+def _approved(request: Request) -> str:
+    """Say who approved, where that led to something."""
+    if not request.votes or request.state in {State.REJECTED, State.CANCELLED, State.EXPIRED, State.PENDING}:
+        return ""
+    return f"Approved by {voters(request)}"
 
 
-def _because(request: Request) -> str:
-    return f": {_reason(request)}" if request.error else ""
+def voters(request: Request) -> str:
+    """Name those who approved."""
+    shown = [mention(vote.user_id, safe(vote.name, _LONGEST_NAME)) for vote in request.votes[-_MOST_VOTERS:]]
+    left = len(request.votes) - len(shown)
+    return ", ".join(shown) + (f" and {left} more" if left else "")
 
 
-def _reason(request: Request) -> str:
-    return safe(mask_secrets((request.error or "")[: 4 * _LONGEST_REASON]), _LONGEST_REASON)
-
-
-def _vote(user_id: str, name: str, at: int) -> str:
-    return f"{mention(user_id, name)} {date(at)}"
+def _reason(request: Request, longest: int) -> str:
+    return safe(mask_secrets((request.error or "")[: 4 * _LONGEST_REASON]), longest)

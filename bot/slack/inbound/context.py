@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.slack.outbound.people import Identity
     from bot.workflow.service import RequestService
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
+_REQUEST_ID = re.compile(r"(?:[a-z_]{1,20} )?([A-Za-z0-9]{1,16})", re.ASCII)
 TIMESTAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 _BLOCK_ID = re.compile(r"peftsize:([0-9]{1,9})(?::.*)?", re.ASCII | re.DOTALL)
 
@@ -140,9 +140,10 @@ def click(
 
 
 def request_of(pressed: Mapping[str, Any]) -> str:
-    """Return the request id that a button carries; what cannot be one is told by a dash."""
+    """Return the request id that a button or a menu's option carries; what cannot be one is told by a dash."""
     value = str(pressed.get("value") or (pressed.get("selected_option") or {}).get("value") or "")
-    return value if _REQUEST_ID.fullmatch(value) else "-"
+    match = _REQUEST_ID.fullmatch(value)
+    return match[1] if match else "-"
 
 
 def subject(body: Mapping[str, Any]) -> str | None:

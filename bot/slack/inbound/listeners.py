@@ -12,11 +12,13 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
-from bot.approvals.request import State
+from bot.approvals.state_machine import Action, has_live_spec, is_given_up, target
 from bot.slack.blocks import answers, modals
+from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.blocks.text import plain
 from bot.slack.inbound import commands, workflow_step
 from bot.slack.inbound.context import TIMESTAMP, click, origin, request_of
+from bot.slack.inbound.payload import action_of
 from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
 from bot.workflow.ports import Source
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from slack_bolt import App
     from slack_bolt.kwargs_injection.args import Args
 
+    from bot.approvals.draft import Draft
     from bot.approvals.request import Request
     from bot.slack.inbound.context import ListenerContext
 
@@ -55,10 +58,13 @@ def register(app: App, context: ListenerContext) -> None:
     app.command("/peftsize")(on.command)
     for action in DECISIONS:
         app.action(f"peftsize.{action}")(on.decision)
+    app.action("peftsize.more")(on.more)
     app.action("peftsize.reject")(on.reject)
     app.action("peftsize.edit")(on.edit)
     app.view(modals.REJECT_REASON)(on.reason_given)
+    app.view(modals.CONFIRM)(on.confirmed)
     app.view(modals.FORM)(on.form_filled)
+    app.action("peftsize.details")(on.details)
     app.action("peftsize.show_json")(on.show_json)
     app.action("peftsize.explain")(on.explain)
     app.action("peftsize.run_text")(on.run_text)
@@ -90,10 +96,52 @@ class Listeners(Responder):
 
     @guarded
     def decision(self, args: Args) -> Answer:
-        """A button that the worker decides on."""
-        action = str(args.body["actions"][0]["action_id"]).removeprefix("peftsize.")
+        """A button, or an option of the menu, that the worker decides on."""
+        action = action_of(args.body["actions"][0])
         self.context.service.receive(click(args, action, self.context.service.clock()))
         return self.done(args)
+
+    @guarded
+    def more(self, args: Args) -> Answer:
+        """An option of the card's menu: ``<action> <request id>``."""
+        match action_of(args.body["actions"][0]):
+            case "details":
+                return self.details(args)
+            case "edit":
+                return self.edit(args)
+            case "ask_again":
+                return self.ask_again(args)
+            case "cancel" | "delete" as action:
+                return self.ask_first(args, action)
+            case action if action in DECISIONS:
+                return self.decision(args)
+            case _:
+                return args.ack()
+
+    def ask_first(self, args: Args, action: str) -> Answer:
+        """Cancel and Delete from the menu: ask before it counts."""
+        request = self._shown(args, action)
+        if request is None:
+            return self.done(args)
+        pressed = click(args, action, self.context.service.clock())
+        view = modals.confirm_view(request, action, pressed.channel_id, pressed.message_ts, pressed.view_id)
+        return self.open(args, view)
+
+    @guarded
+    def confirmed(self, args: Args) -> Answer:
+        """Cancel or Delete, confirmed."""
+        action = modals.metadata(args.body["view"]).get("action")
+        if action not in {"cancel", "delete"}:
+            return args.ack()
+        return self._decided_in_modal(args, action)
+
+    def ask_again(self, args: Args) -> Answer:
+        """Ask again: the form for a new request, with the text of this one."""
+        pressed = click(args, "ask_again", self.context.service.clock())
+        request = self.context.request(pressed.request_id)
+        if request is None:
+            return self._unknown_request(args)
+        return self.open(args, modals.form_view(request.text, channel_id=channel_of(args)))
 
     @guarded
     def reject(self, args: Args) -> Answer:
@@ -149,22 +197,27 @@ class Listeners(Responder):
         return args.ack()
 
     @guarded
-    def show_json(self, args: Args) -> Answer:
-        """The exact body, in a modal; who looked is in the audit."""
-        return self._look(args, "json", modals.json_view)
-
-    @guarded
-    def explain(self, args: Args) -> Answer:
-        """The second opinion, in a modal."""
+    def details(self, args: Args) -> Answer:
+        """Everything that the card leaves out, in a modal; who looked is in the audit."""
         service = self.context.service
 
         def view(request: Request) -> dict[str, Any]:
-            try:
-                return modals.explain_view(request, service.draft(request.text, request.use_gpus))
-            except SizingError:
-                return modals.explain_view(request, None)
+            with service.store.read() as tx:
+                events = tx.audit_log.story(request.id)
+            drafted = self._drafted(request)
+            return details_view(request, drafted, site=service.site, now=service.clock(), events=events)
 
-        return self._look(args, "explain", view)
+        return self._look(args, "details", view)
+
+    @guarded
+    def show_json(self, args: Args) -> Answer:
+        """The exact body, in a modal: a button of older cards."""
+        return self._look(args, "json", json_view)
+
+    @guarded
+    def explain(self, args: Args) -> Answer:
+        """The second opinion, in a modal: a button of older cards."""
+        return self._look(args, "explain", lambda request: explain_view(request, self._drafted(request)))
 
     @guarded
     def run_text(self, args: Args) -> Answer:
@@ -252,7 +305,7 @@ class Listeners(Responder):
             request = tx.requests.get(pressed.request_id)
             current = (
                 request is not None
-                and request.state is State.PENDING
+                and _applies(request, action)
                 and request.revision == pressed.revision
                 and misplaced(tx, request, pressed) is None
             )
@@ -297,12 +350,27 @@ class Listeners(Responder):
         pressed = click(args, what, self.context.service.clock())
         request = self.context.request(pressed.request_id)
         if request is None:
-            return self.later(
-                args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request")
-            )
+            return self._unknown_request(args)
         with self.context.service.store.write() as tx:
             if not tx.queues.receive(pressed.key, None):
                 return args.ack()
             who = who_clicked(pressed)
             tx.audit_log.append(event_of(request, f"{what}.viewed", who, pressed, at=pressed.at))
         return self.open(args, view(request))
+
+    def _unknown_request(self, args: Args) -> Answer:
+        return self.later(args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request"))
+
+    def _drafted(self, request: Request) -> Draft | None:
+        """Read a row's text anew, where that is still possible."""
+        try:
+            return self.context.service.draft(request.text, request.use_gpus)
+        except SizingError:
+            return None
+
+
+def _applies(request: Request, action: str) -> bool:
+    """Return whether a modal for an action makes sense in the state that a request is in."""
+    if action == "delete":
+        return has_live_spec(request)
+    return target(request.state, Action(action), request.kind) is not None and not is_given_up(request)

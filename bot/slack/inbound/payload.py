@@ -65,8 +65,15 @@ def what(payload: Mapping[str, Any]) -> str:
         return "request"
     if payload["type"] == "event_callback":
         return _word(payload["event"]["type"])
-    named = payload["actions"][0]["action_id"] if "actions" in payload else _callback(payload)
+    named = action_of(payload["actions"][0]) if "actions" in payload else _callback(payload)
     return _word(named.removeprefix("peftsize.")) or _word(payload["type"])
+
+
+def action_of(pressed: Mapping[str, Any]) -> str:
+    """Return what a button or a menu's option does: the action id without our prefix, or the option's word."""
+    named = str(pressed.get("action_id") or "").removeprefix("peftsize.")
+    option = pressed.get("selected_option") or {}
+    return str(option.get("value") or "").partition(" ")[0] if named == "more" else named
 
 
 def delivery_key(body: Mapping[str, Any]) -> str:
@@ -206,6 +213,7 @@ def _is_action(action: object) -> bool:
         and isinstance(action.get("type"), str)
         and isinstance(action.get("block_id", ""), str)
         and isinstance(action.get("value", ""), str)
+        and isinstance(action.get("selected_option"), dict | None)
     )
 
 

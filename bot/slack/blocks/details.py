@@ -1,0 +1,185 @@
+"""Everything about one request that its card leaves out, in a modal: numbers, body, second opinion, story."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sizing
+from bot.approvals.request import Kind
+from bot.approvals.state_machine import has_live_spec
+from bot.messages import gpus, moment, verdict
+from bot.slack.blocks import breakdown, notes, status
+from bot.slack.blocks.card import host, space_name
+from bot.slack.blocks.kit import LONGEST_SECTION, context, divider, modal, section
+from bot.slack.blocks.text import code, date, fence, mention, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bot.approvals.draft import Draft, Site
+    from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Block
+    from sizing import Estimate
+
+NO_GPU_FIELD = (
+    "The body has no GPU-memory field: the number reaches the platform only as CPU memory and GPU count. "
+    "Nothing checks the size against the cluster; what does not fit fails at deployment."
+)
+_GIB = 1024**3
+_MOST_EVENTS = 20
+_EVENTS = {
+    "requested": "asked",
+    "voted": "approved",
+    "withdrawn": "took the approval back",
+    "revised": "asked for approval again",
+    "started": "sent it to the cluster",
+    "released": "sent nothing, and will try again",
+    "adopted": "found the spec that had been created",
+    "found": "found the spec that had been created",
+    "lost": "lost the answer of the cluster",
+    "missed": "looked for the spec and found none",
+    "retried": "tried again",
+    "given_up": "gave up",
+}
+"""What somebody did, by the audit's event; an event that is missing here reads as it is."""
+
+
+def details_view(
+    request: Request, drafted: Draft | None, *, site: Site, now: int, events: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return Details.
+
+    Args:
+        request: The row.
+        drafted: Its text, read anew; None for a deletion, or where it can no longer be read.
+        site: Where specs are created.
+        now: UTC epoch milliseconds.
+        events: The audit's rows about the request, oldest first.
+    """
+    told: list[Block] = [section(status.sentence(request, drafted, site=site, now=now))]
+    if not status.is_open(request, now) and (came := status.outcome(request)):
+        told.append(section(came))
+    if has_live_spec(request):
+        told.append(section(status.next_step(request.spec_id or "")))
+    told.append(section(_asked(request)))
+    found = notes.of_request(request, drafted, site, ruling=None, warning=None)
+    if drafted is not None and request.kind is Kind.CREATE:
+        if said := notes.lines([*found, *breakdown.numbers(drafted).warnings], LONGEST_SECTION // 2):
+            told.append(section(said))
+        told += [breakdown.needs(drafted), *breakdown.explained(drafted)]
+    told += [divider(), *_sent(request, site)]
+    if drafted is not None and (opinion := _opinion(drafted)):
+        told += [divider(), section("*Second opinion*"), *opinion]
+    if events:
+        told += [divider(), section(_story(events))]
+    return modal("Details", told)
+
+
+def json_view(request: Request) -> dict[str, Any]:
+    """Return the exact body, where it goes, and what an approval is bound to."""
+    return modal("Exact request body", _body(request))
+
+
+def explain_view(request: Request, drafted: Draft | None) -> dict[str, Any]:
+    """Return the second opinion: an estimate beside the formula's number, or why there is none."""
+    found = _opinion(drafted) if drafted is not None else None
+    why = [section("Not available: the layer shapes of this base model are not known here.")]
+    return modal("Second opinion", [section(code(request.canonical, 600)), *(found or why)])
+
+
+def _asked(request: Request) -> str:
+    via = " through a workflow" if request.origin == "workflow" else ""
+    edited = f", revision {request.revision} by {mention(request.author_id)}" if request.revision > 1 else ""
+    return (
+        f"{code(request.canonical, 1200)}\nRequest `{request.id}` for spec {code(request.name, 80)}, asked "
+        f"{date(request.created_at)}{via}{edited}"
+    )
+
+
+def _sent(request: Request, site: Site) -> list[Block]:
+    """Return what is, or was, sent where."""
+    if request.kind is Kind.CREATE:
+        return _body(request)
+    return [
+        section(
+            f"*What is deleted*  spec {code(request.name, 80)}, id {code(request.spec_id or 'unknown', 80)}, on "
+            f"`{safe(host(request.target), 120)}`, space {code(space_name(request, site), 80)}\n"
+            "Deployments that use it can no longer be started or scaled with it."
+        )
+    ]
+
+
+def _body(request: Request) -> list[Block]:
+    where = f"POST {host(request.target)}/v2/hardware_specifications?space_id={request.space_id}"
+    body = json.dumps(json.loads(request.payload), indent=2)
+    return [
+        section(f"*What is sent*\n{fence(where, 600)}\n{fence(body, 2000)}"),
+        section(
+            f"An approval is bound to this body, host and space (SHA-256 {code(request.digest, 80)}), "
+            f"revision {request.revision}, asked {moment(request.created_at)}."
+        ),
+        context(NO_GPU_FIELD),
+    ]
+
+
+def _opinion(drafted: Draft) -> list[Block] | None:
+    found = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
+    return _estimate(drafted, found) if found is not None else None
+
+
+def _estimate(drafted: Draft, found: Estimate) -> list[Block]:
+    low, high = found.tokens_left
+    rows = [
+        ("vLLM may use", _gib(found.usable_bytes / _GIB)),
+        ("base model's weights", _gib(found.weights_bytes / _GIB)),
+        ("adapter slots", _gib(found.adapter_bytes / _GIB)),
+        ("kept free a GPU", f"{found.reserve_gib.low:,.1f} to {_gib(found.reserve_gib.high)}"),
+        ("left for KV cache", f"{found.kv_gib.low:,.1f} to {_gib(found.kv_gib.high)}"),
+        ("KV cache a token", f"{found.kv_bytes_per_token:,} bytes"),
+        ("tokens left", f"{low:,} to {high:,}"),
+        ("contexts of 8k at once", f"{found.contexts_8k:,}"),
+    ]
+    if found.rank_bucket is not None:
+        rows.insert(3, ("LoRA rank allocated", str(found.rank_bucket)))
+    table = "\n".join(f"{name:<23} {value:>20}" for name, value in rows)
+    number = f"{drafted.breakdown.gpu_memory_gb} GB, {gpus(drafted.use_gpus or drafted.breakdown.num_gpus)}"
+    contradicted = sizing.contradiction(drafted.breakdown, found)
+    said = verdict(found.verdict) if contradicted is None else f"{verdict(found.verdict)}. {contradicted}"
+    usual = " ".join(found.vllm_defaults)
+    defaults = f"\nWhat vLLM takes by itself: {code(usual, 400)}" if usual else ""
+    return [
+        section(f"*An estimate.* The formula's number ({number}) does not change by it."),
+        section(f"On {gpus(found.num_gpus)}: *{safe(said, 500)}*\n```\n{table}\n```"),
+        section("*It is a range because*\n" + _bullets(found.range_because)),
+        section("*It assumes*\n" + _bullets(found.assumptions)),
+        section(
+            f"*Serving flags that go with it*\n{fence(chr(10).join(found.serving_flags), 900)}{defaults}"
+        ),
+    ]
+
+
+def _story(events: Sequence[Mapping[str, Any]]) -> str:
+    """Return what happened so far, a line an event; who looked is left to the audit."""
+    told = [_event(event) for event in events if not str(event["event"]).endswith(".viewed")]
+    earlier = [f"… {len(told) - _MOST_EVENTS} earlier"] if len(told) > _MOST_EVENTS else []
+    return "\n".join(["*The story so far*", *earlier, *told[-_MOST_EVENTS:]])[:LONGEST_SECTION]
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    name, reason = str(event["event"]), str(event.get("reason") or "")
+    actor = event.get("actor") or {}
+    who = mention(str(actor["user_id"])) if actor.get("user_id") else "peftsize"
+    did = _EVENTS.get(name, name.replace("_", " "))
+    if name.endswith(".refused"):
+        did = f"was refused to {name.removesuffix('.refused').replace('_', ' ')}"
+        reason = reason.replace("_", " ")
+    return f"{date(int(event['at']))} {who} {did}" + (f": {safe(reason, 40)}" if reason else "")
+
+
+def _bullets(lines: tuple[str, ...]) -> str:
+    return "\n".join(f"• {safe(words, 300)}" for words in lines)
+
+
+def _gib(count: float) -> str:
+    return f"{count:,.1f} GiB"

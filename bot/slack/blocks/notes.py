@@ -1,0 +1,102 @@
+"""What an approver must know before deciding, each with what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sizing
+from bot.approvals.request import Kind, State
+from bot.messages import gpus
+from bot.slack.blocks.text import code, safe
+from sizing.advice import VALID_GPUS
+from sizing.methods import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.approvals.draft import Draft, Site
+    from bot.approvals.policy import Ruling
+    from bot.approvals.request import Request
+    from sizing import Advice
+
+LONGEST = 230
+"""Characters of all notes on a card; what does not fit is in Details."""
+_LONGEST_NOTE = 170
+_UNSENT = frozenset({State.PENDING, State.APPROVED})
+
+
+def of_request(
+    request: Request, drafted: Draft | None, site: Site, *, ruling: Ruling | None, warning: str | None
+) -> list[str]:
+    """Return what the row, the policy and the settings say, the gravest first; mrkdwn.
+
+    Args:
+        request: The row.
+        drafted: Its text, read anew; None for a deletion, or where it can no longer be read.
+        site: Where specs are created.
+        ruling: What the policy says of it now; None where nobody asked.
+        warning: Why it cannot be approved as things are, as plain text.
+    """
+    found = [f"The policy denies it now: {safe(ruling.deny, 140)}"] if ruling and ruling.deny else []
+    if warning:
+        found.append(safe(warning, _LONGEST_NOTE))
+    if request.state in _UNSENT and request.error:
+        found.append(f"Asked again: {safe(request.error, 140)}")
+    if request.kind is Kind.CREATE:
+        if drafted is None:
+            found.append("This text can no longer be read, so its numbers are missing. *Edit* it.")
+        elif drafted.digest != request.digest:
+            found.append("The numbers changed since this was asked; it will be asked again, not sent.")
+        if request.existing is not None:
+            found.append(
+                f"Spec {code(request.existing[1], 50)} serves this already: *Use existing spec* under ⋯."
+            )
+    if site.dry_run:
+        found.append("Dry run: nothing is ever created here.")
+    if request.use_gpus is not None and drafted is not None:
+        computed = gpus(drafted.breakdown.num_gpus)
+        found.append(f"{gpus(request.use_gpus)} chosen by hand; the formula says {computed}.")
+    return found
+
+
+def warnings(drafted: Draft, advice: Advice) -> tuple[str, ...]:
+    """Return what the numbers warn of, the gravest first; mrkdwn."""
+    opinion = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
+    doubt = sizing.contradiction(drafted.breakdown, opinion) if opinion is not None else None
+    found = [safe(doubt, _LONGEST_NOTE)] if doubt else []
+    said = [_said(warning, words, drafted, advice) for warning, words in advice.warnings]
+    return (*found, *[words for words in said if words])
+
+
+def lines(notes: Sequence[str], limit: int = LONGEST) -> str:
+    """Return notes as lines of one block; the first always, those that do not fit are left to Details."""
+    shown: list[str] = []
+    for note in notes:
+        if shown and sum(map(len, shown)) + len(note) > limit:
+            shown.append("… and more in *Details* under ⋯.")
+            break
+        shown.append(f"⚠️ {note}")
+    return "\n".join(shown)
+
+
+def _said(warning: str, words: str, drafted: Draft, advice: Advice) -> str | None:
+    """Return a warning with what to do; None for one that another or a person's choice has answered."""
+    count, method = drafted.breakdown.num_gpus, METHODS[drafted.sized.method]
+    fewer = advice.cheaper
+    match warning:
+        case "W1" | "W2" if drafted.use_gpus is not None:
+            return None
+        case "W1" if advice.next_valid_gpus is not None:
+            use = advice.next_valid_gpus
+            return f"{count} GPUs usually cannot be used for tensor parallelism. Use {use}: *Use {use} GPUs* under ⋯."
+        case "W1":
+            return None  # more than a node: W2 says so
+        case "W2":
+            way = f"{fewer.method} needs {fewer.num_gpus:,}" if fewer else "Split it, or use larger GPUs"
+            return f"{count:,} GPUs are more than one node of {VALID_GPUS[-1]} holds. {way}: *Edit* under ⋯."
+        case "W4" if drafted.sized.method_word is None:
+            return f"No method was given, so {method.name} ({method.bits}-bit) is assumed. *Edit* to choose another."
+        case "W3" | "W4" | "W5":
+            return f"{safe(words, 120)} *Edit* if that is not meant."
+        case _:
+            return safe(words, _LONGEST_NOTE)
