@@ -191,7 +191,7 @@ def test_action_ids() -> None:
     register(told, None)  # type: ignore[arg-type] # the stand-in has Bolt's shape, and nobody is called
     assert names(between("DESIGN.md", "actions")) == told.asked["action"]
     rest = text("DESIGN.md").partition("<!-- /actions -->")[2].partition("##")[0]
-    assert told.asked["view"] == {modals.FORM, modals.REJECT_REASON}
+    assert told.asked["view"] == {modals.FORM, modals.REJECT_REASON, modals.CONFIRM}
     assert set(NAME.findall(rest)) == told.asked["view"] | told.asked["shortcut"] | told.asked["function"]
 
 

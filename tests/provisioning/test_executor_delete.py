@@ -23,7 +23,7 @@ def test_a_delete(either_bench: Bench) -> None:
         assert bench.row(deletion).state is State.DELETING
         assert bench.due_at(deletion) == bench.now + TIMEOUT_MS + SETTLE_MS
         bench.run_due()
-        assert "Approved, deleting" in bench.shows(deletion)
+        assert "Deleting…" in bench.shows(deletion)
     row, made = bench.row(deletion), bench.row(made)
     (attempt,) = bench.attempts(deletion)
     assert (row.state, row.spec_id, row.error, row.reserved) == (State.DELETED, made.spec_id, None, False)

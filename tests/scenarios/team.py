@@ -103,6 +103,11 @@ class Team(Running):
         self.quiet()
         return delivery
 
+    def press_old(self, who: str, action: str, request: Request, value: str = "") -> Delivery:
+        """Press a button as it stands on cards that were posted before there was a menu."""
+        button = {"action_id": f"peftsize.{action}", "type": "button", "value": value or request.id}
+        return self.forge(who, "more", self.card(request), **button)
+
     # --- what there is
 
     def rows(self) -> list[Request]:

@@ -26,7 +26,7 @@ def test_a_quorum_is_enforced(new_team: Callable[..., Team]) -> None:
     team = new_team(policy=POLICY + "quorum = 2\n")
     request = team.ask()
     assert team.approve("ada", request).state is State.PENDING
-    assert "1 of 2, waiting for ben" in team.shows(request)
+    assert "waiting for ben" in team.shows(request)
     team.approve("ada", request)
     assert team.last("approve.refused")["reason"] == "already_voted"
     assert team.row(request).state is State.PENDING
@@ -114,7 +114,7 @@ def test_approved_is_not_created(team: Team) -> None:
     request = team.ask()
     team.break_cluster()
     assert team.approve("ada", request).state is State.APPROVED
-    assert "Approved, creating… It waits:" in team.shows(request)
+    assert "It waits:" in team.shows(request)
     assert team.slack.dms("rosa") == []
     assert "created" not in team.story(request)
     team.cluster.come_back()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot.approvals.request import State
 from tests.scenarios.team import ADA, CHANNEL, NAME, POLICY, ROSA, TEXT, Team
 
@@ -168,29 +170,40 @@ def test_a_mention_sent_again_counts_once(team: Team) -> None:
 def test_who_looks_at_the_json_is_in_the_audit(team: Team) -> None:
     """The exact body, where it goes and the digest, in a modal; the view is audited with the person."""
     request = team.ask()
-    assert team.click("ben", "show_json", request).ok
+    assert team.click("ben", "details", request).ok
     shown = team.words(team.slack.modals("ben")[-1])
     assert request.digest in shown
     assert '"num_gpu": 1' in shown
     assert f"space_id={request.space_id}" in shown
-    seen = team.last("json.viewed")
+    seen = team.last("details.viewed")
     assert (seen["actor"]["user_id"], seen["digest"], seen["revision"]) == ("U0BEN0001", request.digest, 1)
     assert seen["slack"]["trigger_hash"]
     assert team.row(request).state is State.PENDING
 
 
 def test_the_second_opinion(team: Team) -> None:
-    """Explain shows an estimate beside the number, which does not change by it; the view is audited."""
+    """Details shows an estimate beside the number, which does not change by it; the view is audited."""
     request = team.ask("llama-3.1-8b 4xr16 lora")
-    assert team.click("ada", "explain", request).ok
+    assert team.click("ada", "details", request).ok
     assert "An estimate." in team.words(team.slack.modals("ada")[-1])
-    assert team.last("explain.viewed")["actor"]["user_id"] == ADA
+    assert team.last("details.viewed")["actor"]["user_id"] == ADA
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "shown"), [("show_json", "json", "num_gpu"), ("explain", "explain", "KV")]
+)
+def test_buttons_of_older_cards_answer_as_before(team: Team, action: str, event: str, shown: str) -> None:
+    """Show JSON and Explain, which the card has no more, still open what they opened, and say so in the audit."""
+    request = team.ask("llama-3.1-8b 4xr16 lora")
+    assert team.press_old("ben", action, request).ok
+    assert shown in team.words(team.slack.modals("ben")[-1])
+    assert team.last(f"{event}.viewed")["actor"]["user_id"] == "U0BEN0001"
 
 
 def test_a_button_for_an_unknown_request_is_answered(team: Team) -> None:
-    """Show JSON with a value that is no request of ours is told so, and not swallowed."""
+    """Details with a value that is no request of ours is told so, and not swallowed."""
     request = team.ask()
-    team.forge("ada", "show_json", team.card(request), value="R00000000")
+    team.press_old("ada", "details", request, "R00000000")
     assert "no such request" in team.heard("ada")[-1]
     assert team.slack.modals("ada") == []
 

@@ -106,18 +106,18 @@ def test_the_card_is_not_green_before_the_action_ran(new_team: Callable[..., Tea
     team = new_team(watsonx_timeout_s="5")
     request = team.ask()
     shown: list[str] = []
-    team.slack.subscribe(lambda: shown.append(team.slack.messages(CHANNEL)[-1].blocks[1]["text"]["text"]))
+    team.slack.subscribe(lambda: shown.append(team.slack.messages(CHANNEL)[-1].blocks[0]["text"]["text"]))
     team.cluster.faults.slow_commit, team.cluster.faults.commit_delay_s = 1, 1.0
     team.slack.click("ada", team.card(request), "peftsize.approve")
     team.until(lambda: team.posts() == 1, "the POST")
     assert team.row(request).state is State.CREATING
     assert team.cluster.specs(NAME) == []
-    team.until(lambda: any("creating" in words for words in shown), "creating on the card")
+    team.until(lambda: any("Creating…" in words for words in shown), "creating on the card")
     assert not any("Created" in words for words in shown)
     team.wait_for(request, State.CREATED)
     team.quiet()
     spec_id = team.cluster.specs(NAME)[0]["metadata"]["asset_id"]
-    assert f"Created {spec_id}" in team.shows(request)
+    assert f"Spec {spec_id}" in team.shows(request)
 
 
 def test_expiry_is_enforced_before_it_is_painted(team: Team) -> None:

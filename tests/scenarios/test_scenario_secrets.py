@@ -69,7 +69,7 @@ def whole_story(team: Team) -> None:
     request = team.ask()
     team.approve("rosa", request)
     team.click("gus", "approve", request)
-    team.click("ada", "show_json", request)
+    team.click("ada", "details", request)
     team.forge("ada", "approve", team.card(request), {"team": {"id": "T0AWAY001", "domain": "away"}})
     team.slack.deliver(b"payload=%7Bnot", headers={"X-Slack-Signature": "v0=" + "0" * 64})
     team.slack.faults.http_500, team.slack.faults.rate_limited = 2, 1

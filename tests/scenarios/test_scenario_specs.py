@@ -22,7 +22,7 @@ def test_use_existing(team: Team) -> None:
     nodes = {"cpu": {"units": "2"}, "mem": {"size": "31Gi"}, "gpu": {"num_gpu": 1}}
     spec = team.cluster.api.add("theirs", nodes, team.cluster.space_id)
     request = team.ask("10b 2x128MB lora")
-    assert "An existing spec already serves this" in team.shows(request)
+    assert "serves this already" in team.shows(request)
     team.click("ada", "use_existing", request)
     assert team.last("use_existing.refused")["reason"] == "not_yours"
     team.click("rosa", "use_existing", request)
@@ -36,7 +36,7 @@ def test_use_existing(team: Team) -> None:
 def test_use_existing_where_there_is_none(team: Team) -> None:
     """A forged press cancels nothing."""
     request = team.ask()
-    team.forge("rosa", "cancel", team.card(request), action_id="peftsize.use_existing")
+    team.press_old("rosa", "use_existing", request)
     assert team.last("use_existing.refused")["reason"] == "no_existing"
     assert team.row(request).state is State.PENDING
 
@@ -47,9 +47,9 @@ def test_an_existing_spec_is_looked_for_after_an_edit_too(team: Team) -> None:
     team.cluster.api.add("theirs", nodes, team.cluster.space_id)
     request = team.ask()
     team.edit("rosa", request, "10b 2x128MB lora")
-    assert "An existing spec already serves this" in team.shows(request)
+    assert "serves this already" in team.shows(request)
     team.edit("rosa", request, "11b 2x128MB lora")
-    assert "An existing spec" not in team.shows(request)
+    assert "serves this already" not in team.shows(request)
 
 
 def test_use_gpus(new_team: Callable[..., Team]) -> None:
@@ -66,7 +66,7 @@ def test_use_gpus(new_team: Callable[..., Team]) -> None:
     assert json.loads(row.payload)["nodes"] == {
         "cpu": {"units": "5"}, "gpu": {"num_gpu": 4}, "mem": json.loads(request.payload)["nodes"]["mem"],
     }  # fmt: skip
-    assert "Override: 4 GPUs chosen by hand" in team.shows(request)
+    assert "4 GPUs chosen by hand; the formula says 3 GPUs." in team.shows(request)
     team.approve("ada", request)
     assert team.approve("ben", request).state is State.CREATED
 
@@ -74,7 +74,7 @@ def test_use_gpus(new_team: Callable[..., Team]) -> None:
 def test_use_gpus_where_nothing_is_to_be_overridden(team: Team) -> None:
     """A forged press makes no new revision."""
     request = team.ask()
-    team.forge("rosa", "edit", team.card(request), action_id="peftsize.use_gpus")
+    team.press_old("rosa", "use_gpus", request)
     assert team.last("use_gpus.refused")["reason"] == "nothing_to_override"
     assert team.row(request).revision == 1
 

@@ -71,7 +71,7 @@ def test_expiry(team: Team) -> None:
     request = team.ask()
     team.later(24 * HOUR_S + 1)
     assert team.row(request).state is State.EXPIRED
-    assert "nobody decided in time" in team.shows(request)
+    assert "Nobody decided by" in team.shows(request)
     assert "expired" in team.words(team.slack.dms("rosa")[-1]).lower()
     assert team.last("expired")["actor"]["user_id"] is None
     assert team.ask().id != request.id

@@ -45,7 +45,7 @@ def test_allowed(new_team: Callable[..., Team]) -> None:
     team = new_team(policy=POLICY + 'workflow = "allow"\n')
     execution = run(team)
     assert ended(team, execution)["status"] == "running"
-    assert "through a workflow" in team.shows(the(team))
+    assert "from a workflow" in team.shows(the(team))
     team.approve("rosa", the(team))
     assert team.last("approve.refused")["reason"] == "self_approval"
     team.approve("ada", the(team))

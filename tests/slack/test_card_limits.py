@@ -10,20 +10,25 @@ import pytest
 from bot.approvals.draft import Site, facts
 from bot.approvals.policy import Shortage, rule
 from bot.approvals.policy_file import Policy
-from bot.approvals.request import State
+from bot.approvals.request import Kind, State
+from bot.approvals.state_machine import has_ended
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
+from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.blocks.home_tab import MOST_CARDS, home
 from bot.slack.blocks.lists import PAGE, listing, specs_listing
-from bot.slack.blocks.modals import explain_view, form_view, json_view, reject_view
+from bot.slack.blocks.modals import confirm_view, form_view, reject_view
 from bot.workflow.ports import RemoteSpec
 from tests.slack.pictures import (
     ASKED,
     HOSTILE,
     SITE,
     SPEC_ID,
+    characters,
     judge,
     judge_view,
+    menu,
+    pressed,
     row,
     ruling,
     sized,
@@ -33,6 +38,7 @@ from tests.slack.pictures import (
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft
     from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Message
 
 NAME = "n" * 64
 MANY = "4.7b " + ",".join(f"{i}KB" for i in range(1, 99))
@@ -90,22 +96,68 @@ def test_the_largest_requests_are_large() -> None:
     assert sized(LARGEST["most GPUs"]).breakdown.num_gpus > 20_000
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_the_heaviest_card_is_taken(largest: Draft, state: State) -> None:
-    """Whatever the state, the heaviest card is one that Slack takes."""
-    site = Site("https://" + "h" * 200 + ".example", "s" * 64, label="l" * 300, dry_run=True)
-    made = card(
-        heaviest(largest, state),
-        largest,
-        site=site,
-        now=ASKED,
-        ruling=replace(rule(EVERYBODY, facts(largest, SITE)), deny=LONG),
-        waiting_for=LONG,
-        warning=LONG,
-        attempt_lookups=3,
-        names={f"U0PERSON{i:04}": LONG for i in range(60)},
-    )
+WARNED = {
+    "nothing": "10b 2x128MB qlora4",
+    "three GPUs": "70b 10x500MB lora",
+    "no method": "10b 2x128MB",
+    "two nodes": "214b none lora",
+    "large adapter": "1b 2x9GB qlora4",
+    "not supported": "granite-3.1-8b-base 2x128MB qlora4",
+    "8-bit assumed": "10b 2x128MB fp8",
+    "memory contradicts": "llama-3.1-8b 500xr8:qv qlora4 gpu=8",
+}
+MOST_BLOCKS, MOST_CHARACTERS = 6, 900
+
+
+def within_limits(request: Request, made: Message) -> None:
+    """Hold a card to what a reader takes in: blocks, characters, buttons, options."""
     judge(made)
+    blocks, seen, offered = made.blocks, characters(made.blocks), menu(made.blocks)
+    assert 2 <= len(offered) <= 5
+    if has_ended(request):
+        assert len(blocks) <= 4
+        assert seen <= (500 if request.state is State.CREATED else 400)
+        assert pressed(blocks) == {}
+    else:
+        assert len(blocks) <= MOST_BLOCKS
+        assert seen <= MOST_CHARACTERS
+        assert len(pressed(blocks)) in {0, 2}
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("text", WARNED, ids=str)
+def test_every_warned_card_is_small(text: str, state: State) -> None:
+    """Every state with every warning, alone and with all that a row can hold besides."""
+    drafted = sized(WARNED[text])
+    for request in (row(drafted, state=state, spec_id=SPEC_ID), heaviest(drafted, state)):
+        within_limits(request, card(request, drafted, site=SITE, now=ASKED, ruling=ruling(drafted)))
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_heaviest_card_is_small(largest: Draft, state: State) -> None:
+    """Whatever the state, the heaviest card is one that Slack takes and that people read."""
+    site = Site("https://" + "h" * 200 + ".example", "s" * 64, label="l" * 300, dry_run=True)
+    for kind in Kind:
+        request = replace(heaviest(largest, state), kind=kind)
+        made = card(
+            request,
+            largest if kind is Kind.CREATE else None,
+            site=site,
+            now=ASKED,
+            ruling=replace(rule(EVERYBODY, facts(largest, SITE)), deny=LONG),
+            waiting_for=LONG,
+            warning=LONG,
+            attempt_lookups=3,
+            names={f"U0PERSON{i:04}": LONG for i in range(60)},
+        )
+        within_limits(request, made)
+
+
+def test_no_number_wraps_on_a_phone(largest: Draft) -> None:
+    """The lines of the calculation fit the 40 characters that a phone shows of them."""
+    made = card(row(largest), largest, site=SITE, now=ASKED, ruling=None)
+    (numbers,) = [block for block in made.blocks if "fields" in block]
+    assert max(map(len, numbers["text"]["text"].splitlines())) <= 40
 
 
 def test_every_private_answer_is_taken(largest: Draft) -> None:
@@ -141,7 +193,14 @@ def test_every_view_is_taken(largest: Draft) -> None:
     judge_view(form_view(LONG, channel_id="C" * 200))
     judge_view(form_view(channel_id="C0TEAM001", request=request, message_ts="1700000000.000100"))
     judge_view(reject_view(request, "C0TEAM001", "1700000000.000100"))
+    for action in ("cancel", "delete"):
+        judge_view(confirm_view(request, action, "C0TEAM001", "1700000000.000100"))
     judge_view(json_view(request))
+    story = [
+        {"event": "approve.refused", "at": ASKED, "actor": {"user_id": "U0VOTER00001"}, "reason": LONG}
+    ] * 60
+    for state in State:
+        judge_view(details_view(heaviest(largest, state), largest, site=SITE, now=ASKED, events=story))
     judge_view(explain_view(request, largest))
     judge_view(explain_view(request, None))
     many = [replace(request, id=f"R{i:07}") for i in range(60)]
@@ -151,7 +210,7 @@ def test_every_view_is_taken(largest: Draft) -> None:
         many, many, many, site=SITE, now=ASKED, drafts=told, rulings=rules, link=lambda _: "https://x.y/z"
     )
     judge_view(view)
-    assert sum(block["type"] == "header" for block in view["blocks"]) == MOST_CARDS + 3
+    assert sum(name == "approve" for block in view["blocks"] for name in pressed([block])) == MOST_CARDS
     judge_view(home([], [], [], site=SITE, now=ASKED))
 
 

@@ -63,7 +63,7 @@ def test_an_edit_makes_a_new_revision_and_a_stale_button_is_repaired(new_office)
     office.work()
     row = office.row()
     assert (row.revision, row.votes, row.canonical) == (2, (), "10b 4x128MB qlora4")
-    assert "4x128MB" in str(office.card().blocks)
+    assert "10b + 4 adapters" in str(office.card().blocks)
     office.press(BEN, "approve", old)
     assert office.row().votes == ()
     assert "revision" in office.slack.ephemerals(BEN)[-1].text
@@ -105,6 +105,57 @@ def test_a_vote_can_be_taken_back_and_a_request_cancelled(new_office):
     assert office.names() == ["requested", "voted", "withdrawn", "cancel.refused", "cancelled"]
 
 
+def test_cancel_and_delete_ask_in_a_modal_first(office):
+    """The menu decides nothing by itself: the modal names what it is about, and whoever submits it has cancelled."""
+    request = office.ask()
+    office.slack.click(ROSA, office.card(), "peftsize.more", f"cancel {request.id}")
+    office.work()
+    assert office.row().state == "pending"
+    (view,) = office.slack.modals(ROSA)
+    assert request.id in str(view.body["blocks"])
+    assert office.slack.submit(ROSA, view).ok
+    office.work()
+    assert office.row().state == "cancelled"
+    assert office.events()[-1]["slack"]["message_ts"] == office.card().ts
+
+
+def test_a_modal_of_an_older_revision_cancels_nothing(office):
+    """The question was about what the person saw; after an edit it is refused."""
+    request = office.ask()
+    office.slack.click(ROSA, office.card(), "peftsize.more", f"cancel {request.id}")
+    (asked,) = office.slack.modals(ROSA)
+    office.press(INES, "edit")
+    office.slack.submit(INES, office.slack.modals(INES)[-1], {"request": "10b 4x128MB qlora4"})
+    office.work()
+    office.slack.submit(ROSA, asked)
+    office.work()
+    assert (office.row().state, office.names()[-1]) == ("pending", "cancel.refused")
+    assert office.events()[-1]["reason"].startswith("stale_revision")
+
+
+def test_a_forged_menu_decides_nothing(office):
+    """A menu on a message that is no copy of the card is refused and audited, as its buttons were."""
+    request = office.ask()
+    office.client.chat_postMessage(channel="C0APPROVE", text="forged", blocks=office.card().blocks)
+    for action in ("cancel", "edit"):
+        forged = office.card("#approvals")
+        office.slack.click(ROSA, forged, "peftsize.more", f"{action} {request.id}")
+        office.work()
+        assert office.slack.modals(ROSA) == []
+        assert office.events()[-1]["event"] == f"{action}.refused"
+        assert office.events()[-1]["reason"] == "foreign_message"
+
+
+def test_an_ended_request_can_be_asked_for_again(office):
+    """The form opens with the text of the request that was rejected, cancelled or has expired."""
+    office.ask()
+    office.press(ROSA, "cancel")
+    office.press(BEN, "ask_again")
+    (view,) = office.slack.modals(BEN)
+    assert view.body["title"]["text"] == "New request"
+    assert "10b 2x128MB qlora4" in str(view.body["blocks"])
+
+
 def test_three_gpus_are_changed_to_four_by_a_button(office):
     """The override makes a new revision with 4 GPUs, by hand."""
     office.ask("70b 10x500MB lora")
@@ -115,18 +166,18 @@ def test_three_gpus_are_changed_to_four_by_a_button(office):
 def test_views_of_the_json_are_audited(office):
     """Show JSON opens the exact body at once, and says in the audit who looked."""
     office.ask()
-    office.press(BEN, "show_json")
+    office.press(BEN, "details")
     (view,) = office.slack.modals(BEN)
     assert "num_gpu" in str(view.body)
     event = office.events()[-1]
-    assert (event["event"], event["actor"]["user_id"]) == ("json.viewed", "U0BEN0001")
+    assert (event["event"], event["actor"]["user_id"]) == ("details.viewed", "U0BEN0001")
     assert event["digest"] == office.row().digest
 
 
 def test_the_second_opinion_opens_for_a_known_model(office):
     """Explain opens a modal with the estimate."""
     office.ask("llama-3.1-8b 4xr16 lora")
-    office.press(ADA, "explain")
+    office.press(ADA, "details")
     (view,) = office.slack.modals(ADA)
     assert "Second opinion" in str(view.body)
 
@@ -268,8 +319,10 @@ def test_a_workflow_step_ends_when_its_request_does(new_office):
     assert running["status"] == "running"
     assert (office.row().quorum, office.row().origin) == (2, "workflow")
     assert office.slack.app.workflow_token not in str([message.body for message in office.outbox_messages()])
+    office.slack.click(ROSA, office.slack.dms(ROSA)[-1], "peftsize.more", f"cancel {office.row().id}")
     office.slack.faults.down = "503"
-    office.press(ROSA, "cancel", office.slack.dms(ROSA)[-1])
+    office.slack.submit(ROSA, office.slack.modals(ROSA)[-1])
+    office.work()
     office.slack.faults.down = ""
     office.later(120)
     ended = next(reversed(office.slack.workspace.executions.values()))

@@ -16,6 +16,6 @@ def test_a_command_posts_the_card_and_an_approver_approves_it(office):
     assert "somebody else must approve" in office.slack.ephemerals(ROSA)[-1].text
     office.press(ADA, "approve")
     assert office.row().state == "approved"
-    assert "Approved, creating" in str(office.card().blocks)
+    assert "Creating…" in str(office.card().blocks)
     assert office.names() == ["requested", "approve.refused", "approved"]
     assert {event["origin"] for event in office.events()} == {"slack-http"}

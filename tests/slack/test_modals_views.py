@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from bot.approvals.request import State
+from bot.approvals.request import Kind, State
 from bot.slack.blocks import modals
+from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.blocks.home_tab import home
 from sizing import SizingError, parse
 from tests.slack.pictures import ASKED, HOSTILE, SITE, judge_view, pressed, row, ruling, sized, words
@@ -81,7 +82,7 @@ def test_errors_stand_under_the_field_with_a_way_out() -> None:
 def test_the_json_is_the_exact_body() -> None:
     """The modal shows the body that would be sent, byte for byte the same object, and what binds it."""
     request = row(DRAFTED)
-    view = modals.json_view(request)
+    view = json_view(request)
     judge_view(view)
     shown = view["blocks"][0]["text"]["text"]
     assert json.loads(shown.split("```")[3]) == DRAFTED.body
@@ -92,7 +93,7 @@ def test_the_json_is_the_exact_body() -> None:
 def test_the_second_opinion_is_an_estimate() -> None:
     """It says that it is one, what it assumes, and that the formula's number stays."""
     drafted = sized("llama-3.1-8b 4xr16 lora")
-    view = modals.explain_view(row(drafted), drafted)
+    view = explain_view(row(drafted), drafted)
     judge_view(view)
     assert "*An estimate.* The formula's number (" in told(view)
     assert "does not change by it" in told(view)
@@ -103,9 +104,75 @@ def test_the_second_opinion_is_an_estimate() -> None:
 
 def test_no_second_opinion_without_shapes() -> None:
     """For a typed number of parameters there is none, and it says why."""
-    view = modals.explain_view(row(DRAFTED), DRAFTED)
+    view = explain_view(row(DRAFTED), DRAFTED)
     judge_view(view)
     assert "Not available: the layer shapes" in told(view)
+
+
+def test_details_has_all_that_the_card_leaves_out() -> None:
+    """The calculation line by line, the three methods, the body and what it cannot say, and the story so far."""
+    who = {"user_id": "U0ADA001"}
+    events = [
+        {
+            "event": "requested",
+            "at": ASKED,
+            "actor": {"user_id": "U0ROSA001"},
+            "reason": "10b 2x128MB qlora4",
+        },
+        {
+            "event": "approve.refused",
+            "at": ASKED,
+            "actor": {"user_id": "U0ROSA001"},
+            "reason": "self_approval",
+        },
+        {"event": "details.viewed", "at": ASKED, "actor": who, "reason": None},
+        {"event": "approved", "at": ASKED, "actor": who, "reason": "1 of 1"},
+        {"event": "lost", "at": ASKED, "actor": {"user_id": None}, "reason": "timed out"},
+    ]
+    view = details_view(row(DRAFTED), DRAFTED, site=SITE, now=ASKED, events=events)
+    judge_view(view)
+    for part in (
+        "(10 × 0.5 + 2 × 128/1024) × 1.5 = 7.875",
+        "2 × 128MB adapters  2 × 128/1024  0.25 GB",
+        "→ qlora4        8 GB     1     2",
+        "  lora         31 GB     1     2",
+        "9.84 % of 80 GB",
+        "384 more adapters of 128MB still fit",
+        "10b parameters, as typed",
+        '"num_gpu": 1',
+        "The body has no GPU-memory field",
+        "<@U0ROSA001> asked: 10b 2x128MB qlora4",
+        "<@U0ROSA001> was refused to approve: self approval",
+        "<@U0ADA001> approved: 1 of 1",
+        "peftsize lost the answer of the cluster: timed out",
+    ):
+        assert part in told(view)
+    assert "viewed" not in told(view)
+
+
+def test_details_of_a_deletion_says_what_goes_away() -> None:
+    """No numbers: the spec, its id, and what can no longer be done."""
+    request = row(DRAFTED, kind=Kind.DELETE, spec_id="s1")
+    view = details_view(request, None, site=SITE, now=ASKED)
+    judge_view(view)
+    assert "*What is deleted*  spec `peft-10b-qlora4-2x128mb`, id `s1`" in told(view)
+    assert "How it is computed" not in told(view)
+
+
+def test_cancel_and_delete_ask_first() -> None:
+    """The question names the request, or the spec by name and id; it comes back with what was asked."""
+    request = row(DRAFTED, state=State.CREATED, spec_id="s1", revision=2)
+    view = modals.confirm_view(request, "delete", "C0TEAM001", "1700000000.000100")
+    judge_view(view)
+    assert "deletion of spec `peft-10b-qlora4-2x128mb` (id `s1`)?" in told(view)
+    assert view["callback_id"] == modals.CONFIRM
+    assert modals.metadata(view) | {"view_id": "V"} == {
+        "channel_id": "C0TEAM001", "request_id": "R7K3M9QX", "revision": 2, "message_ts": "1700000000.000100",
+        "view_id": "V", "action": "delete",
+    }  # fmt: skip
+    view = modals.confirm_view(row(DRAFTED), "cancel", "C0TEAM001", None)
+    judge_view(view)
+    assert "Cancel request `R7K3M9QX` (`10b 2x128MB qlora4`)?" in told(view)
 
 
 def test_hostile_text_in_a_form_is_text() -> None:
@@ -133,9 +200,7 @@ def test_home_shows_cards_that_can_be_decided() -> None:
     assert ids == [
         "peftsize:0:new",
         "peftsize:2:R1",
-        "peftsize:2:R1-more",
         "peftsize:1:R2",
-        "peftsize:1:R2-more",
     ]
     approve = [
         element["value"]

@@ -133,7 +133,7 @@ def test_other_answers_say_what_to_do_next() -> None:
         (answers.refused("self_approval", "", request, LINK), "somebody else must approve it"),
         (answers.refused("unknown_request", "R1"), "/peftsize list"),
         (answers.submitted(request), "<#C0TEAM001>"),
-        (answers.show(request, ASKED, LINK), "*Waiting for approval:* 0 of 2"),
+        (answers.show(request, ASKED, LINK), "⏳ <@U0ROSA001> asks for *10b 2x128MB qlora4*"),
         (answers.nothing_stored("full"), "nothing was stored"),
         (answers.unexpected("ab12cd34"), "ab12cd34"),
         (answers.adopted(row(DRAFTED, existing=(SPEC_ID, "M"))), SPEC_ID),
@@ -155,11 +155,11 @@ def test_an_invitation_is_the_exact_line() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (State.CREATED, f"*Created* `{SPEC_ID}`"),
-        (State.FAILED, "*Failed*: name taken"),
-        (State.ATTENTION, "*Needs a person:*"),
+        (State.CREATED, f"Spec `{SPEC_ID}`"),
+        (State.FAILED, "❌ *Failed:*"),
+        (State.ATTENTION, "You need do nothing"),
         (State.REJECTED, "*Rejected* by <@U0ADA001>"),
-        (State.EXPIRED, "nobody decided in time"),
+        (State.EXPIRED, "Nobody decided by"),
     ],
 )
 def test_the_requester_hears_the_end(state: State, words: str) -> None:

@@ -38,7 +38,7 @@ def write(team: Team, statement: str, **values: object) -> None:
 
 def shown_body(team: Team, request: Request) -> str:
     """Return the body that Show JSON shows to an approver, as canonical JSON."""
-    team.click("ada", "show_json", request)
+    team.click("ada", "details", request)
     fenced = team.slack.modals("ada")[-1].body["blocks"][0]["text"]["text"].split("```")[3]
     return sizing.canonical_json(json.loads(fenced))
 

@@ -11,7 +11,7 @@ from bot.slack.blocks import breakdown, notes
 from bot.slack.blocks.buttons import block_id, details
 from bot.slack.blocks.details import NO_GPU_FIELD
 from bot.slack.blocks.kit import Message, actions, button, context, divider, header, literal, section
-from bot.slack.blocks.status import is_open, next_step, notification, outcome, sentence
+from bot.slack.blocks.status import is_open, next_step, notification, outcome, progress, sentence
 from bot.slack.blocks.text import channel, code, entry, fence, link, plain, safe
 from sizing.methods import DEFAULT, METHODS
 
@@ -250,7 +250,7 @@ def unexpected(reference: str) -> Message:
 
 def _described(request: Request, now: int) -> str:
     """Return where a request is, in two or three lines."""
-    came = outcome(request) if not is_open(request, now) else ""
+    came = progress(request) if is_open(request, now) else outcome(request)
     return f"{sentence(request, now=now)}\n{came}\nRequest `{request.id}`, spec {code(request.name, 80)}".replace(
         "\n\n", "\n"
     )

@@ -108,7 +108,7 @@ def _next(request: Request) -> list[Block]:
             asked = confirm("Retry anyway?", twice, "Retry anyway", danger=True)
             return [
                 button("Retry anyway", again, request.id, label, style="danger", confirm=asked),
-                _give_up(request, f"It may have been {what} all the same; look before you ask anew."),
+                _give_up(request, f"It may have been {what} all the same; check before you ask again."),
             ]
         case State.FAILED if not is_given_up(request):
             return [

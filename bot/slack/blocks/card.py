@@ -114,7 +114,7 @@ def _progress(
     request: Request, ruling: Ruling | None, waiting_for: str | None, names: Mapping[str, str]
 ) -> str:
     """Say how many approvals are in, whose, and who can give the others."""
-    told = [f"*Waiting for approval {len(request.votes)} of {request.quorum}*"]
+    told = [status.progress(request)]
     if request.votes:
         told.append(f"approved by {status.voters(request)}")
         told.append(f"waiting for {safe(waiting_for, 60)}" if waiting_for else "")

@@ -52,7 +52,7 @@ def details_view(
 
     Args:
         request: The row.
-        drafted: Its text, read anew; None for a deletion, or where it can no longer be read.
+        drafted: Its text, read again; None for a deletion, or where it can no longer be read.
         site: Where specs are created.
         now: UTC epoch milliseconds.
         events: The audit's rows about the request, oldest first.

@@ -119,7 +119,7 @@ def confirm_view(
         title, submit = "Cancel request", "Cancel it"
         words = (
             f"Cancel request `{request.id}` ({code(request.canonical, 600)})?\n"
-            "Nothing will be sent. It can be asked for again."
+            "Nothing will be created. You can submit it again later."
         )
     return modal(
         title,

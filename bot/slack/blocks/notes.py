@@ -32,7 +32,7 @@ def of_request(
 
     Args:
         request: The row.
-        drafted: Its text, read anew; None for a deletion, or where it can no longer be read.
+        drafted: Its text, read again; None for a deletion, or where it can no longer be read.
         site: Where specs are created.
         ruling: What the policy says of it now; None where nobody asked.
         warning: Why it cannot be approved as things are, as plain text.
@@ -51,6 +51,8 @@ def of_request(
             found.append(
                 f"Spec {code(request.existing[1], 50)} serves this already: *Use existing spec* under ⋯."
             )
+    else:
+        found.append("Deployments that use it can no longer be started or scaled with it.")
     if site.dry_run:
         found.append("Dry run: nothing is ever created here.")
     if request.use_gpus is not None and drafted is not None:
@@ -88,7 +90,7 @@ def _said(warning: str, words: str, drafted: Draft, advice: Advice) -> str | Non
             return None
         case "W1" if advice.next_valid_gpus is not None:
             use = advice.next_valid_gpus
-            return f"{count} GPUs usually cannot be used for tensor parallelism. Use {use}: *Use {use} GPUs* under ⋯."
+            return f"{count} GPUs usually cannot be used for tensor parallelism. Choose *Use {use} GPUs* under ⋯."
         case "W1":
             return None  # more than a node: W2 says so
         case "W2":

@@ -46,7 +46,7 @@ def sentence(
 
     Args:
         request: The row.
-        drafted: Its text, read anew; without, the sentence quotes the text.
+        drafted: Its text, read again; without, the sentence quotes the text.
         site: For the label; None where none is shown.
         now: UTC epoch milliseconds; from its expiry on, a request is expired whatever its row says.
     """
@@ -63,6 +63,11 @@ def notification(
     by = who if request.ended_by == request.requester_id else safe(named, _LONGEST_NAME)
     words = _sentence(request, drafted, site, now, who, by).replace("*", "")
     return f"{words}, space {space(request, site)}" if site is not None else words
+
+
+def progress(request: Request) -> str:
+    """Say how many approvals a request has; mrkdwn."""
+    return f"*Waiting for approval {len(request.votes)} of {request.quorum}*"
 
 
 def outcome(request: Request, attempt_lookups: int | None = None, longest: int = _LONGEST_REASON) -> str:
@@ -137,7 +142,7 @@ def _outcome(request: Request, lookups: int | None, longest: int) -> str:
     verb = "deleted" if request.kind is Kind.DELETE else "created"
     match request.state:
         case State.PENDING:
-            return f"Nobody decided by {date(request.expires_at)}. It can be asked for again."
+            return f"Nobody decided by {date(request.expires_at)}. You can submit it again."
         case State.APPROVED | State.CREATING | State.DELETING:
             return f"It waits: {why}" if why else ""
         case State.UNKNOWN:
@@ -157,7 +162,7 @@ def _outcome(request: Request, lookups: int | None, longest: int) -> str:
         case State.DELETED:
             return f"Spec {code(request.spec_id or request.name, 80)} · {when}"
         case State.EXPIRED:
-            return f"Nobody decided by {date(request.expires_at)}. It can be asked for again."
+            return f"Nobody decided by {date(request.expires_at)}. You can submit it again."
         case State.REJECTED:
             return f"*Reason:* {why or 'none was given'} · {when}"
         case _:

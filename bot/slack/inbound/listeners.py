@@ -362,7 +362,7 @@ class Listeners(Responder):
         return self.later(args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request"))
 
     def _drafted(self, request: Request) -> Draft | None:
-        """Read a row's text anew, where that is still possible."""
+        """Read a row's text again, where that is still possible."""
         try:
             return self.context.service.draft(request.text, request.use_gpus)
         except SizingError:
