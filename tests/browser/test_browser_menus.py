@@ -49,6 +49,21 @@ def test_an_overflow_menu_asks_once_and_acts(card: Screen) -> None:
     expect(card.modal("Form")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_a_menu_opens_in_sight(card: Screen, width: int) -> None:
+    """Wherever its button stands, the whole menu is on the screen."""
+    card.page.set_viewport_size({"width": width, "height": 667})
+    for press in (lambda: card.press("More actions"), lambda: card.press("Message actions")):
+        card.card().hover()
+        press()
+        box = card.page.get_by_role("menu").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= 667
+        card.page.keyboard.press("Escape")
+
+
 def test_numbers_follow_the_fields(card: Screen) -> None:
     """A searched model and a chosen method change the modal under the reader, who goes on typing."""
     open_form(card)

@@ -103,11 +103,15 @@ export function menuButton(opener, menu) {
 }
 
 function toggle(opener, menu, open, focus = true) {
-  if (menu.hidden === !open) return;
+  if (menu.hidden === !open) return undefined;
   menu.hidden = !open;
   opener.setAttribute("aria-expanded", String(open));
-  if (open) menu.querySelector("[role=menuitem]")?.focus();
-  else if (focus) opener.focus();
+  if (!open) return focus && opener.focus();
+  const edge = (opener.closest(".log, .modal-body") ?? document.body).getBoundingClientRect().right;
+  menu.classList.toggle("rightward", opener.getBoundingClientRect().left + menu.offsetWidth <= edge);
+  menu.scrollIntoView({ block: "nearest" });
+  menu.querySelector("[role=menuitem]")?.focus();
+  return undefined;
 }
 
 async function once(control, question, act) {
