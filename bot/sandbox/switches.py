@@ -43,46 +43,40 @@ def switches(world: World) -> list[Switch]:
     """Return the switches of a world, in the order of the page."""
     faults = world.cluster.faults
 
-    def armed(
-        count: str, words: str, hint: str, name: str | None = None, also: Callable[[], None] | None = None
-    ) -> Switch:
-        """Return a switch that arms one count of the cluster's faults."""
+    def armed(name: str, count: str, words: str, hint: str, **settings: object) -> Switch:
+        """Return a switch that arms one count of the cluster's faults for the next create."""
 
         def turn(on: bool) -> None:
-            faults.creates_only = True
-            if on and also is not None:
-                also()
-            setattr(faults, count, int(on))
+            for setting, value in {"creates_only": True, **settings, count: int(on)}.items():
+                setattr(faults, setting, value)
 
-        return Switch(name or count, words, hint, lambda: getattr(faults, count) != 0, turn)
+        return Switch(name, words, hint, lambda: getattr(faults, count) != 0, turn)
 
-    def late() -> None:
-        faults.answer_delay_s = world.product.settings.watsonx_timeout_s + _LATER_S
-
-    def too_many() -> None:
-        faults.retry_after_s = 2
-
-    def conflict() -> None:
-        faults.duplicate = 409
-
+    late_s = world.product.settings.watsonx_timeout_s + _LATER_S
     return [
         armed(
+            "late",
             "late_answers",
             "Answer too late",
             "It is created, but the answer misses the deadline.",
-            "late",
-            late,
+            answer_delay_s=late_s,
         ),
         armed(
+            "drop",
             "drop_after_commit",
             "Commit, then drop",
             "It is created, but the connection breaks first.",
-            "drop",
         ),
-        armed("expired", "401 Unauthorized", "The token has expired: a new one is asked for.", "401"),
-        armed("foreign", "409 Conflict", "Somebody else makes a spec of this name first.", "409", conflict),
-        armed("too_many", "429 Too Many Requests", "Asked to wait two seconds.", "429", too_many),
-        armed("broken", "500 Server Error", "Whether it was created is unknown; it is looked up.", "500"),
+        armed("401", "expired", "401 Unauthorized", "The token has expired: a new one is asked for."),
+        armed(
+            "409",
+            "foreign",
+            "409 Conflict",
+            "Somebody else makes a spec of this name first.",
+            duplicate=409,
+        ),
+        armed("429", "too_many", "429 Too Many Requests", "Asked to wait two seconds.", retry_after_s=2),
+        armed("500", "broken", "500 Server Error", "Whether it was created is unknown; it is looked up."),
         Switch(
             "slack",
             "Slack is down",
