@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.dispatch.threads import ThreadGroup
 from bot.errors import StoreError
 from bot.store.queues import LANES
 
@@ -42,8 +43,7 @@ class LocalDispatcher:
         self.worker = worker
         self.periodic = periodic
         self._bells = {lane: threading.Event() for lane in LANES}
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = ThreadGroup()
 
     def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
         """Nothing to note: the rows say when they are due."""
@@ -57,33 +57,27 @@ class LocalDispatcher:
     @property
     def running(self) -> bool:
         """Whether every thread is alive."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        return self._threads.started and self._threads.alive
 
     def start(self) -> None:
         """Start the threads; what a dead process had claimed is due at once."""
-        self._stopping.clear()
         with self.worker.store.write() as tx:
             tx.queues.release(None)
             tx.queues.hasten_lost()
             tx.queues.hasten_failed()
-        self._threads = [
-            threading.Thread(target=self._lane, args=(lane,), name=f"{lane}-{number}", daemon=True)
+        lanes = [
+            (f"{lane}-{number}", partial(self._lane, lane))
             for lane, count in THREADS.items()
             for number in range(count)
         ]
-        self._threads.append(threading.Thread(target=self._now_and_then, name="periodic", daemon=True))
-        for thread in self._threads:
-            thread.start()
+        self._threads.start([*lanes, ("periodic", self._now_and_then)])
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """Finish what is under way, give back the rest."""
-        self._stopping.set()
+        self._threads.stopping.set()
         for bell in self._bells.values():
             bell.set()
-        deadline = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        self._threads = []
+        self._threads.stop(timeout_s)
         try:
             self.worker.release()
         except StoreError:
@@ -91,7 +85,7 @@ class LocalDispatcher:
 
     def _lane(self, lane: str) -> None:
         bell = self._bells[lane]
-        while not self._stopping.is_set():
+        while not self._threads.stopping.is_set():
             try:
                 bell.clear()
                 key = self.worker.find(lane)
@@ -99,11 +93,11 @@ class LocalDispatcher:
                     continue
             except StoreError as error:
                 log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
-                self._stopping.wait(AFTER_TROUBLE_S)
+                self._threads.stopping.wait(AFTER_TROUBLE_S)
             # a crowd of commits rings a lot, and looking past the outbox messages of a crowd takes time
-            self._stopping.wait(CROWD_S if self.worker.holds else BREATH_S)
+            self._threads.stopping.wait(CROWD_S if self.worker.holds else BREATH_S)
             bell.wait(LOOK_S)
 
     def _now_and_then(self) -> None:
-        while not self._stopping.wait(1.0):
+        while not self._threads.stopping.wait(1.0):
             self.periodic.run_due()

@@ -11,21 +11,22 @@ served even among jobs that are not due yet.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from bot.dispatch.presence import Presence, absent
+from bot.dispatch.threads import ThreadGroup
 from bot.dispatch.worker import LEASE_MS
 from bot.errors import SettingsError, StoreError
 from bot.store.database import NEEDS_EXTRA, what
 from bot.store.queues import TASK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -74,8 +75,7 @@ class ProcrastinateDispatcher:
         self._presence = Presence(database, worker.owner)
         self._loop = Loop(database, self._run)
         self._missing: set[str] = set()
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = ThreadGroup()
 
     def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
         """Note jobs for what is due soon, in the transaction that makes it due.
@@ -95,7 +95,7 @@ class ProcrastinateDispatcher:
     @property
     def running(self) -> bool:
         """Whether every thread is alive."""
-        return self._loop.running and all(thread.is_alive() for thread in self._threads)
+        return self._loop.running and self._threads.alive
 
     def start(self) -> None:
         """Start the threads.
@@ -103,28 +103,23 @@ class ProcrastinateDispatcher:
         Raises:
             StoreError: The database is away.
         """
-        self._stopping.clear()
         self._presence.keep()  # before the first claim, or others would take it for a dead one's
         with self._store.write() as tx:
             tx.queues.hasten_failed()
         self._loop.start()
-        self._threads = [
-            threading.Thread(target=self._every, args=(SWEEP_S, self._sweep), name="sweep", daemon=True),
-            threading.Thread(
-                target=self._every, args=(1.0, self.periodic.run_due), name="periodic", daemon=True
-            ),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads.start(
+            [
+                ("sweep", partial(self._every, SWEEP_S, self._sweep)),
+                ("periodic", partial(self._every, 1.0, self.periodic.run_due)),
+            ]
+        )
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """Finish what is under way, give back the rest."""
         deadline = time.monotonic() + timeout_s
-        self._stopping.set()
+        self._threads.stopping.set()
         self._loop.stop(timeout_s)
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        self._threads = []
+        self._threads.stop(max(0.0, deadline - time.monotonic()))
         try:
             self.worker.release()
         except StoreError:
@@ -138,14 +133,13 @@ class ProcrastinateDispatcher:
         except StoreError as error:  # the row is still due: the sweep will find it
             log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
 
-    def _every(self, pause_s: float, task: object) -> None:
-        assert callable(task)  # noqa: S101 - for the type checker
-        while not self._stopping.wait(pause_s):
+    def _every(self, pause_s: float, task: Callable[[], None]) -> None:
+        while not self._threads.stopping.wait(pause_s):
             try:
                 task()
             except StoreError as error:
                 log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
-                self._stopping.wait(AFTER_TROUBLE_S)
+                self._threads.stopping.wait(AFTER_TROUBLE_S)
             except Exception:  # the outermost edge of a thread that must go on
                 log.exception("looking for due work failed")
 

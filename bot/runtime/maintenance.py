@@ -24,10 +24,6 @@ DELIVERIES_KEPT_MS = 25 * 3_600_000
 """Slack sends an event again for up to 24 hours."""
 
 
-RESPONSE_URL_MS = 30 * 60_000
-"""Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses)."""
-
-
 class Maintenance:
     """Runs the periodic tasks.
 
@@ -86,7 +82,7 @@ class Maintenance:
     def scrub(self) -> None:
         """Drop the response URLs that Slack no longer takes."""
         with self.service.store.write() as tx:
-            tx.queues.scrub(tx.now - RESPONSE_URL_MS)
+            tx.queues.scrub(tx.now - outbox.RESPONSE_URL_MS)
 
     def look_for_drift(self) -> None:
         """Compare live specs and records; tell the admins what is new since the last time."""

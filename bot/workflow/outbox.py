@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
     from bot.store import Tx
 
+RESPONSE_URL_MS = 30 * 60_000
+"""How long Slack takes posts to a response URL, and so how long one is kept.
+
+Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses).
+"""
+
 
 def card(tx: Tx, request: Request, response_url: str | None = None) -> None:
     """Draw the card and all its copies.

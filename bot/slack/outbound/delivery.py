@@ -21,6 +21,7 @@ from bot.slack.outbound.people import SlackPeople
 from bot.slack.outbound.private import listed_specs, not_posted, notice
 from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
+from bot.workflow.outbox import RESPONSE_URL_MS
 from bot.workflow.surface import note_home
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 
 HOLD_MS = 20_000
 """As long as a worker holds a item."""
-RESPONSE_URL_MS = 30 * 60_000
-"""How long Slack takes posts to a response URL, and how long we keep one."""
 UNKNOWN_KIND_S = 60.0
 """How long a message that a newer release wrote is left to a replica that knows its kind."""
 PARKED_S = 3_600.0
