@@ -217,9 +217,11 @@ def test_a_created_card_leaves_the_next_step_to_details() -> None:
     request = in_state(State.CREATED)
     assert "Next step" not in shown(draw(request))
     made = "\n".join(words(details_view(request, DRAFTED, site=SITE, now=ASKED)["blocks"]))
-    assert f'"hardware_spec": {{"id": "{SPEC_ID}", "num_nodes": 1}}' in made
-    assert '"enable_lora": true' in made
-    assert "adapter deployments name `base_deployment_id` and no `hardware_spec`" in made
+    assert f'"hardware_spec": {{\n    "id": "{SPEC_ID}"' in made
+    assert '"foundation_model": {\n        "enable_lora": true,\n        "max_gpu_loras": 2' in made
+    assert '"base_deployment_id": ' in made
+    assert "POST /ml/v4/deployments?version=" in made
+    assert "max_lora_rank 64 is assumed" in made
 
 
 def test_a_retired_spec_says_so() -> None:

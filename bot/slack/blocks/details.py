@@ -61,7 +61,7 @@ def details_view(
     if not status.is_open(request, now) and (came := status.outcome(request)):
         told.append(section(came))
     if has_live_spec(request):
-        told.append(section(status.next_step(request.spec_id or "")))
+        told += _deployments(request, drafted)
     told.append(section(_asked(request)))
     found = notes.of_request(request, drafted, site, ruling=None, warning=None)
     if drafted is not None and request.kind is Kind.CREATE:
@@ -86,6 +86,24 @@ def explain_view(request: Request, drafted: Draft | None) -> dict[str, Any]:
     found = _opinion(drafted) if drafted is not None else None
     why = [section("Not available: the layer shapes of this base model are not known here.")]
     return modal("Second opinion", [section(code(request.canonical, 600)), *(found or why)])
+
+
+def _deployments(request: Request, drafted: Draft | None) -> list[Block]:
+    """Return the next step: the requests that deploy the base model and an adapter, ready to paste."""
+    spec_id = request.spec_id or ""
+    if drafted is None:
+        return [section(status.next_step(spec_id))]
+    base = sizing.base_deployment(drafted.sized, spec_id, request.space_id)
+    parts = [("*Next step:* deploy the base model", base)]
+    if drafted.sized.adapters:
+        adapter = sizing.adapter_deployment(drafted.sized, request.space_id)
+        parts.append(("Then deploy each adapter on it", adapter))
+    told: list[Block] = []
+    for words, found in parts:
+        body = json.dumps(found.body, indent=2)
+        told.append(section(f"{words}\n{fence(f'POST {found.path}', 200)}\n{fence(body, 1800)}"))
+        told.append(context(" ".join(safe(line, 200) for line in found.assumed)))
+    return told
 
 
 def _asked(request: Request) -> str:

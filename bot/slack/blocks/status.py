@@ -83,11 +83,14 @@ def outcome(request: Request, attempt_lookups: int | None = None, longest: int =
 
 
 def next_step(spec_id: str) -> str:
-    """Say how a new spec is used. Source: IBM documentation, "Requirements for deploying PEFT models"."""
-    body = f'"hardware_spec": {{"id": "{spec_id}", "num_nodes": 1}},\n"enable_lora": true'
+    """Say how a new spec is used. Source: as for ``sizing.deployment``."""
+    body = (
+        '"online": {"parameters": {"foundation_model": {"enable_lora": true, …}}},\n'
+        f'"hardware_spec": {{"id": "{spec_id}", "num_nodes": 1}}'
+    )
     return (
         f"*Next step:* name it in the deployment of the *base* model:\n{fence(body, 400)}\n"
-        "The adapter deployments name `base_deployment_id` and no `hardware_spec`."
+        "The adapter deployments name `base_deployment_id` and no `hardware_spec`. Details has both requests in full."
     )
 
 
