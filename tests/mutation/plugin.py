@@ -40,7 +40,7 @@ class _Recorder:
         self._file, self._root = file, root
         self._seconds: dict[str, float] = {}
         self._failed: set[str] = set()
-        measured = [f"{root}/{room.files}" for room in ROOMS]
+        measured = [f"{root}/{files}" for room in ROOMS for files in room.files]
         self._coverage = Coverage(data_file=None, config_file=False, include=measured)
         self._coverage.start()
 

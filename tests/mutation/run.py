@@ -39,7 +39,7 @@ READ_THE_TREE = (
     "test_deploy.py",
 )
 """Tests of the files' text: they would notice any change."""
-LONGEST_S = 120.0
+LONGEST_S = 60.0
 """Seconds of tests that a mutant is given at most, the fastest first."""
 PYTEST = ("-q", "-p", "tests.mutation.plugin", "-p", "no:cacheprovider", "--hypothesis-profile=ci")
 FORKING = multiprocessing.get_context("forkserver")
@@ -70,18 +70,20 @@ class Noted(NamedTuple):
     failed: list[str]
     lines: dict[str, dict[int, list[str]]]
 
-    def tests_for(self, mutant: Mutant, neighbours: Iterable[str]) -> list[str]:
+    def tests_for(self, mutant: Mutant, room: Iterable[str]) -> list[str]:
         """Return the tests that run the changed line, the fastest first.
 
-        What runs on import is looked for by all tests of the file, or of its neighbours if none calls it.
+        What runs on import may show in any test of the room: those of the file first, then those of the other files.
         """
         by_line = self.lines.get(mutant.file, {})
-        tests: set[str] = set()
-        if not mutant.on_import:
-            for lines in mutant.lines:
-                tests = tests or {test for line in lines for test in by_line.get(line, ())}
-        for file in () if tests else (mutant.file, *neighbours):
-            tests = tests or {test for tests in self.lines.get(file, {}).values() for test in tests}
+        for lines in () if mutant.on_import else mutant.lines:
+            if tests := {test for line in lines for test in by_line.get(line, ())}:
+                return self._fastest(tests)
+        near = {test for tests in by_line.values() for test in tests}
+        far = {test for file in room for tests in self.lines.get(file, {}).values() for test in tests}
+        return self._fastest(near) + self._fastest(far - near)
+
+    def _fastest(self, tests: set[str]) -> list[str]:
         return sorted(tests, key=lambda test: (self.seconds[test], test))
 
 
@@ -122,10 +124,10 @@ def run(
     free: SimpleQueue[Path] = SimpleQueue()
     for tree in trees:
         free.put(tree)
-    neighbours = sorted({mutant.file for mutant in mutants})
+    room = {mutant.file for mutant in mutants}
 
     def one(mutant: Mutant) -> Outcome:
-        tests = _no_longer_than(LONGEST_S, noted.tests_for(mutant, neighbours), noted)
+        tests = _no_longer_than(LONGEST_S, noted.tests_for(mutant, room), noted)
         tree = free.get()
         try:
             with _changed(tree, mutant):
@@ -141,7 +143,7 @@ def run(
 
 def control(tree: Path, noted: Noted, mutants: list[Mutant]) -> str:
     """Return what pytest says if the tests of these mutants fail where nothing is changed: no kill would count."""
-    tests = {test for mutant in mutants for test in noted.tests_for(mutant, [mutant.file])}
+    tests = {test for mutant in mutants for test in noted.tests_for(mutant, ())}
     fastest = sorted(tests, key=lambda test: (noted.seconds[test], test))
     passes = _verdict(tree, _no_longer_than(LONGEST_S, fastest, noted), noted) == "survived"
     return "" if passes else tree.with_suffix(".log").read_text(encoding="utf-8")
