@@ -141,9 +141,8 @@ def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Pro
 def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """`r16:foo`: target modules that are no known set."""
     start, end = found.span()
-    meant = nearest.one_edit_away(found[2].lower(), TARGETS) or {"q": "qv", "attention": "attn"}.get(
-        found[2].lower()
-    )
+    word = found[2].lower()
+    meant = "attn" if word == "attention" else nearest.one_edit_away(word, TARGETS)
     message = f"I don't know the targets {quote(found[2])}; there are all, attn and qv."
     if meant is None:
         return Problem("E03", message, start, end, (Edit(start, end, found[1]),), invents=True)

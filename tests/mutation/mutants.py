@@ -46,7 +46,7 @@ MARKER = "mutated"
 AROUND = 40
 DROPPED = (ast.AugAssign, ast.Raise, ast.Delete, ast.Break, ast.Continue, ast.Assert)
 UNTOUCHED = {"annotation", "returns", "decorator_list", "format_spec"}
-"""Fields of nodes that are left alone: what says nothing at run time, or how a value class is made."""
+"""Fields of nodes that are left alone: types, how a value class is made, how a number is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _changes(node: ast.AST, place: _Place) -> Iterator[_Change]:
     """Yield each change below a node while it is in the tree; the next step takes it out again."""
     for field, value in ast.iter_fields(node):
         for index, child in enumerate(value if isinstance(value, list) else [value]):
-            if field in UNTOUCHED or not isinstance(child, ast.AST) or _says_nothing(child):
+            if not isinstance(child, ast.AST) or _says_nothing(child) or _stands_aside(node, field, index):
                 continue
             inside = _enter(place, node, field, child)
             replacements = list(_replacements(child))
@@ -155,6 +155,13 @@ def _says_nothing(node: ast.AST) -> bool:
     return False
 
 
+def _stands_aside(node: ast.AST, field: str, index: int) -> bool:
+    """Whether a child of a node is left alone for where it stands."""
+    if field in UNTOUCHED:
+        return True
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "cast" and (field, index) == ("args", 0)
+
+
 def _replacements(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what may stand in a node's place."""
     yield from _other_values(node)
@@ -184,7 +191,7 @@ def _other_values(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Constant(value - 1)
         case ast.Constant(value=str()):
             yield ast.Constant(MARKER)
-        case ast.Return(value=ast.Constant(value=None)):
+        case ast.Return(value=ast.Constant(value=None | False)):
             pass
         case ast.Return(value=ast.expr()):
             yield _with(node, value=ast.Constant(None))

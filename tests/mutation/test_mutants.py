@@ -70,6 +70,7 @@ def test_statements(tmp_path: Path, text: str, changed: list[str]) -> None:
         "def f(a: int | None) -> None: ...",
         "@dataclass(frozen=True)\nclass A: ...",
         "def f():\n    return None",
+        "x = cast('A', b)",
     ],
 )
 def test_left_alone(tmp_path: Path, text: str) -> None:
