@@ -31,7 +31,6 @@ REQUEST = "10b 2x128MB qlora4"
 STEP_S = 8.0
 """How long a step may take."""
 _LOOK_S = 0.02
-_PATH = "/v2/hardware_specifications"
 
 
 class DidNotHappen(Exception):

@@ -245,6 +245,22 @@ def test_the_app_can_be_invited_and_removed(client: Client) -> None:
     assert not is_in()
 
 
+def test_a_run_of_the_workflow_ends_in_a_line(client: Client) -> None:
+    """The form names what is missing; a step that fails says why, below the workflow."""
+    assert client.post("workflow", person="rosa") == (200, {"ok": True})
+    (form,) = client.state()["modals"]
+    _, told = client.post("submit", person="rosa", view=form["id"], values={})
+    assert told["errors"] == {"request_text": "Please complete this required field."}
+    typed = {"request_text/value": "nonsense"}
+    assert client.post("submit", person="rosa", view=form["id"], values=typed) == (200, {"ok": True})
+    state = client.state()
+    until = time.monotonic() + 10
+    while "running" in state["runs"][0] and time.monotonic() < until:
+        state = client.state(after=state["stamp"])
+    assert state["modals"] == []
+    assert state["runs"][0].startswith("nonsense: failed: ")
+
+
 def test_no_secret_reaches_the_page(client: Client, world: World) -> None:
     """Neither state nor traffic holds a token, a signature, a key or a one-time address."""
     from bot.sandbox import story
@@ -274,6 +290,13 @@ def test_no_secret_reaches_the_page(client: Client, world: World) -> None:
 def test_unknown_traffic_is_404(client: Client, kind: str) -> None:
     """An exchange that is not there is told so."""
     assert client.ask("GET", f"/api/traffic?id={kind}")[0] == 404
+
+
+def test_everybody_is_told_how_much_they_can_approve(client: Client) -> None:
+    """Those who may approve what waits have a number, until they have approved; nobody else has."""
+    client.post("say", person="ada", channel="C0MLSERVE", text="/peftsize 10b 2x128MB qlora4")
+    client.post("say", person="rosa", channel="C0MLSERVE", text="/peftsize 70b 10x500MB lora")
+    assert client.state()["waiting"] == {"U0ADA0001": 1, "U0BEN0001": 2}
 
 
 def test_the_diagram_has_every_state(client: Client) -> None:

@@ -11,29 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.sandbox.slack.fake_slack import FakeSlack
-from tests.sandbox.tinyapp import Clock, client_of, reason_modal, refused
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def slack(clock):
-    with FakeSlack(clock=clock) as fake:
-        fake.rates.on = False
-        yield fake
-
-
-@pytest.fixture
-def client(slack):
-    return client_of(slack)
-
-
-def trigger(slack, user="rosa"):
-    return slack.command(user, "#ml-serving", "x").payload["trigger_id"]
+from tests.sandbox.tinyapp import client_of, reason_modal, refused, trigger
 
 
 def test_one_message_a_second(slack, client, clock):

@@ -76,6 +76,13 @@ def test_an_external_select_asks_the_app(slack, form):
     assert chosen == {"type": "external_select", "selected_option": option("llama-8b")}
 
 
+def test_a_choice_outlives_the_next_search(slack, form):
+    """What was chosen stays chosen while something else is searched for."""
+    slack.suggest("rosa", form, "model", "llama")
+    slack.suggest("rosa", form, "model", "granite")
+    assert slack.submit("rosa", form, {"model": "llama-8b", "method": "lora", "ranks": "8"}).ok
+
+
 def test_options_may_come_in_groups(slack, form):
     """The options of groups can be chosen as well."""
     assert len(slack.suggest("rosa", form, "model", "groups").options) == 3

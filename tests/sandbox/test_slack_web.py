@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from slack_sdk.webhook import WebhookClient
 
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.slack.web import SCOPES
-from tests.sandbox.tinyapp import Clock, actions, button, client_of, error, reason_modal, refused, section
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def slack(clock):
-    with FakeSlack(clock=clock) as fake:
-        fake.rates.on = False
-        yield fake
-
-
-@pytest.fixture
-def client(slack):
-    return client_of(slack)
-
-
-def trigger(slack, user="rosa"):
-    return slack.command(user, "#ml-serving", "x").payload["trigger_id"]
+from tests.sandbox.tinyapp import (
+    actions,
+    button,
+    client_of,
+    error,
+    reason_modal,
+    refused,
+    section,
+    trigger,
+)
 
 
 def test_who_am_i(slack, client):

@@ -85,6 +85,11 @@ def client_of(slack: FakeSlack, token: str | None = None) -> WebClient:
     )
 
 
+def trigger(slack: FakeSlack, user: str = "rosa") -> str:
+    """Returns a fresh trigger of a command."""
+    return slack.command(user, "#ml-serving", "x").payload["trigger_id"]
+
+
 class Clock:
     """UTC epoch seconds that move only when told."""
 

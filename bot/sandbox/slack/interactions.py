@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.slack import payloads
@@ -119,8 +120,8 @@ class Interactions:
         if delivery.ok:
             if list(SUGGESTIONS(delivery.json, "")):
                 delivery = replace(delivery, error="invalid_options")
-            offered = (_surface(shown), block["block_id"], element["action_id"])
-            self.api.workspace.offers[offered] = delivery.options
+            offered = self.api.workspace.offers.setdefault(_key(shown, block, element), {})
+            offered.update({option["value"]: option for option in delivery.options})
         return self.courier.keep(delivery)
 
     def submit(self, user: str | Person, view: View, values: Mapping[str, Any] | None = None) -> Delivery:
@@ -177,21 +178,14 @@ class Interactions:
     def _blocks(self, shown: Message | View) -> list[dict[str, Any]]:
         """Return the blocks of a message or view, external selects with the options they were offered."""
         blocks = shown.blocks if isinstance(shown, Message) else shown.body["blocks"]
-        offers = {
-            key[1:]: offer for key, offer in self.api.workspace.offers.items() if key[0] == _surface(shown)
-        }
+        offers = self.api.workspace.offers
 
-        def offered(block: dict[str, Any]) -> dict[str, Any]:
-            return with_elements(
-                block,
-                lambda element: (
-                    {**element, "options": offers.get((block["block_id"], element["action_id"]), [])}
-                    if element["type"] == "external_select"
-                    else element
-                ),
-            )
+        def offered(block: dict[str, Any], element: dict[str, Any]) -> dict[str, Any]:
+            if element["type"] != "external_select":
+                return element
+            return {**element, "options": list(offers.get(_key(shown, block, element), {}).values())}
 
-        return [offered(block) for block in blocks]
+        return [with_elements(block, partial(offered, block)) for block in blocks]
 
     def _must_be_open(self, person: Person, view: View) -> None:
         """Refuse to act on a modal that is not this person's top one."""
@@ -235,6 +229,7 @@ class Interactions:
         workspace.put(Message(workspace.new_ts(), to.channel, SLACKBOT, words, [], ephemeral_to=to.user))
 
 
-def _surface(shown: Message | View) -> str:
-    """Return what tells one message or view from all others."""
-    return f"{shown.channel}/{shown.ts}" if isinstance(shown, Message) else shown.id
+def _key(shown: Message | View, block: Mapping[str, Any], element: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what tells an element from all others in the workspace."""
+    surface = f"{shown.channel}/{shown.ts}" if isinstance(shown, Message) else shown.id
+    return surface, block["block_id"], element["action_id"]

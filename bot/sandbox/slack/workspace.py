@@ -159,7 +159,7 @@ class Workspace:
         self.stacks: dict[str, list[str]] = {}
         self.homes: dict[str, View] = {}
         self.executions: dict[str, dict[str, Any]] = {}
-        self.offers: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        self.offers: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self._last_ts = 0
