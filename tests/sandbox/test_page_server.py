@@ -314,14 +314,20 @@ def test_the_diagram_has_every_state(client: Client) -> None:
 def test_a_closed_page_asks_for_nothing_more(world: World) -> None:
     """A browser that stays open beside a page that is closed reaches neither the world nor its database."""
     page = Page(world)
+
+    def until_busy_is(count: int) -> None:
+        until = time.monotonic() + 10
+        while page.http.busy != count:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
     with page:
         connection = http.client.HTTPConnection("127.0.0.1", page.http.port, timeout=5)
         connection.request("GET", "/api/first")
         assert connection.getresponse().read()
+        until_busy_is(0)
         connection.request("GET", f"/api/state?person=rosa&after={page.state.stamp()}")
-        until = time.monotonic() + 10
-        while page.http.busy == 0 and time.monotonic() < until:
-            time.sleep(0.01)
+        until_busy_is(1)
     waiting = connection.getresponse()
     assert json.loads(waiting.read())["me"] == "U0ROSA001"
     connection.request("GET", "/api/first")
