@@ -17,7 +17,9 @@ from sizing.errors import ConfigError, SizingError
 from sizing.estimate import Estimate, contradiction, explain
 from sizing.formula import Breakdown, Term, size
 from sizing.models import model_names
+from sizing.parsing.extract import extract
 from sizing.parsing.grammar import parse
+from sizing.parsing.search import Found, search
 from sizing.payload import HardwareSpec, canonical_json, digest, spec_for
 from sizing.request import AdapterGroup, SizingRequest
 
@@ -28,6 +30,7 @@ __all__ = [
     "ConfigError",
     "Deployment",
     "Estimate",
+    "Found",
     "HardwareSpec",
     "Row",
     "SizingError",
@@ -42,10 +45,12 @@ __all__ = [
     "contradiction",
     "digest",
     "explain",
+    "extract",
     "model_names",
     "parse",
     "read_config",
     "result_json",
+    "search",
     "size",
     "spec_for",
 ]

@@ -37,6 +37,15 @@ class AdapterGroup:
         return "".join(units.size_parts(self.microbytes))
 
     @property
+    def typed(self) -> str:
+        """The group as a text asks for it: `4x128MB`, or `4xr16:qv` where it was asked for by rank."""
+        if self.rank is None:
+            return f"{self.count}x{self.size}"
+        return f"{self.count}xr{self.rank}" + (
+            f":{self.targets}" if self.targets not in (None, "all") else ""
+        )
+
+    @property
     def gb(self) -> str:
         """The size of one adapter in gigabytes, exact: `0.125`."""
         return units.gb_text(self.microbytes * units.TICKS_PER_MICROBYTE)

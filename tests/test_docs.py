@@ -17,7 +17,7 @@ from bot.cli.commands import app
 from bot.cli.serve import options
 from bot.runtime.metrics import Metrics
 from bot.runtime.settings import SECRETS, Settings
-from bot.slack.blocks import answers, modals
+from bot.slack.blocks import answers, form, modals
 from bot.slack.inbound import commands
 from bot.slack.inbound.listeners import register
 from bot.store.tables import metadata
@@ -191,7 +191,7 @@ def test_action_ids() -> None:
     register(told, None)  # type: ignore[arg-type] # the stand-in has Bolt's shape, and nobody is called
     assert names(between("DESIGN.md", "actions")) == told.asked["action"]
     rest = text("DESIGN.md").partition("<!-- /actions -->")[2].partition("##")[0]
-    assert told.asked["view"] == {modals.FORM, modals.REJECT_REASON, modals.CONFIRM}
+    assert told.asked["view"] == {form.FORM, modals.REJECT_REASON, modals.CONFIRM}
     assert set(NAME.findall(rest)) == told.asked["view"] | told.asked["shortcut"] | told.asked["function"]
 
 

@@ -31,6 +31,7 @@ SCOPES: dict[str, str] = {
     "users.info": "users:read",
     "views.open": "",
     "views.publish": "",
+    "views.update": "",
 }
 """Scope by method; empty where any bot token may call it. Source: https://docs.slack.dev/reference/methods."""
 
@@ -80,7 +81,8 @@ def manifest(url: str | None = None) -> str:
     settings, features = told["settings"], told["features"]
     settings["socket_mode_enabled"] = False
     settings["event_subscriptions"] = {"request_url": address, **settings["event_subscriptions"]}
-    settings["interactivity"] = {**settings["interactivity"], "request_url": address}
+    interactivity = {"request_url": address, "message_menu_options_url": address}
+    settings["interactivity"] = settings["interactivity"] | interactivity
     features["slash_commands"] = [{**command, "url": address} for command in features["slash_commands"]]
     return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
 

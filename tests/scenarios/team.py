@@ -31,6 +31,11 @@ _FRAME = str.maketrans(dict.fromkeys("─│┌┐└┘├┤", " "))
 TWO = POLICY + "quorum = 2\n"
 
 
+def field_of(view: View, block_id: str) -> dict[str, Any]:
+    """Return the element of a modal's field."""
+    return next(block["element"] for block in view.body["blocks"] if block.get("block_id") == block_id)
+
+
 class Team(Running):
     """The people around the product."""
 
@@ -69,13 +74,13 @@ class Team(Running):
         return self.fill(who, "reject", request, reason)
 
     def edit(self, who: str, request: Request, text: str) -> Delivery:
-        """Press Edit, change the text and submit it."""
-        return self.fill(who, "edit", request, text)
+        """Press Edit, type another text and submit it."""
+        return self.fill(who, "edit", request, text, "request")
 
-    def fill(self, who: str, action: str, request: Request, words: str) -> Delivery:
-        """Open a modal from the card, fill in its only field and submit it."""
+    def fill(self, who: str, action: str, request: Request, words: str, block: str = "reason") -> Delivery:
+        """Open a modal from the card, fill in a field and submit it."""
         assert self.click(who, action, request).ok
-        delivery = self.slack.submit(who, self.slack.modals(who)[-1], {"text": words})
+        delivery = self.slack.submit(who, self.slack.modals(who)[-1], {block: words})
         self.quiet()
         return delivery
 

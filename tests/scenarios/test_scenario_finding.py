@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, CHANNEL, NAME, POLICY, ROSA, TEXT, Team
+from tests.scenarios.team import ADA, CHANNEL, NAME, POLICY, ROSA, TEXT, Team, field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,11 +130,12 @@ def test_the_form_with_an_example(team: Team) -> None:
 
 
 def test_the_message_shortcut(team: Team) -> None:
-    """A message's text becomes the form's; what is asked there comes to that channel."""
-    message = team.slack.say("ben", CHANNEL, f"/peftsize {TEXT}")
+    """The request in a sentence fills the form; what is asked there comes to that channel."""
+    message = team.slack.say("ben", CHANNEL, f"Could we serve {TEXT}, please?")
     assert team.slack.shortcut("rosa", message, "peftsize.from_message").ok
     view = team.slack.modals("rosa")[-1]
-    assert view.body["blocks"][-1]["element"]["initial_value"] == TEXT
+    assert "initial_value" not in field_of(view, "request")
+    assert field_of(view, "adapters")["initial_value"] == "2x128MB"
     team.slack.submit("rosa", view)
     team.quiet()
     assert team.rows()[0].channel_id == "C0MLSERVE"

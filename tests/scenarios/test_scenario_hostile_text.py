@@ -118,7 +118,7 @@ def test_text_stays_text(new_team: Callable[..., Team], text: str) -> None:
         team.quiet()
     team.slack.mention(rosa, CHANNEL, text)
     team.slack.command(rosa, CHANNEL, "")
-    team.slack.submit(rosa, team.slack.modals(rosa)[-1], {"text": text[:300]})
+    team.slack.submit(rosa, team.slack.modals(rosa)[-1], {"request": text[:300]})
     team.edit(rosa, request, text[:300])
     team.slack.close(rosa, team.slack.modals(rosa)[-1])
     team.click(ada, "details", request)

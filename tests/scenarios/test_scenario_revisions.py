@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import CHANNEL, NAME, POLICY, ROSA, TEXT, TWO, Team
+from tests.scenarios.team import CHANNEL, NAME, POLICY, ROSA, TEXT, TWO, Team, field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +20,10 @@ def test_the_form(team: Team) -> None:
     """``/peftsize`` alone opens the form; what is wrong is said under the field; then the card comes here."""
     team.slack.command("rosa", CHANNEL, "")
     (view,) = team.slack.modals("rosa")
-    wrong = team.slack.submit("rosa", view, {"text": "10 apples"})
+    wrong = team.slack.submit("rosa", view, {"request": "10 apples"})
     assert list(wrong.errors) == ["request"]
     assert team.rows() == []
-    assert team.slack.submit("rosa", team.slack.modals("rosa")[-1], {"text": TEXT}).ok
+    assert team.slack.submit("rosa", team.slack.modals("rosa")[-1], {"request": TEXT}).ok
     team.quiet()
     (request,) = team.rows()
     assert team.slack.modals("rosa") == []
@@ -35,7 +35,7 @@ def test_the_form_says_what_the_policy_denies(new_team: Callable[..., Team]) -> 
     """A denied request is told under the field as well, and the form stays."""
     team = new_team(policy=POLICY + '[[rule]]\nwhen = { min_gpus = 2 }\ndeny = "Too many."\n')
     team.slack.command("rosa", CHANNEL, "")
-    wrong = team.slack.submit("rosa", team.slack.modals("rosa")[-1], {"text": "70b 2x128MB"})
+    wrong = team.slack.submit("rosa", team.slack.modals("rosa")[-1], {"request": "70b 2x128MB"})
     assert "Too many." in wrong.errors["request"]
     assert team.last("request.refused")["reason"].startswith("Too many.")
 
@@ -91,8 +91,10 @@ def test_what_is_wrong_with_an_edit_is_said_under_the_field(team: Team) -> None:
     request = team.ask()
     team.click("rosa", "edit", request)
     view = team.slack.modals("rosa")[-1]
-    assert view.body["blocks"][-1]["element"]["initial_value"] == TEXT
-    wrong = team.slack.submit("rosa", view, {"text": "ten b"})
+    assert field_of(view, "model")["initial_option"]["value"] == "10b"
+    assert field_of(view, "adapters")["initial_value"] == "2x128MB"
+    assert field_of(view, "method")["initial_option"]["value"] == "qlora4"
+    wrong = team.slack.submit("rosa", view, {"request": "ten b"})
     assert list(wrong.errors) == ["request"]
     assert team.row(request).revision == 1
 

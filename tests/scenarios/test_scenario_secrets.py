@@ -79,7 +79,7 @@ def whole_story(team: Team) -> None:
     team.slack.command("rosa", "#random", "7b none qlora4")
     team.slack.command("ben", CHANNEL, "10b qlora5 <!channel>")
     team.slack.command("ben", CHANNEL, "")
-    team.slack.submit("ben", team.slack.modals("ben")[-1], {"text": "8b none qlora4"})
+    team.slack.submit("ben", team.slack.modals("ben")[-1], {"request": "8b none qlora4"})
     team.quiet()
     team.reject("ada", team.rows()[0], "Use what exists.")
     team.slack.run_function("rosa", {"request_text": "9b none qlora4", "requester": "U0ROSA001"})

@@ -25,7 +25,8 @@ def test_read_only(team: Team) -> None:
     team.database("query_only", "ON")
     assert "nothing was stored" in team.words(team.slack.command("rosa", CHANNEL, "7b none qlora4").said[0])
     assert (
-        "nothing was stored" in team.slack.submit("rosa", form, {"text": "8b none qlora4"}).errors["request"]
+        "nothing was stored"
+        in team.slack.submit("rosa", form, {"request": "8b none qlora4"}).errors["request"]
     )
     click = team.slack.click("ada", card, "peftsize.approve")
     assert (click.status, click.error) == (503, "http_service_error")
@@ -40,7 +41,7 @@ def test_read_only(team: Team) -> None:
     assert team.audit() == before
     assert team.get("/readyz")[0] == 200
     assert team.approve("ada", request).state is State.CREATED
-    team.slack.submit("rosa", team.slack.modals("rosa")[-1], {"text": "8b none qlora4"})
+    team.slack.submit("rosa", team.slack.modals("rosa")[-1], {"request": "8b none qlora4"})
     team.quiet()
     assert [row.canonical for row in team.rows()] == ["8b none qlora4", TEXT]
     assert team.posts() == 1

@@ -18,7 +18,7 @@ from bot.sandbox.slack.limits import block_problems, blocks_too_long, elements_o
 from bot.sandbox.slack.people import Directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bot.approvals.policy import Ruling
     from bot.slack.blocks.kit import Message
@@ -205,11 +205,13 @@ def _built(block: dict[str, Any]) -> slackblocks.Block:
         case "actions":
             return slackblocks.ActionsBlock([_element(element) for element in block["elements"]], block_id)
         case "input":
-            element = {key: part for key, part in block["element"].items() if key != "type"}
-            element["placeholder"] = _text(element["placeholder"])
-            made = slackblocks.PlainTextInput(**element)
             return slackblocks.InputBlock(
-                _text(block["label"]), made, block_id=block_id, hint=_text(block["hint"])
+                _text(block["label"]),
+                _field(block["element"]),
+                dispatch_action=block.get("dispatch_action", False),
+                block_id=block_id,
+                hint=_text(block["hint"]) if "hint" in block else None,
+                optional=block.get("optional", False),
             )
         case "section":
             return slackblocks.SectionBlock(
@@ -222,6 +224,18 @@ def _built(block: dict[str, Any]) -> slackblocks.Block:
             raise AssertionError(unknown)
 
 
+_FIELDS: dict[str, Callable[..., Any]] = {
+    "plain_text_input": slackblocks.PlainTextInput,
+    "external_select": slackblocks.ExternalSelectMenu,
+    "static_select": slackblocks.StaticSelectMenu,
+    "conversations_select": slackblocks.ConversationSelectMenu,
+}
+
+
+def _option(option: dict[str, Any]) -> slackblocks.Option:
+    return slackblocks.Option(_text(option["text"]), option["value"])
+
+
 def _text(text: dict[str, Any]) -> slackblocks.Text:
     kind = slackblocks.TextType.PLAINTEXT if text["type"] == "plain_text" else slackblocks.TextType.MARKDOWN
     return slackblocks.Text(text["text"], kind)
@@ -231,8 +245,21 @@ def _element(element: dict[str, Any]) -> slackblocks.Button | slackblocks.Overfl
     if element["type"] == "button":
         return _button(element)
     assert element["type"] == "overflow"
-    options = [slackblocks.Option(_text(one["text"]), one["value"]) for one in element["options"]]
-    return slackblocks.OverflowMenu(element["action_id"], options)
+    return slackblocks.OverflowMenu(element["action_id"], [_option(one) for one in element["options"]])
+
+
+_PARTS: dict[str, Callable[[Any], Any]] = {
+    "placeholder": _text,
+    "dispatch_action_config": lambda config: slackblocks.DispatchActionConfiguration(**config),
+    "initial_option": _option,
+    "options": lambda options: [_option(option) for option in options],
+    "filter": lambda kept: slackblocks.ConversationFilter(**kept),
+}
+
+
+def _field(element: dict[str, Any]) -> Any:
+    parts = {key: _PARTS.get(key, lambda part: part)(part) for key, part in element.items() if key != "type"}
+    return _FIELDS[element["type"]](**parts)
 
 
 def _button(button: dict[str, Any]) -> slackblocks.Button:

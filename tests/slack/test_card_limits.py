@@ -17,7 +17,7 @@ from bot.slack.blocks.card import card
 from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.blocks.home_tab import MOST_CARDS, home
 from bot.slack.blocks.lists import PAGE, listing, specs_listing
-from bot.slack.blocks.modals import confirm_view, form_view, reject_view
+from bot.slack.blocks.modals import confirm_view, reject_view
 from bot.workflow.ports import RemoteSpec
 from tests.slack.pictures import (
     ASKED,
@@ -187,11 +187,8 @@ def test_a_reminder_fits_beside_the_card(largest: Draft) -> None:
 
 
 def test_every_view_is_taken(largest: Draft) -> None:
-    """Form, rejection, JSON, second opinion and Home of the heaviest request are taken."""
+    """Rejection, JSON, second opinion and Home of the heaviest request are taken."""
     request = heaviest(largest, State.PENDING)
-    judge_view(form_view(channel_id="C0TEAM001"))
-    judge_view(form_view(LONG, channel_id="C" * 200))
-    judge_view(form_view(channel_id="C0TEAM001", request=request, message_ts="1700000000.000100"))
     judge_view(reject_view(request, "C0TEAM001", "1700000000.000100"))
     for action in ("cancel", "delete"):
         judge_view(confirm_view(request, action, "C0TEAM001", "1700000000.000100"))

@@ -232,11 +232,11 @@ def test_a_forged_card_decides_nothing(office):
 
 
 def test_the_shortcut_opens_the_form_with_the_message(office):
-    """Size this request takes the text of a message into the form."""
+    """Size this request takes the request that a message holds into the form's fields."""
     message = office.slack.say(BEN, TEAM, "/peftsize 10b 2x128MB &amp; qlora4")
     office.slack.shortcut(ROSA, message, "peftsize.from_message")
     (view,) = office.slack.modals(ROSA)
-    assert "'10b 2x128MB & qlora4'" in str(view.body)
+    assert "Request: `10b 2x128MB qlora4`" in str(view.body)
 
 
 def test_a_mention_asks_and_errors_come_privately_in_its_thread(office):

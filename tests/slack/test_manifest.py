@@ -12,7 +12,7 @@ from slack_bolt.listener import CustomListener
 import bot.slack
 from bot.sandbox.slack.web import SCOPES as SANDBOX_SCOPES
 from bot.slack import manifest
-from bot.slack.blocks import buttons, modals
+from bot.slack.blocks import buttons, form, modals
 from bot.slack.inbound.listeners import DECISIONS
 
 HERE = Path(bot.slack.__file__).parent
@@ -20,7 +20,7 @@ CONTRACT = {
     "approve", "reject", "edit", "cancel", "retry", "give_up", "delete", "show_json", "explain", "use_gpus",
     "use_existing", "run_text",
 }  # fmt: skip
-FURTHER = {"withdraw", "post_again", "open_form", "page", "more", "details"}
+FURTHER = {"withdraw", "post_again", "open_form", "page", "more", "details", "field"}
 _CALLS = re.compile(
     r"""(?:self\._calls|self|_asked)\(\s*"((?:auth|bots|chat|conversations|functions|usergroups|users|views)\.[\w.]+)\""""
 )
@@ -37,8 +37,8 @@ def told(url: str | None = None) -> dict:
 def called() -> set[str]:
     """Return the Web API methods that the code calls."""
     text = sources()
-    found = set(_CALLS.findall(text)) | {"views.open"} if "views_open(" in text else set()
-    return found | set(re.findall(r'"(functions\.complete\w+)"', text))
+    modal = {f"views.{name}" for name in re.findall(r"modals\.views_(\w+)\(", text)}
+    return modal | set(_CALLS.findall(text)) | set(re.findall(r'"(functions\.complete\w+)"', text))
 
 
 def test_the_scope_table_names_exactly_the_methods_that_are_called():
@@ -93,12 +93,12 @@ def test_buttons_callbacks_and_command_are_what_the_listeners_register(office):
     features = told()["features"]
     assert [command["command"] for command in features["slash_commands"]] == ["/peftsize"]
     assert [one["callback_id"] for one in features["shortcuts"]] == ["peftsize.from_message"]
-    assert (modals.FORM, modals.REJECT_REASON) == ("peftsize.form", "peftsize.reject_reason")
+    assert (form.FORM, modals.REJECT_REASON) == ("peftsize.form", "peftsize.reject_reason")
     assert all(isinstance(one, CustomListener) for one in office.app._listeners)
 
 
 def test_for_http_every_address_is_the_given_one():
-    """HTTP mode: no Socket Mode, and command, events and buttons all go to one address."""
+    """HTTP mode: no Socket Mode, and command, events, buttons and menus all go to one address."""
     for url in (
         "https://bot.example.com",
         "https://bot.example.com/",
@@ -109,6 +109,7 @@ def test_for_http_every_address_is_the_given_one():
         assert made["settings"]["socket_mode_enabled"] is False
         assert made["settings"]["event_subscriptions"]["request_url"] == address
         assert made["settings"]["interactivity"]["request_url"] == address
+        assert made["settings"]["interactivity"]["message_menu_options_url"] == address
         assert {command["url"] for command in made["features"]["slash_commands"]} == {address}
     assert told()["settings"]["socket_mode_enabled"] is True
     assert "request_url" not in manifest.manifest()

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from bot.approvals.request import Kind, State
 from bot.slack.blocks import modals
 from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.blocks.home_tab import home
-from sizing import SizingError, parse
-from tests.slack.pictures import ASKED, HOSTILE, SITE, judge_view, pressed, row, ruling, sized, words
+from tests.slack.pictures import ASKED, SITE, judge_view, pressed, row, ruling, sized, words
 
 DRAFTED = sized()
 
 
 def told(view: dict[str, object]) -> str:
     return "\n".join(words(view["blocks"]))
-
-
-def test_the_form_asks_for_one_text() -> None:
-    """The empty form has one field with examples, and says where the card belongs."""
-    view = modals.form_view(channel_id="C0TEAM001")
-    judge_view(view)
-    assert view["callback_id"] == "peftsize.form"
-    field = view["blocks"][0]
-    assert (field["block_id"], field["element"]["action_id"]) == (modals.REQUEST_BLOCK, modals.FIELD)
-    assert "initial_value" not in field["element"]
-    assert modals.metadata(view) == {
-        "channel_id": "C0TEAM001",
-        "request_id": None,
-        "revision": None,
-        "message_ts": None,
-        "view_id": None,
-    }
-
-
-def test_an_edit_starts_from_the_text_as_typed() -> None:
-    """Editing fills the field, names the revision that was seen, and says that votes are void."""
-    request = row(DRAFTED, revision=2, text="10b 2x128MB  qlora4")
-    view = modals.form_view(channel_id="C0TEAM001", request=request, message_ts="1700000000.000100")
-    judge_view(view)
-    assert view["blocks"][-1]["element"]["initial_value"] == "10b 2x128MB qlora4"
-    assert "clears the existing approvals" in told(view)
-    assert modals.metadata(view)["revision"] == 2
-    assert modals.metadata(view)["request_id"] == "R7K3M9QX"
-    assert modals.metadata(view)["message_ts"] == "1700000000.000100"
 
 
 def test_metadata_from_outside_is_only_data() -> None:
@@ -67,16 +35,6 @@ def test_a_rejection_needs_a_reason_in_its_field() -> None:
     assert "optional" not in field
     assert set(modals.reason_errors("reason_missing")) == {modals.REASON_BLOCK}
     assert "secret" in modals.reason_errors("secret_in_reason")[modals.REASON_BLOCK]
-
-
-def test_errors_stand_under_the_field_with_a_way_out() -> None:
-    """A text that cannot be sized is answered under the form's field, as one line of plain text."""
-    with pytest.raises(SizingError) as caught:
-        parse("10b 2x128Mbit qlora4")
-    found = modals.field_errors(caught.value)
-    assert list(found) == [modals.REQUEST_BLOCK]
-    assert found[modals.REQUEST_BLOCK].endswith("Try: /peftsize 10b 2x128MB qlora4")
-    assert "\n" not in found[modals.REQUEST_BLOCK]
 
 
 def test_the_json_is_the_exact_body() -> None:
@@ -173,13 +131,6 @@ def test_cancel_and_delete_ask_first() -> None:
     view = modals.confirm_view(row(DRAFTED), "cancel", "C0TEAM001", None)
     judge_view(view)
     assert "Cancel request `R7K3M9QX` (`10b 2x128MB qlora4`)?" in told(view)
-
-
-def test_hostile_text_in_a_form_is_text() -> None:
-    """What was typed comes back cleaned in the field."""
-    view = modals.form_view(HOSTILE, channel_id="C0TEAM001")
-    judge_view(view)
-    assert "\u202e" not in view["blocks"][0]["element"]["initial_value"]
 
 
 def test_home_shows_cards_that_can_be_decided() -> None:

@@ -1,4 +1,4 @@
-"""Modals that decide: the form, the reason of a rejection, the question before Cancel and Delete."""
+"""Modals that decide: the reason of a rejection, the question before Cancel and Delete."""
 
 from __future__ import annotations
 
@@ -6,64 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bot.messages import LONGEST_REASON, REFUSALS
-from bot.slack.blocks.answers import EXAMPLES
 from bot.slack.blocks.kit import modal, section
-from bot.slack.blocks.text import code, plain
+from bot.slack.blocks.text import code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Block
-    from sizing import SizingError
 
-FORM, REJECT_REASON, CONFIRM = "peftsize.form", "peftsize.reject_reason", "peftsize.confirm"
-REQUEST_BLOCK, REASON_BLOCK, FIELD = "request", "reason", "text"
+REJECT_REASON, CONFIRM = "peftsize.reject_reason", "peftsize.confirm"
+REASON_BLOCK, FIELD = "reason", "text"
 """Where a submitted view keeps its text: ``state.values[<block>][FIELD].value``."""
-LONGEST_REQUEST = 300
-_HINT = (
-    "Base model, adapters and method in any order: 10b 2x128MB qlora4, llama-3.1-8b 4xr16 lora, 70b none qlora8. "
-    "Options: name=, space=, gpu=."
-)
-
-
-def form_view(
-    text: str = "",
-    *,
-    channel_id: str,
-    request: Request | None = None,
-    message_ts: str | None = None,
-    view_id: str | None = None,
-) -> dict[str, Any]:
-    """Return the form: for a new request, or to edit one.
-
-    Args:
-        text: What stands in the field at first.
-        channel_id: Where the card belongs.
-        request: The request to edit; None for a new one.
-        message_ts: The message the button was on.
-        view_id: The Home tab the button was on.
-    """
-    shown = request.text if request is not None and not text else text
-    element = {
-        "type": "plain_text_input",
-        "action_id": FIELD,
-        "max_length": LONGEST_REQUEST,
-        "focus_on_load": True,
-        "placeholder": {"type": "plain_text", "text": EXAMPLES[0]},
-    }
-    if shown.strip():
-        element["initial_value"] = plain(shown, LONGEST_REQUEST)
-    blocks = [_input(REQUEST_BLOCK, "Request", element, _HINT)]
-    if request is not None:
-        blocks.insert(0, section("A change makes a new revision and clears the existing approvals."))
-    return modal(
-        "Edit request" if request is not None else "New request",
-        blocks,
-        callback_id=FORM,
-        submit="Ask again" if request is not None else "Ask",
-        metadata=_metadata(request, channel_id, message_ts, view_id),
-    )
 
 
 def reject_view(
@@ -88,7 +42,7 @@ def reject_view(
         ],
         callback_id=REJECT_REASON,
         submit="Reject",
-        metadata=_metadata(request, channel_id, message_ts, view_id),
+        metadata=json.dumps(about(request, channel_id, message_ts, view_id)),
     )
 
 
@@ -127,13 +81,8 @@ def confirm_view(
         callback_id=CONFIRM,
         submit=submit,
         close="Go back",
-        metadata=_metadata(request, channel_id, message_ts, view_id, action),
+        metadata=json.dumps(about(request, channel_id, message_ts, view_id) | {"action": action}),
     )
-
-
-def field_errors(error: SizingError) -> dict[str, str]:
-    """Return what to say under the form's field for a text that cannot be sized."""
-    return {REQUEST_BLOCK: plain(f"{error.message} {error.hint}", 600)}
 
 
 def reason_errors(problem: str) -> dict[str, str]:
@@ -153,21 +102,24 @@ def metadata(view: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _metadata(
-    request: Request | None,
-    channel_id: str | None,
-    message_ts: str | None,
-    view_id: str | None,
-    action: str | None = None,
-) -> str:
-    found = {
+def about(
+    request: Request | None, channel_id: str | None, message_ts: str | None, view_id: str | None
+) -> dict[str, Any]:
+    """Return what comes back with a modal, see ``metadata``.
+
+    Args:
+        request: What it is about; None for a new one.
+        channel_id: Where it was opened.
+        message_ts: The message the button was on.
+        view_id: The Home tab the button was on.
+    """
+    return {
         "channel_id": channel_id,
         "request_id": request.id if request is not None else None,
         "revision": request.revision if request is not None else None,
         "message_ts": message_ts,
         "view_id": view_id,
     }
-    return json.dumps(found | ({"action": action} if action else {}))
 
 
 def _input(block: str, label: str, element: dict[str, Any], hint: str) -> Block:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.policy import Person
+from bot.slack.blocks.modals import metadata
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.outbound.web_api import may_post
 from bot.workflow.ports import Click, Source
@@ -37,7 +38,7 @@ class ListenerContext:
     Args:
         service: Submit and receive.
         identity: Who we are; None while Slack has not said.
-        modals: For ``views.open`` alone, with a deadline of 2 s.
+        modals: For ``views.open`` and ``views.update``, with a deadline of 2 s.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
         approval_channel: Where cards are posted instead of the channel of the command, if anywhere.
         on_revoked: Told which event ended the installation.
@@ -136,6 +137,40 @@ def click(
         source=Source.HOME if at_home else Source.CARD,
         view_id=str(view.get("id"))[:64] if at_home else None,
         view_hash=str(view.get("hash"))[:64] if at_home else None,
+    )
+
+
+def click_in_modal(
+    args: Args, action: str, at: int, *, reason: str | None = None, text: str | None = None
+) -> Click:
+    """Return what was decided in a modal, by the person who submitted it.
+
+    The modal's metadata says where it was opened; it is checked like any click's place, and grants nothing.
+
+    Args:
+        args: Of the listener.
+        action: As in ``bot.workflow.ports.Click``.
+        at: UTC epoch milliseconds.
+        reason: For a rejection.
+        text: For an edit.
+    """
+    about = metadata(args.body["view"])
+    made = click(
+        args,
+        action,
+        at,
+        request_id=request_of({"value": about.get("request_id")}),
+        revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
+        reason=reason,
+        text=text,
+    )
+    channel_id, ts, view_id = (about.get(key) for key in ("channel_id", "message_ts", "view_id"))
+    return replace(
+        made,
+        source=Source.MODAL,
+        channel_id=str(channel_id)[:32] if channel_id else None,
+        message_ts=str(ts)[:32] if ts else None,
+        view_id=str(view_id)[:64] if view_id else None,
     )
 
 

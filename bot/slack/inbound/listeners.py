@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from bot import messages
 from bot.approvals.state_machine import Action, has_live_spec, is_given_up, target
-from bot.slack.blocks import answers, modals
+from bot.slack.blocks import answers, form, modals
 from bot.slack.blocks.details import details_view, explain_view, json_view
-from bot.slack.blocks.text import plain
 from bot.slack.inbound import commands, workflow_step
-from bot.slack.inbound.context import TIMESTAMP, click, origin, request_of
+from bot.slack.inbound.context import TIMESTAMP, click, click_in_modal, origin
+from bot.slack.inbound.form import FormListeners
 from bot.slack.inbound.payload import action_of
 from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
-from bot.workflow.ports import Source
 from bot.workflow.surface import misplaced
 from sizing import SizingError
 
@@ -63,7 +62,9 @@ def register(app: App, context: ListenerContext) -> None:
     app.action("peftsize.edit")(on.edit)
     app.view(modals.REJECT_REASON)(on.reason_given)
     app.view(modals.CONFIRM)(on.confirmed)
-    app.view(modals.FORM)(on.form_filled)
+    app.view(form.FORM)(on.form.submitted)
+    app.action("peftsize.field")(on.form.changed)
+    app.options("peftsize.field")(on.form.suggest)
     app.action("peftsize.details")(on.details)
     app.action("peftsize.show_json")(on.show_json)
     app.action("peftsize.explain")(on.explain)
@@ -77,12 +78,16 @@ def register(app: App, context: ListenerContext) -> None:
     app.function("size_and_request")(on.step)
     app.event("app_uninstalled")(on.revoked)
     app.event("tokens_revoked")(on.revoked)
-    for others in (app.action, app.view, app.view_closed, app.shortcut, app.event, app.command):
+    for others in (app.action, app.options, app.view, app.view_closed, app.shortcut, app.event, app.command):
         others(_ANYTHING)(on.unknown)
 
 
 class Listeners(Responder):
     """The listeners, at one context."""
+
+    def __init__(self, context: ListenerContext) -> None:
+        super().__init__(context)
+        self.form = FormListeners(context)
 
     @guarded
     def command(self, args: Args) -> Answer:
@@ -90,7 +95,7 @@ class Listeners(Responder):
         body = args.body
         text, channel_id = str(body.get("text") or ""), str(body["channel_id"])
         if not text.strip():
-            return self.open(args, modals.form_view(channel_id=channel_id))
+            return self.form.show(args, "", channel_id)
         typed = replace(self.typed(args, text, channel_id), response_url=self.context.answer_url(body))
         return private(args, commands.answer(self.context, typed))
 
@@ -141,7 +146,7 @@ class Listeners(Responder):
         request = self.context.request(pressed.request_id)
         if request is None:
             return self._unknown_request(args)
-        return self.open(args, modals.form_view(request.text, channel_id=channel_of(args)))
+        return self.form.show(args, request.text, channel_of(args))
 
     @guarded
     def reject(self, args: Args) -> Answer:
@@ -156,19 +161,12 @@ class Listeners(Responder):
 
     @guarded
     def edit(self, args: Args) -> Answer:
-        """Edit: the form with the request's text."""
+        """Edit: the form with the request's values."""
         request = self._shown(args, "edit")
         if request is None:
             return self.done(args)
         pressed = click(args, "edit", self.context.service.clock())
-        channel_id = pressed.channel_id or request.channel_id
-        view = modals.form_view(
-            channel_id=channel_id,
-            request=request,
-            message_ts=pressed.message_ts,
-            view_id=pressed.view_id,
-        )
-        return self.open(args, view)
+        return self.form.edit(args, request, pressed)
 
     @guarded
     def reason_given(self, args: Args) -> Answer:
@@ -176,25 +174,7 @@ class Listeners(Responder):
         reason = field(args, modals.REASON_BLOCK).strip()
         if (wrong := messages.reason_problem(reason)) is not None:
             return under(args, modals.reason_errors(wrong))
-        return self._decided_in_modal(args, "reject", reason=reason)
-
-    @guarded
-    def form_filled(self, args: Args) -> Answer:
-        """The form: a new request, or a new revision; what is wrong is told under the field."""
-        text, about = field(args, modals.REQUEST_BLOCK), modals.metadata(args.body["view"])
-        try:
-            if about.get("request_id"):
-                wrong = self._wrong_edit(text)
-                if wrong is None:
-                    return self._decided_in_modal(args, "edit", text=text.strip())
-            else:
-                typed = self.typed(args, text, str(about.get("channel_id") or ""))
-                wrong = commands.problem(self.context.service.submit(commands.placed(self.context, typed)))
-        except SizingError as error:
-            return under(args, modals.field_errors(error))
-        if wrong is not None:
-            return under(args, {modals.REQUEST_BLOCK: plain(wrong, 600)})
-        return args.ack()
+        return self._decided_in_modal(args, "reject", reason)
 
     @guarded
     def details(self, args: Args) -> Answer:
@@ -230,7 +210,7 @@ class Listeners(Responder):
     def open_form(self, args: Args) -> Answer:
         """The form, with the text that the button carries."""
         text = str(args.body["actions"][0].get("value") or "")
-        return self.open(args, modals.form_view(text, channel_id=channel_of(args)))
+        return self.form.show(args, text, channel_of(args))
 
     @guarded
     def page(self, args: Args) -> Answer:
@@ -242,10 +222,10 @@ class Listeners(Responder):
 
     @guarded
     def from_message(self, args: Args) -> Answer:
-        """The message shortcut: the form with the message's text."""
+        """The message shortcut: the form with the request that the message holds."""
         text = unescape(str((args.body.get("message") or {}).get("text") or ""))
         text = _MENTION.sub("", text).strip().removeprefix("/peftsize").strip()
-        return self.open(args, modals.form_view(text, channel_id=channel_of(args)))
+        return self.form.show_found(args, text, channel_of(args))
 
     @guarded
     def mention(self, args: Args) -> Answer:
@@ -314,36 +294,11 @@ class Listeners(Responder):
         self.context.service.receive(pressed)
         return None
 
-    def _decided_in_modal(
-        self, args: Args, action: str, *, reason: str | None = None, text: str | None = None
-    ) -> Answer:
-        """Store what was decided in a modal, by the person who submitted it."""
-        about = modals.metadata(args.body["view"])
-        made = click(
-            args,
-            action,
-            self.context.service.clock(),
-            request_id=request_of({"value": about.get("request_id")}),
-            revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
-            reason=reason,
-            text=text,
-        )
-        channel_id, ts, view_id = (about.get(key) for key in ("channel_id", "message_ts", "view_id"))
-        self.context.service.receive(
-            replace(
-                made,
-                source=Source.MODAL,
-                channel_id=str(channel_id)[:32] if channel_id else None,
-                message_ts=str(ts)[:32] if ts else None,
-                view_id=str(view_id)[:64] if view_id else None,
-            )
-        )
+    def _decided_in_modal(self, args: Args, action: str, reason: str | None = None) -> Answer:
+        """Store what was decided in a modal."""
+        service = self.context.service
+        service.receive(click_in_modal(args, action, service.clock(), reason=reason))
         return args.ack()
-
-    def _wrong_edit(self, text: str) -> str | None:
-        """Say what can be said of a new text at once; raises ``SizingError``."""
-        ruling = self.context.service.ruling(self.context.service.draft(text))
-        return messages.refusal("denied", ruling.deny) if ruling.deny is not None else None
 
     def _look(self, args: Args, what: str, view: Callable[[Request], dict[str, Any]]) -> Answer:
         """Note in the audit who looks, then show it."""

@@ -202,7 +202,7 @@ def _is_interaction(kind: str, payload: Mapping[str, Any]) -> bool:
     if kind in {"view_submission", "view_closed"}:
         return payload.get("view") is not None
     if kind == "block_suggestion":
-        return isinstance(payload.get("action_id"), str)
+        return isinstance(payload.get("action_id"), str) and isinstance(payload.get("value", ""), str)
     return isinstance(payload.get("callback_id"), str)
 
 

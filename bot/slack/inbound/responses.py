@@ -12,7 +12,7 @@ from slack_bolt import BoltResponse
 from bot import messages
 from bot.errors import StoreError
 from bot.log_context import bind
-from bot.slack.blocks import answers, modals
+from bot.slack.blocks import answers, form, modals
 from bot.slack.inbound.context import origin, person, reference, subject
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
@@ -143,6 +143,6 @@ def _failed(args: Args, message: Message) -> Answer:
         return private(args, message)
     if body.get("type") == "view_submission":
         rejects = body["view"]["callback_id"] == modals.REJECT_REASON
-        block = modals.REASON_BLOCK if rejects else modals.REQUEST_BLOCK
+        block = modals.REASON_BLOCK if rejects else form.TEXT
         return under(args, {block: unescape(message.text)})
     return BoltResponse(status=503, body="")  # Slack tells the person, and sends an event again

@@ -1,0 +1,271 @@
+"""The form: a field for each part of a request, a box for those who type, and numbers that follow both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sizing
+from bot.messages import gigabytes, gpus
+from bot.slack.blocks.kit import modal, section
+from bot.slack.blocks.text import code, plain, safe
+from sizing.methods import DEFAULT, METHODS
+from sizing.request import DEFAULT_GPU_GB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bot.approvals.draft import Draft, Site
+    from bot.slack.blocks.kit import Block
+    from sizing import SizingError, SizingRequest
+
+FORM = "peftsize.form"
+FIELD = "peftsize.field"
+"""The action of every field; its block says which one it is: ``state.values[<block>][FIELD]``."""
+MODEL, ADAPTERS, METHOD, SPACE, CHANNEL, TEXT = "model", "adapters", "method", "space", "channel", "request"
+NUMBERS = "numbers"
+LONGEST_TEXT = 300
+_MOST_OPTIONS = 100
+_LONGEST_VALUE, _LONGEST_LABEL = 150, 75
+_AS_TYPED = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What stands in the fields.
+
+    Args:
+        model: A number of parameters or a name of the table.
+        adapters: As typed, with ``name=`` and ``gpu=`` where wanted.
+        method: A row of the sizing table.
+        space: A space's name; empty for the default one.
+        channel_id: Where the card goes; empty where nobody chose.
+        text: A whole request; it wins over the fields.
+    """
+
+    model: str = ""
+    adapters: str = ""
+    method: str = DEFAULT
+    space: str = ""
+    channel_id: str = ""
+    text: str = ""
+
+    @classmethod
+    def of(cls, text: str, sized: SizingRequest) -> Filled:
+        """Return the fields that ask for a request; its text in the box where it is too long for them."""
+        adapters = ["+".join(group.typed for group in sized.adapters) or "none"]
+        if sized.gpu_gb != DEFAULT_GPU_GB:
+            adapters.append(f"gpu={sized.gpu_gb}")
+        if sized.name is not None:
+            adapters.append(f"name={sized.name}")
+        made = cls(sized.model_text, " ".join(adapters), sized.method, sized.space or "")
+        return made if len(made.request_text) <= LONGEST_TEXT else cls(text=text)
+
+    @property
+    def request_text(self) -> str:
+        """The request as a text; empty where neither a model nor a text is given."""
+        if self.text.strip():
+            return self.text.strip()
+        return " ".join(words for _, words in self._parts()) if self.model or self.adapters.strip() else ""
+
+    def block_of(self, error: SizingError) -> str:
+        """Return the field that an error is about."""
+        if self.text.strip():
+            return TEXT
+        place, end = error.span[0], 0
+        for block, words in self._parts():
+            end += len(words) + 1
+            if place < end - 1:
+                return block
+        return ADAPTERS if self.model else MODEL
+
+    def _parts(self) -> Iterable[tuple[str, str]]:
+        space = f"space={self.space}" if self.space else ""
+        parts = (
+            (MODEL, self.model),
+            (ADAPTERS, self.adapters.strip()),
+            (METHOD, self.method),
+            (SPACE, space),
+        )
+        return ((block, words) for block, words in parts if words)
+
+
+def form_view(
+    filled: Filled, numbers: str, opened: Mapping[str, Any], site: Site, *, asks_channel: bool = True
+) -> dict[str, Any]:
+    """Return the form.
+
+    Args:
+        filled: What stands in its fields; what a person has changed since stays as it is.
+        numbers: What the fields come to, see ``numbers``.
+        opened: Where it was opened, and what it edits: see ``modals.about``.
+        site: Its spaces can be chosen where it has more than one.
+        asks_channel: Whether a new request's card goes where the person says.
+    """
+    edits = bool(opened.get("request_id"))
+    blocks = [
+        _input(
+            MODEL,
+            "Base model",
+            _model(filled.model),
+            "Search the model table, or type a number of parameters such as 13b.",
+        ),
+        _input(
+            ADAPTERS,
+            "Adapters",
+            _text(filled.adapters, "2x128MB"),
+            "Count and size, or LoRA rank: 2x128MB, 4xr16, 8x64MB+2x1GB, none. Options: name=, gpu=.",
+        ),
+        _input(METHOD, "Method", _select(_methods(), filled.method)),
+    ]
+    if site.spaces:
+        blocks.append(_input(SPACE, "Space", _select(_spaces(site), filled.space or site.space_id)))
+    if asks_channel and not edits:
+        wanted = filled.channel_id or str(opened.get("channel_id") or "")
+        blocks.append(_input(CHANNEL, "Channel for the card", _channel(wanted), acts=False))
+    blocks += [
+        _input(
+            TEXT,
+            "Or type the request",
+            _text(filled.text, "10b 2x128MB qlora4"),
+            "Base model, adapters and method in any order. What stands here wins over the fields.",
+        ),
+        section(numbers, block_id=NUMBERS),
+    ]
+    if edits:
+        blocks.append(section("A change makes a new revision and clears the existing approvals."))
+    return modal(
+        "Edit request" if edits else "New request",
+        blocks,
+        callback_id=FORM,
+        submit="Ask again" if edits else "Ask",
+        metadata=json.dumps(dict(opened)),
+    )
+
+
+def numbers(result: Draft | SizingError | None, deny: str | None = None) -> str:
+    """Say what the fields come to: the numbers, what is wrong, or that there is nothing yet.
+
+    Args:
+        result: The draft of the fields, the error that they have, or None while they are empty.
+        deny: Why the policy denies the draft, if it does.
+    """
+    if result is None:
+        return "Choose a base model: the numbers appear here."
+    if isinstance(result, sizing.SizingError):
+        return f":warning: {safe(result.message, 400)}"
+    found = result.breakdown
+    count, per_gpu = found.num_gpus, result.sized.gpu_gb
+    exact = gigabytes(found.gpu_memory_gb_exact)
+    gpu = f"*{found.gpu_memory_gb} GB* of GPU memory ({exact}) on *{count} × {per_gpu} GB GPU*"
+    lines = [
+        f"{gpu}, {found.num_cpus} CPUs, {found.cpu_memory_gb} GB of CPU memory",
+        code(found.formula, 600),
+        f"Request: {code(result.sized.canonical, 600)}",
+    ]
+    advice = sizing.advise(result.sized, found)
+    if advice.next_valid_gpus is not None:
+        lines.append(
+            f":warning: {gpus(count)} usually cannot be used for tensor parallelism; "
+            f"the card offers {advice.next_valid_gpus}."
+        )
+    if deny is not None:
+        lines.append(f":no_entry: The policy denies this: {safe(deny, 400)}")
+    return "\n".join(lines)
+
+
+def field_errors(error: SizingError, filled: Filled) -> dict[str, str]:
+    """Return what to say under the field that an error is about."""
+    block = filled.block_of(error)
+    words = f"{error.message} {error.hint}" if block == TEXT else error.message
+    return {block: plain(words, 600)}
+
+
+def problem(words: str, filled: Filled) -> dict[str, str]:
+    """Return what to say of a whole request, under the field where it begins."""
+    return {TEXT if filled.text.strip() else MODEL: plain(words, 600)}
+
+
+def suggestions(query: str) -> list[dict[str, Any]]:
+    """Return the base models to choose from after somebody typed a part of one."""
+    return [_option(f"{one.name} ({_billions(one.params)})", one.name) for one in sizing.search(query)]
+
+
+def _billions(params: int) -> str:
+    return f"{params / 1e9:,.1f} billion parameters"
+
+
+def _model(name: str) -> dict[str, Any]:
+    element: dict[str, Any] = {
+        "type": "external_select",
+        "action_id": FIELD,
+        "min_query_length": 0,
+        "placeholder": {"type": "plain_text", "text": "llama-3.1-8b, 13b, …"},
+    }
+    if name:
+        element["initial_option"] = _option(name, name)
+    return element
+
+
+def _text(value: str, example: str) -> dict[str, Any]:
+    element = {
+        "type": "plain_text_input",
+        "action_id": FIELD,
+        "max_length": LONGEST_TEXT,
+        "placeholder": {"type": "plain_text", "text": example},
+        "dispatch_action_config": _AS_TYPED,
+    }
+    if value.strip():
+        element["initial_value"] = plain(value, LONGEST_TEXT)
+    return element
+
+
+def _select(options: list[dict[str, Any]], chosen: str) -> dict[str, Any]:
+    first = next((option for option in options if option["value"] == chosen), options[0])
+    return {"type": "static_select", "action_id": FIELD, "options": options, "initial_option": first}
+
+
+def _channel(channel_id: str) -> dict[str, Any]:
+    element: dict[str, Any] = {
+        "type": "conversations_select",
+        "action_id": FIELD,
+        "filter": {"include": ["public", "private"]},
+    }
+    if channel_id[:1] in {"C", "G"}:
+        element["initial_conversation"] = channel_id
+    return element
+
+
+def _methods() -> list[dict[str, Any]]:
+    return [_option(f"{row.title} ({row.name})", row.name) for row in METHODS.values()]
+
+
+def _spaces(site: Site) -> list[dict[str, Any]]:
+    named = [name for name, space_id in site.spaces.items() if space_id == site.space_id]
+    default = _option(f"{named[0] if named else site.space_id} (default)", site.space_id)
+    others = [
+        _option(name, name) for name in site.spaces if name not in named and len(name) <= _LONGEST_VALUE
+    ]
+    return [default, *others][:_MOST_OPTIONS]
+
+
+def _option(words: str, value: str) -> dict[str, Any]:
+    return {
+        "text": {"type": "plain_text", "text": plain(words, _LONGEST_LABEL)},
+        "value": value[:_LONGEST_VALUE],
+    }
+
+
+def _input(block: str, label: str, element: dict[str, Any], hint: str = "", *, acts: bool = True) -> Block:
+    made: Block = {
+        "type": "input",
+        "block_id": block,
+        "label": {"type": "plain_text", "text": label},
+        "element": element,
+        "optional": True,
+        "dispatch_action": acts,
+    }
+    if hint:
+        made["hint"] = {"type": "plain_text", "text": hint}
+    return made

@@ -1,0 +1,151 @@
+"""The form's listeners: it opens filled, its numbers follow the fields, and it asks or edits."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from bot import messages
+from bot.slack.blocks import form
+from bot.slack.blocks.form import Filled
+from bot.slack.blocks.modals import about, metadata
+from bot.slack.inbound import commands
+from bot.slack.inbound.context import click_in_modal
+from bot.slack.inbound.responses import Answer, Responder, guarded, log, under
+from bot.slack.outbound.web_api import FAILURES, word_of
+from sizing import SizingError, extract
+from sizing.methods import DEFAULT, METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from slack_bolt.kwargs_injection.args import Args
+
+    from bot.approvals.request import Request
+    from bot.workflow.ports import Click
+
+_CONVERSATION = re.compile(r"[CDG][A-Z0-9]{2,30}", re.ASCII)
+_OVERTAKEN = frozenset({"hash_conflict", "not_found"})
+"""A later change has drawn the form already, or it was closed meanwhile."""
+
+
+class FormListeners(Responder):
+    """What the form is opened by, and what it sends."""
+
+    def show(self, args: Args, text: str, channel_id: str) -> Answer:
+        """Open the form for a new request, with a text sorted into its fields where it can be read."""
+        return self.open(args, self._view(self._sorted(text), about(None, channel_id, None, None)))
+
+    def show_found(self, args: Args, text: str, channel_id: str) -> Answer:
+        """Open the form with the request that somebody's sentence holds."""
+        found = extract(text)
+        return self.show(args, text if found is None else found.canonical, channel_id)
+
+    def edit(self, args: Args, request: Request, pressed: Click) -> Answer:
+        """Open the form with a request, to make its next revision."""
+        channel_id = pressed.channel_id or request.channel_id
+        opened = about(request, channel_id, pressed.message_ts, pressed.view_id)
+        return self.open(args, self._view(self._sorted(request.text), opened))
+
+    @guarded
+    def changed(self, args: Args) -> Answer:
+        """A field has changed: draw the numbers anew. A lost update costs nothing, the next one has it all."""
+        view = args.body.get("view") or {}
+        try:
+            self.context.modals.views_update(
+                view_id=str(view.get("id") or ""),
+                hash=str(view.get("hash") or ""),
+                view=self._view(self._read(view), metadata(view)),
+            )
+        except FAILURES as error:
+            if (word := word_of(error)) not in _OVERTAKEN:
+                log.warning("the form's numbers were not drawn", extra={"facts": {"what": word}})
+        return args.ack()
+
+    @guarded
+    def suggest(self, args: Args) -> Answer:
+        """Somebody types a base model: offer those of the table, and a number as it was typed."""
+        return args.ack(options=form.suggestions(str(args.body.get("value") or "")))
+
+    @guarded
+    def submitted(self, args: Args) -> Answer:
+        """A new request, or a new revision; what is wrong is told under its field."""
+        view = args.body["view"]
+        filled, opened = self._read(view), metadata(view)
+        text = filled.request_text
+        if not text:
+            return under(args, {form.MODEL: "Choose a base model, or type a number such as 13b."})
+        try:
+            wrong = (
+                self._edited(args, text) if opened.get("request_id") else self._asked(args, filled, opened)
+            )
+        except SizingError as error:
+            return under(args, form.field_errors(error, filled))
+        return args.ack() if wrong is None else under(args, form.problem(wrong, filled))
+
+    def _asked(self, args: Args, filled: Filled, opened: Mapping[str, Any]) -> str | None:
+        """Ask; return why there is no new request, if there is none."""
+        channel_id = filled.channel_id or str(opened.get("channel_id") or "")[:32]
+        typed = self.typed(args, filled.request_text, channel_id)
+        return commands.problem(self.context.service.submit(commands.placed(self.context, typed)))
+
+    def _edited(self, args: Args, text: str) -> str | None:
+        """Store the edit, to be decided by the worker; return what can be said against it at once."""
+        service = self.context.service
+        ruling = service.ruling(service.draft(text))
+        if ruling.deny is not None:
+            return messages.refusal("denied", ruling.deny)
+        service.receive(click_in_modal(args, "edit", service.clock(), text=text))
+        return None
+
+    def _sorted(self, text: str) -> Filled:
+        """Sort a request's text into the fields; what cannot be read goes into the box."""
+        if not text.strip():
+            return Filled()
+        try:
+            return Filled.of(text, self.context.service.draft(text).sized)
+        except SizingError:
+            return Filled(text=text)
+
+    def _view(self, filled: Filled, opened: Mapping[str, Any]) -> dict[str, Any]:
+        service = self.context.service
+        return form.form_view(
+            filled,
+            self._numbers(filled),
+            opened,
+            service.site,
+            asks_channel=self.context.approval_channel is None,
+        )
+
+    def _numbers(self, filled: Filled) -> str:
+        service = self.context.service
+        if not filled.request_text:
+            return form.numbers(None)
+        try:
+            drafted = service.draft(filled.request_text)
+        except SizingError as error:
+            return form.numbers(error)
+        return form.numbers(drafted, service.ruling(drafted).deny)
+
+    def _read(self, view: Mapping[str, Any]) -> Filled:
+        """Read the fields of a view that Slack delivered, whatever it holds."""
+        values = (view.get("state") or {}).get("values") or {}
+
+        def value(block: str, key: str) -> str:
+            found = ((values.get(block) or {}).get(form.FIELD) or {}).get(key)
+            chosen = found.get("value") if isinstance(found, dict) else found
+            return chosen if isinstance(chosen, str) else ""
+
+        method, channel_id = (
+            value(form.METHOD, "selected_option"),
+            value(form.CHANNEL, "selected_conversation"),
+        )
+        space = value(form.SPACE, "selected_option")
+        return Filled(
+            model=value(form.MODEL, "selected_option"),
+            adapters=value(form.ADAPTERS, "value"),
+            method=method if method in METHODS else DEFAULT,
+            space="" if space == self.context.service.site.space_id else space,
+            channel_id=channel_id if _CONVERSATION.fullmatch(channel_id) else "",
+            text=value(form.TEXT, "value"),
+        )
