@@ -89,7 +89,10 @@ def _absent(
     lookups = attempt.lookups + 1
     if row.state is State.UNKNOWN and lookups >= LOOKUPS:
         reason = reason or f"not there after {lookups} look-ups"
-        service.write(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=reason)
+        words = (
+            f"{reason}; before: {row.error}" if row.error else reason
+        )  # with the trace that leads to the log
+        service.write(tx, row, step(row, Action.MISS, reason), due_at=tx.now + MINUTELY_MS, error=words)
         return
     if row.state is State.ATTENTION:
         gap = MINUTELY_MS if tx.now - (row.ended_at or tx.now) < HOURLY_MS else HOURLY_MS

@@ -33,13 +33,22 @@ class Screen:
 
     def card(self) -> Locator:
         """The newest card."""
-        return self.page.locator("#log > article").filter(has=self.page.locator(".b-header")).last
+        return (
+            self.page.locator("#log > article")
+            .filter(has=self.page.get_by_role("button", name="More actions"))
+            .last
+        )
 
     def press(self, words: str, *, sure: str | None = None) -> None:
         """Press a button of the card, and confirm where it asks."""
         self.card().get_by_role("button", name=words).first.click()
         if sure is not None:
             self.page.get_by_role("alertdialog").get_by_role("button", name=sure).click()
+
+    def choose(self, words: str) -> None:
+        """Choose in the card's menu."""
+        self.press("More actions")
+        self.page.get_by_role("menuitem", name=words).click()
 
     def approve(self) -> None:
         """Press Approve and confirm."""

@@ -79,7 +79,7 @@ def test_everything_by_keyboard(screen: Screen) -> None:
     reach(page, "Approve", "Shift+Tab")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    expect(screen.card()).to_contain_text(re.compile(r"Created [0-9a-f]{8}-"))
+    expect(screen.card()).to_contain_text(re.compile(r"Spec [0-9a-f]{8}-"))
     assert page.evaluate("() => !!document.activeElement.closest('article')"), (
         "the redrawn card lost the focus"
     )
@@ -89,12 +89,12 @@ def test_screen_readers_hear_what_happens(screen: Screen) -> None:
     """A new message and an updated card are told in a live region, in one sentence."""
     live = screen.page.locator("[aria-live=polite]#live")
     screen.type(REQUEST)
-    expect(live).to_contain_text("peftsize says: Request for hardware spec peft-10b-qlora4-2x128mb")
+    expect(live).to_contain_text("peftsize says: ⏳ SANDBOX: rosa asks for 1 × 80 GB GPU")
     screen.approve()
     expect(live).to_contain_text("peftsize to you alone: You asked for this")
     screen.be("Ada")
     screen.approve()
-    expect(live).to_contain_text(re.compile("peftsize updated: .*created"))
+    expect(live).to_contain_text(re.compile("peftsize updated: .*Created"))
     expect(screen.page.get_by_role("img", name=re.compile("State diagram. Now created"))).to_be_visible()
 
 

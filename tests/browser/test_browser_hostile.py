@@ -87,5 +87,5 @@ def test_a_hostile_answer_of_the_app_is_text(screen: Screen) -> None:
         {"type": "image", "image_url": "https://evil.example/x.png", "alt_text": SCRIPT},
     ]
     workspace.put(Message(workspace.new_ts(), "C0MLSERVE", BOT_USER, SCRIPT, blocks, bot_id="B0PEFT001"))
-    expect(screen.card()).to_contain_text("click me")
+    expect(screen.page.locator("#log > article").last).to_contain_text("click me")
     unbroken(screen)

@@ -20,9 +20,13 @@ def test_from_the_command_to_the_spec(screen: Screen) -> None:
     """A typed command becomes a card; its requester is refused; another person's yes creates the spec."""
     screen.type(REQUEST)
     card = screen.card()
-    expect(card).to_contain_text("Waiting for approval: 0 of 1")
-    expect(card).to_contain_text("8 GB (exactly 7.875)")
-    expect(card).to_contain_text("(10 × 0.5 + 2 × 128/1024) × 1.5 = 7.875")
+    expect(card).to_contain_text("Waiting for approval 0 of 1")
+    expect(card).to_contain_text("8 GB (7.875)")
+    expect(card).to_contain_text("Rosa Requester asks for 1 × 80 GB GPU: 10b + 2 adapters, QLoRA 4-bit")
+    screen.choose("Details")
+    details = screen.modal("Details")
+    expect(details).to_contain_text("(10 × 0.5 + 2 × 128/1024) × 1.5 = 7.875")
+    details.get_by_role("button", name="Close").last.click()
     expect(screen.state()).to_have_text("pending")
 
     screen.approve()
@@ -33,7 +37,7 @@ def test_from_the_command_to_the_spec(screen: Screen) -> None:
     expect(screen.page.locator("article.only-you")).to_have_count(0)
     screen.approve()
     expect(card).to_contain_text("Approved by @Ada Approver")
-    expect(card).to_contain_text(re.compile(r"Created [0-9a-f]{8}-"))
+    expect(card).to_contain_text(re.compile(r"Spec [0-9a-f]{8}-"))
     expect(card).to_contain_text("(edited)")
     expect(screen.state()).to_have_text("created")
     assert len(screen.world.cluster.specs()) == 1
@@ -42,9 +46,9 @@ def test_from_the_command_to_the_spec(screen: Screen) -> None:
     expect(spec).to_contain_text("peft-10b-qlora4-2x128mb")
     expect(spec).to_contain_text('"num_gpu": 1')
     audit = screen.tab("Audit")
-    expect(audit.get_by_role("status")).to_contain_text("Chain verified: 5 rows")
+    expect(audit.get_by_role("status")).to_contain_text("Chain verified: 6 rows")
     expect(audit.get_by_role("listitem")).to_contain_text(
-        ["requested", "approve.refused", "approved", "started", "created"]
+        ["requested", "details.viewed", "approve.refused", "approved", "started", "created"]
     )
     traffic = screen.tab("HTTP")
     post = traffic.locator("summary").filter(has_text=re.compile(r"POST /v2/hardware_specifications"))
@@ -81,7 +85,7 @@ def test_a_rejection_needs_a_reason(screen: Screen) -> None:
 def test_an_edit_makes_a_new_revision(screen: Screen) -> None:
     """An edit that cannot be read is told under the field; one that can redraws the card."""
     screen.type(REQUEST)
-    screen.press("Edit…")
+    screen.choose("Edit…")
     modal = screen.modal("Edit request")
     field = modal.get_by_label("Or type the request")
     expect(modal.get_by_label("Adapters")).to_have_value("2x128MB")
@@ -92,7 +96,7 @@ def test_an_edit_makes_a_new_revision(screen: Screen) -> None:
     field.fill("10b 2x128MB qlora8")
     modal.get_by_role("button", name="Ask again").click()
     expect(screen.card()).to_contain_text("revision 2")
-    expect(screen.card()).to_contain_text("16 GB (exactly 15.375)")
+    expect(screen.card()).to_contain_text("16 GB (15.375)")
     assert len(screen.world.slack.messages("ml-serving")) == 1
 
 
@@ -107,7 +111,7 @@ def test_a_quorum_of_two(screen: Screen) -> None:
     expect(screen.private()).to_contain_text("already")
     screen.be("Ben")
     screen.approve()
-    expect(screen.card()).to_contain_text(re.compile(r"Created [0-9a-f]{8}-"))
+    expect(screen.card()).to_contain_text(re.compile(r"Spec [0-9a-f]{8}-"))
     expect(screen.card()).to_contain_text("@Ben Approver")
 
 
@@ -135,7 +139,7 @@ def test_a_channel_without_the_app(screen: Screen) -> None:
 def test_time_that_passes_expires_a_request(screen: Screen) -> None:
     """A day later the request has expired, and its buttons are gone."""
     screen.type(REQUEST)
-    expect(screen.card()).to_contain_text("Expires tomorrow")
+    expect(screen.card()).to_contain_text("expires tomorrow")
     screen.tab("Faults").get_by_role("button", name="24 hours").click()
     expect(screen.card()).to_contain_text("Expired")
     expect(screen.card().get_by_role("button", name="Approve")).to_have_count(0)

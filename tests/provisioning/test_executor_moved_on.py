@@ -155,7 +155,7 @@ def test_a_text_that_can_no_longer_be_read_fails(bench: Bench) -> None:
     assert str(row.error).startswith("the request can no longer be read: ")
     assert bench.last("failed")["reason"] == row.error
     assert (bench.due_at(request), bench.attempts(request), bench.calls()) == (None, [], [])
-    assert "Failed: the request can no longer be read" in bench.shows(request)
+    assert "the request can no longer be read" in bench.shows(request)
 
 
 # --- rest

@@ -9,7 +9,7 @@ from bot.slack.blocks.card import card
 from tests.slack.pictures import ASKED, SITE, judge, menu, row, ruling, shown, sized
 
 START = "⚠️ {} GPUs usually cannot be used for tensor parallelism. Choose *Use {} GPUs* under ⋯."
-NODE = "⚠️ {} GPUs are more than one node of 8 holds. "
+NODE = "⚠️ {} GPUs need more than one node of 8. "
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,15 @@ def test_a_pasted_secret_is_not_shown() -> None:
     assert "abcdef0123456789" not in shown(made) + made.text
 
 
+def test_the_trace_id_stays() -> None:
+    """The id that leads to the cluster's log looks like a secret and is none; everything else is masked."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    for state in (State.FAILED, State.UNKNOWN, State.ATTENTION):
+        error = f"HTTP 500: token {trace} broke (trace {trace})"
+        made = shown(draw(replace(in_state(state), error=error)))
+        assert f"HTTP 500: token [secret removed] broke (trace `{trace}`)" in made
+
+
 def test_every_terminal_state_is_quiet() -> None:
     """A card that is over has no button, and no option that decides but the deletion of a created spec."""
     for state in TERMINAL:

@@ -37,9 +37,10 @@ def write(team: Team, statement: str, **values: object) -> None:
 
 
 def shown_body(team: Team, request: Request) -> str:
-    """Return the body that Show JSON shows to an approver, as canonical JSON."""
+    """Return the body that Details shows to an approver, as canonical JSON."""
     team.click("ada", "details", request)
-    fenced = team.slack.modals("ada")[-1].body["blocks"][0]["text"]["text"].split("```")[3]
+    blocks = team.slack.modals("ada")[-1].body["blocks"]
+    (fenced,) = [b["text"]["text"].split("```")[3] for b in blocks if "POST " in str(b.get("text"))]
     return sizing.canonical_json(json.loads(fenced))
 
 
@@ -120,7 +121,7 @@ def test_another_text_is_asked_again(team: Team) -> None:
     write(team, "UPDATE revisions SET text = '70b none lora'")
     after = team.approve("ada", request)
     assert (after.state, after.votes, sent_bodies(team)) == (State.PENDING, (), [])
-    assert "70b none lora" in team.shows(request)
+    assert "70b + no adapters" in team.shows(request)
 
 
 def test_a_deletion_removes_only_the_spec_that_was_approved(team: Team) -> None:

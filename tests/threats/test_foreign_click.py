@@ -63,7 +63,8 @@ def test_no_readable_message(team: Team, ts: dict[str, Any], action: str) -> Non
     request = team.ask()
     container = {"type": "message", "channel_id": FOREIGN["id"], "is_ephemeral": False} | ts
     who = "ada" if action == "approve" else "rosa"
-    team.forge(who, action, team.card(request), {"container": container, "channel": FOREIGN})
+    change = {"container": container, "channel": FOREIGN}
+    team.forge(who, "approve", team.card(request), change, action_id=f"peftsize.{action}")
     assert undecided(team, request, action, "foreign_message")
     assert team.last(f"{action}.refused")["slack"]["channel_id"] == FOREIGN["id"]
     assert "not the current card" in team.words(team.slack.dms(who)[-1])
@@ -82,7 +83,7 @@ def test_no_modal_opens_from_a_foreign_message(team: Team, action: str) -> None:
     request = team.ask()
     container = {"type": "message", "message_ts": "?", "channel_id": FOREIGN["id"], "is_ephemeral": False}
     who = "ada" if action == "reject" else "rosa"
-    team.forge(who, action, team.card(request), {"container": container})
+    team.forge(who, "approve", team.card(request), {"container": container}, action_id=f"peftsize.{action}")
     assert team.slack.modals(who) == []
     assert undecided(team, request, action, "foreign_message")
 

@@ -95,9 +95,9 @@ def _said(warning: str, words: str, drafted: Draft, advice: Advice) -> str | Non
             return None  # more than a node: W2 says so
         case "W2":
             way = f"{fewer.method} needs {fewer.num_gpus:,}" if fewer else "Split it, or use larger GPUs"
-            return f"{count:,} GPUs are more than one node of {VALID_GPUS[-1]} holds. {way}: *Edit* under ⋯."
+            return f"{count:,} GPUs need more than one node of {VALID_GPUS[-1]}. {way}: *Edit*."
         case "W4" if drafted.sized.method_word is None:
-            return f"No method was given, so {method.name} ({method.bits}-bit) is assumed. *Edit* to choose another."
+            return f"No method was given: {method.name} ({method.bits}-bit) is assumed. *Edit* to change it."
         case "W3" | "W4" | "W5":
             return f"{safe(words, 120)} *Edit* if that is not meant."
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import Kind, State
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 600
 _LONGEST_NAME = 40
 _MOST_VOTERS = 3
+_TRACE = re.compile(r" \(trace ([A-Za-z0-9_.:-]{1,64})\)$")
 _SPACE_ID = 9
 _OFTEN = {1: "once", 2: "twice"}
 _FIRST: dict[State, tuple[str, str]] = {
@@ -187,4 +189,9 @@ def voters(request: Request) -> str:
 
 
 def _reason(request: Request, longest: int) -> str:
-    return safe(mask_secrets((request.error or "")[: 4 * _LONGEST_REASON]), longest)
+    """Return why, without secrets; the trace id that leads to the cluster's log looks like one, and stays whole."""
+    words, trace = request.error or "", _TRACE.search(request.error or "")
+    if trace:
+        words, longest = words[: trace.start()], longest - len(trace[0])
+    shown = safe(mask_secrets(words[: 4 * _LONGEST_REASON]), longest)
+    return shown + (f" (trace `{trace[1]}`)" if trace else "")
