@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from bot.audit.chain import Head
@@ -51,6 +52,19 @@ def read(path: Path) -> dict[int, str]:
         for line in path.read_bytes().splitlines():
             if head := _HEAD.fullmatch(line):
                 anchors.setdefault(int(head[1]), head[2].decode())
+    return anchors
+
+
+def read_all(paths: Iterable[Path]) -> dict[int, str]:
+    """Return the hash by row number from several files, such as one of each replica.
+
+    A row that two files know differently gets a hash that no row has, so that the fork is found.
+    """
+    anchors: dict[int, str] = {}
+    for path in paths:
+        for seq, noted in read(path).items():
+            if anchors.setdefault(seq, noted) != noted:
+                anchors[seq] = ""
     return anchors
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 GENESIS = "0" * 64
+FRESH_MS = 60_000
+"""How long a row may wait for its anchor: the file is written right after the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class Verdict:
         bad_seq: The first bad row, or None.
         reason: What is wrong with it, or with the end of the chain.
         anchored: The highest row that an anchor vouches for, 0 where there is none.
+        tail_at: When the first row after that one happened, None where there is none.
     """
 
     rows: int
@@ -153,11 +156,24 @@ class Verdict:
     bad_seq: int | None
     reason: str | None
     anchored: int
+    tail_at: int | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return self.reason is None
+
+    def unproven(self, now: int) -> str | None:
+        """Return why a chain that holds together proves nothing, or None where an anchor vouches for it.
+
+        Args:
+            now: UTC epoch milliseconds; rows younger than ``FRESH_MS`` may still wait for their anchor.
+        """
+        if self.tail_at is None or (self.anchored and abs(now - self.tail_at) < FRESH_MS):
+            return None
+        if not self.anchored:
+            return "no anchor vouches for any row"
+        return f"no anchor vouches for the rows after {self.anchored}"
 
 
 def verify(rows: Iterable[Mapping[str, Any]], anchors: Mapping[int, str]) -> Verdict:
@@ -171,6 +187,7 @@ def verify(rows: Iterable[Mapping[str, Any]], anchors: Mapping[int, str]) -> Ver
         The verdict, with the first bad row.
     """
     head, count, anchored = Head(), 0, 0
+    tail_at: int | None = None
     for row in rows:
         count += 1
         expected_seq, expected_hash = chain(head, {key: row[key] for key in row if key != "hash"})
@@ -186,9 +203,11 @@ def verify(rows: Iterable[Mapping[str, Any]], anchors: Mapping[int, str]) -> Ver
         if problem is not None:
             return Verdict(count, head, expected_seq, problem, anchored)
         if expected_seq in anchors:
-            anchored = expected_seq
+            anchored, tail_at = expected_seq, None
+        elif tail_at is None:
+            tail_at = row["at"]
         head = Head(expected_seq, expected_hash)
     if anchors and (last := max(anchors)) > head.seq:
         reason = f"the anchor knows of {last} rows: the end was cut off"
         return Verdict(count, head, head.seq + 1, reason, anchored)
-    return Verdict(count, head, None, None, anchored)
+    return Verdict(count, head, None, None, anchored, tail_at)

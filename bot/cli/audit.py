@@ -5,13 +5,19 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.audit import anchor as anchors
 from bot.audit.chain import verify as judge
 from bot.cli.output import GREEN, RED, paint, say, say_json
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
-from bot.runtime.wiring import open_store
+from bot.runtime.wiring import clock, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.audit.chain import Verdict
 
 
 def export(since: str | None) -> None:
@@ -22,34 +28,50 @@ def export(since: str | None) -> None:
             say_json(row)
 
 
-def verify(anchor_file: str | None, *, as_json: bool) -> None:
-    """Check the chain against itself and the anchor; exit 1 if anything is wrong."""
+def verify(anchor_files: Sequence[str], *, allow_unanchored: bool, as_json: bool) -> None:
+    """Check the chain against itself and the anchors; exit 1 if anything is wrong or nothing vouches for it."""
     settings = configuration.load()
-    path = Path(anchor_file) if anchor_file else settings.anchor_file
-    if anchor_file and path is not None and not path.exists():
+    paths = [Path(name) for name in anchor_files]
+    if not all(path.is_file() for path in paths):
         raise SettingsError(("--anchor: there is no such file.",))
-    known = anchors.read(path) if path else {}
+    if not paths and settings.anchor_file is not None:
+        paths = [settings.anchor_file]
     with open_store(settings) as store, store.read() as tx:
-        verdict = judge(tx.audit_log.rows(), known)
+        verdict = judge(tx.audit_log.rows(), anchors.read_all(paths))
+    unproven = None if allow_unanchored else verdict.unproven(clock())
+    ok = verdict.ok and unproven is None
     if as_json:
         say_json(
             {
-                "ok": verdict.ok,
+                "ok": ok,
                 "rows": verdict.rows,
                 "head": {"seq": verdict.head.seq, "hash": verdict.head.hash},
                 "anchored": verdict.anchored,
                 "bad_seq": verdict.bad_seq,
-                "reason": verdict.reason,
+                "reason": verdict.reason or unproven,
             }
         )
-    elif verdict.ok:
-        vouched = f"anchored up to row {verdict.anchored}" if known else "no anchor to compare with"
-        head = f"head {verdict.head.seq} {verdict.head.hash[:12]}"
-        say(f"{paint('The audit is whole', GREEN)}: {verdict.rows} rows, {head}, {vouched}.")
     else:
-        say(f"{paint('The audit is NOT whole', RED)}: row {verdict.bad_seq}: {verdict.reason}.")
-    if not verdict.ok:
+        say(_words(verdict, unproven))
+    if not ok:
         sys.exit(1)
+
+
+def _words(verdict: Verdict, unproven: str | None) -> str:
+    """Return the verdict in a sentence, and what to do where nothing vouches for the chain."""
+    if not verdict.ok:
+        return f"{paint('The audit is NOT whole', RED)}: row {verdict.bad_seq}: {verdict.reason}."
+    if unproven is not None:
+        return (
+            f"{paint('The audit is NOT proven', RED)}: its {verdict.rows} rows follow each other, but {unproven}: "
+            "whoever can write to the database could have rewritten them. Pass the file with --anchor FILE, "
+            "or accept that with --allow-unanchored."
+        )
+    head = f"head {verdict.head.seq} {verdict.head.hash[:12]}"
+    vouched = f"anchored up to row {verdict.anchored}" if verdict.anchored else "no anchor to compare with"
+    if verdict.anchored and verdict.tail_at is not None:
+        vouched += f"; rows {verdict.anchored + 1} to {verdict.head.seq} are not anchored"
+    return f"{paint('The audit is whole', GREEN)}: {verdict.rows} rows, {head}, {vouched}."
 
 
 def _time_ms(text: str) -> int:

@@ -334,14 +334,22 @@ def audit_export(
 @audit_app.command("verify")
 def audit_verify(
     anchor: Annotated[
-        str | None, typer.Option(help="The anchor file, if not the one in the settings.")
+        list[str] | None,
+        typer.Option(help="An anchor file instead of the one in the settings; may be repeated."),
     ] = None,
+    allow_unanchored: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unanchored",
+            help="Accept rows that no anchor vouches for: the database's owner could have rewritten them.",
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Check the hash chain against the anchored head; exit 1 if broken, shortened or forked."""
+    """Check the hash chain against the anchored head; exit 1 if broken, shortened, forked or not anchored."""
     from bot.cli.audit import verify
 
-    verify(anchor, as_json=json)
+    verify(anchor or [], allow_unanchored=allow_unanchored, as_json=json)
 
 
 @database_app.command("upgrade")

@@ -101,6 +101,7 @@ def start(product: Product) -> None:
     anchor_file = product.settings.anchor_file
     if anchor_file is not None:
         anchor.compact(anchor_file)
+    product.store.note_head()
     product.identify()
     product.dispatcher.start()
 

@@ -197,14 +197,26 @@ class Store:
             self.waker.defer(tx.connection, tx.queues.woken)
         return tx.audit_log.flush()
 
+    def note_head(self) -> None:
+        """Note the head as it is: a kill may have come between a commit and its line in the anchor."""
+        with self.read() as tx:
+            head = tx.audit_log.head()
+        if head.seq:
+            self._note(head)
+
+    def _note(self, head: Head) -> None:
+        if self.anchor is None:
+            return
+        try:
+            self.anchor.note(head)
+        except OSError as error:
+            facts = {"error": error.strerror}
+            log.exception("the audit anchor cannot be written", extra={"facts": facts})
+
     def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
         """Tell the anchor and the dispatcher."""
-        if head is not None and self.anchor is not None:
-            try:
-                self.anchor.note(head)
-            except OSError as error:
-                facts = {"error": error.strerror}
-                log.exception("the audit anchor cannot be written", extra={"facts": facts})
+        if head is not None:
+            self._note(head)
         if woken and self.waker is not None:
             self.waker.wake(woken)
 

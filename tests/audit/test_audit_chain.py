@@ -94,7 +94,8 @@ def test_what_was_vouched_for_before_the_damage_is_told() -> None:
 def test_rows_after_the_last_anchor_are_whole_and_not_vouched_for() -> None:
     """An anchor that is behind the table is no damage."""
     rows = a_chain(5)
-    assert verify(rows, {2: rows[1]["hash"]}) == Verdict(5, Head(5, rows[4]["hash"]), None, None, 2)
+    tail_at = rows[2]["at"]
+    assert verify(rows, {2: rows[1]["hash"]}) == Verdict(5, Head(5, rows[4]["hash"]), None, None, 2, tail_at)
 
 
 def test_a_cut_off_end_is_found_by_the_anchor() -> None:

@@ -1,0 +1,67 @@
+"""Somebody can write to the anchor or take it away: silence is never taken for proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.audit.chain import FRESH_MS, Head, Verdict
+from tests.support.command_line import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.scenarios.team import Team
+
+SILENCED: dict[str, Callable[[Path], object]] = {
+    "removed": lambda anchor: anchor.unlink(),
+    "emptied": lambda anchor: anchor.write_bytes(b""),
+    "garbage": lambda anchor: anchor.write_bytes(b"\xff\x00 no line of ours\n" * 9),
+}
+
+
+def verify(team: Team, *words: str) -> Ran:
+    """Run ``audit verify`` with the settings of the team's bot."""
+    return run("audit", "verify", *words, folder=team.folder, environment=team.environment)
+
+
+@pytest.mark.parametrize("how", SILENCED)
+def test_a_silent_anchor_proves_nothing(team: Team, how: str) -> None:
+    """Exit code 1 with what to do; ``--allow-unanchored`` checks the chain alone."""
+    team.approve("ada", team.ask())
+    assert verify(team).code == 0
+    team.stop()
+    SILENCED[how](team.folder / "team.db.anchor")
+    ran = verify(team)
+    assert (ran.code, "NOT proven" in ran.out, "--allow-unanchored" in ran.out) == (1, True, True)
+    assert verify(team, "--json").json["reason"] == "no anchor vouches for any row"
+    assert verify(team, "--allow-unanchored").code == 0
+
+
+def test_several_anchors_vouch_together_and_may_not_disagree(team: Team) -> None:
+    """Each replica's file is read; a row that two of them know differently is a fork."""
+    team.approve("ada", team.ask())
+    team.stop()
+    lines = (team.folder / "team.db.anchor").read_bytes().splitlines(keepends=True)
+    one, two = team.folder / "one", team.folder / "two"
+    one.write_bytes(b"".join(lines[:1]))
+    two.write_bytes(b"".join(lines[1:]))
+    both = ("--anchor", str(one), "--anchor", str(two))
+    assert verify(team, *both).code == 0
+    two.write_bytes(two.read_bytes() + lines[0].split()[0] + b" " + b"0" * 64 + b"\n")
+    ran = verify(team, *both)
+    assert (ran.code, "forked" in ran.out) == (1, True)
+
+
+LATE = "no anchor vouches for the rows after 2"
+
+
+@pytest.mark.parametrize(
+    ("age", "unproven"), [(0, None), (FRESH_MS - 1, None), (FRESH_MS, LATE), (-FRESH_MS, LATE)]
+)
+def test_only_rows_younger_than_a_minute_may_wait_for_their_anchor(age: int, unproven: str | None) -> None:
+    """A cut anchor is found by the age of what it lacks; a time in the future buys nothing."""
+    verdict = Verdict(5, Head(5, "a" * 64), None, None, 2, tail_at=1_000_000)
+    assert verdict.unproven(1_000_000 + age) == unproven
