@@ -54,7 +54,7 @@ class Ruling:
         deny: Why nobody may approve it, or None.
         expires_ms: Milliseconds from asking to expiry.
         remind_ms: Milliseconds to the first reminder.
-        notify: Who is mentioned on the card.
+        notify: Users and groups who are told of a request at once.
         because: One short clause for each rule that applied.
     """
 
@@ -67,6 +67,11 @@ class Ruling:
     remind_ms: int
     notify: tuple[str, ...]
     because: tuple[str, ...]
+
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """Return the groups that the card mentions; people are written to."""
+        return tuple(entry for entry in self.notify if entry.startswith("S"))
 
     def admits(self, via: Collection[str]) -> bool:
         """Return whether a voter with these entries is in every set of approvers."""
@@ -153,9 +158,14 @@ def rule(policy: Policy, facts: Facts) -> Ruling:
         deny=denials[0] if denials else None,
         expires_ms=min([base.expires_after, *(r.expires_after for r in matching if r.expires_after)]),
         remind_ms=base.remind_after,
-        notify=base.notify,
+        notify=_told(base.notify, approvers),
         because=tuple(because),
     )
+
+
+def _told(notify: tuple[str, ...] | None, approvers: Collection[frozenset[str]]) -> tuple[str, ...]:
+    """Return who is told of a request: whom the policy says, or those who may approve it where it says nothing."""
+    return tuple(sorted(frozenset().union(*approvers) - {ANYONE})) if notify is None else notify
 
 
 def unreadable(policy: Policy, why: str) -> Ruling:

@@ -92,7 +92,7 @@ class Defaults(_Model):
     self_approval: bool = False
     expires_after: DurationMs = 24 * 3_600_000
     remind_after: DurationMs = 4 * 3_600_000
-    notify: tuple[SlackId, ...] = ()
+    notify: tuple[SlackId, ...] | None = None
     admins: frozenset[SlackId] = frozenset()
     workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
 
@@ -105,7 +105,7 @@ class Policy(_Model):
 
     def entries(self) -> frozenset[str]:
         """Return every user and group that the policy names."""
-        named = self.defaults.approvers | self.defaults.admins | frozenset(self.defaults.notify)
+        named = self.defaults.approvers | self.defaults.admins | frozenset(self.defaults.notify or ())
         return named.union(*(rule.approvers or frozenset() for rule in self.rule)) - {ANYONE}
 
 

@@ -12,6 +12,7 @@ from bot.errors import SpecsError
 from bot.provisioning.transitions import lock_unchanged, step
 from bot.workflow import outbox
 from bot.workflow.audit_events import event_of
+from bot.workflow.notify import remind
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
     reminder = policy.remind_at(ruling, asked_at, request.reminded)
     voters = None
     if reminder is not None and service.clock() >= reminder:
-        voters = service.eligible_voters(request, ruling)
+        voters = service.eligible_voters(request, ruling) if ruling.notify else frozenset()
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         if tx.now >= row.expires_at:
@@ -65,8 +66,7 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
 
 
 def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> None:
-    for user_id in voters:
-        outbox.reminder(tx, row, user_id, sent)
+    remind(tx, row, voters)
     reason = f"reminder {sent} to {', '.join(voters) or 'nobody by name'}"
     tx.audit_log.append(event_of(row, "reminded", nobody, None, reason=reason, at=tx.now))
 

@@ -48,6 +48,7 @@ class NewRequest:
 
     request: Request
     reason: str
+    ruling: Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def _delete(case: Case) -> Decision:
         kind=Kind.DELETE,
         spec_id=request.spec_id,
     )
-    return NewRequest(row, f"delete {row.name} ({row.spec_id}), created by {request.id}")
+    return NewRequest(row, f"delete {row.name} ({row.spec_id}), created by {request.id}", case.ruling)
 
 
 def _use_existing(case: Case) -> Decision:

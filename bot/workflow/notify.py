@@ -1,7 +1,9 @@
-"""Who hears of a change."""
+"""Who hears what: one table, and the pure function that reads it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import State
@@ -9,37 +11,264 @@ from bot.approvals.state_machine import has_ended
 from bot.workflow import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
     from bot.store import Tx
 
-_REQUESTER_HEARS = frozenset(
-    {State.CREATED, State.DELETED, State.FAILED, State.ATTENTION, State.REJECTED, State.EXPIRED}
+
+class Event(StrEnum):
+    """What happened to a request."""
+
+    ANY = "anything"
+    ASKED = "a request is made"
+    EDITED = "it is edited"
+    WAITING = "it has waited for `remind_after`"
+    REJECTED = "it is rejected"
+    EXPIRED = "it expires"
+    CREATED = "the spec is created"
+    DELETED = "the spec is deleted"
+    FAILED = "it fails"
+    ATTENTION = "nobody knows how it ended"
+
+
+class Who(StrEnum):
+    """Who hears of it."""
+
+    EVERYBODY = "everybody there"
+    REQUESTER = "the requester"
+    GROUPS = "groups in `notify`"
+    PEOPLE = "people in `notify`"
+    LEFT = "who can still vote"
+    VOTERS = "who had approved"
+    ADMINS = "admins"
+
+
+class Place(StrEnum):
+    """Where they hear it."""
+
+    CHANNEL = "channel"
+    THREAD = "the card's thread"
+    DIRECT = "direct message"
+    HOME = "App Home"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    event: Event
+    who: Who
+    place: Place
+    what: str
+
+
+_END = "how it ended, the next step, a link to the card"
+TABLE = (
+    Line(Event.ANY, Who.EVERYBODY, Place.CHANNEL, "the card and its copies are redrawn, silently"),
+    Line(Event.ANY, Who.REQUESTER, Place.HOME, "the tab is redrawn, if they have opened it before"),
+    Line(Event.ASKED, Who.GROUPS, Place.CHANNEL, "the card mentions them"),
+    Line(Event.ASKED, Who.GROUPS, Place.DIRECT, "if the card is in a direct message: a copy to each member"),
+    Line(Event.ASKED, Who.PEOPLE, Place.DIRECT, "a copy of the card, with its buttons"),
+    Line(Event.ASKED, Who.PEOPLE, Place.HOME, "the tab is redrawn, if they have opened it before"),
+    Line(
+        Event.WAITING, Who.LEFT, Place.DIRECT, "one list of all that waits for them, in place of the last one"
+    ),
+    Line(Event.EDITED, Who.EVERYBODY, Place.THREAD, "what changed, before and after"),
+    Line(Event.EDITED, Who.VOTERS, Place.DIRECT, "that their approval no longer counts"),
+    Line(Event.EDITED, Who.PEOPLE, Place.DIRECT, "a copy of the card, if they have none yet"),
+    Line(Event.REJECTED, Who.EVERYBODY, Place.THREAD, "who rejected it, and why"),
+    Line(Event.REJECTED, Who.REQUESTER, Place.DIRECT, _END),
+    Line(Event.EXPIRED, Who.REQUESTER, Place.DIRECT, _END),
+    Line(Event.CREATED, Who.EVERYBODY, Place.THREAD, "the id of the spec"),
+    Line(Event.CREATED, Who.REQUESTER, Place.DIRECT, _END),
+    Line(Event.DELETED, Who.EVERYBODY, Place.THREAD, "the id of the spec"),
+    Line(Event.DELETED, Who.REQUESTER, Place.DIRECT, _END),
+    Line(Event.FAILED, Who.EVERYBODY, Place.THREAD, "why"),
+    Line(Event.FAILED, Who.REQUESTER, Place.DIRECT, _END),
+    Line(Event.ATTENTION, Who.REQUESTER, Place.DIRECT, "that admins look into it"),
+    Line(Event.ATTENTION, Who.ADMINS, Place.DIRECT, "a link to the card, the trace id"),
 )
+"""Who hears what, and where. docs/notifications.md shows it."""
+
+_ENDS = {
+    State.REJECTED: Event.REJECTED,
+    State.EXPIRED: Event.EXPIRED,
+    State.CREATED: Event.CREATED,
+    State.DELETED: Event.DELETED,
+    State.FAILED: Event.FAILED,
+    State.ATTENTION: Event.ATTENTION,
+}
 
 
-def notify(tx: Tx, before: Request, after: Request, admins: Collection[str]) -> None:
-    """Redraw the card and write to those who must hear of a change.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One line of the table, for one person, group or place: ``to`` is empty where the row says where."""
+
+    line: Line
+    to: str = ""
+
+
+def event_of(before: Request | None, after: Request) -> Event | None:
+    """Return what a change is to those who may hear of it; None where nobody but the card does."""
+    if before is None:
+        return Event.ASKED
+    if after.revision > before.revision:
+        return Event.EDITED
+    return _ENDS.get(after.state) if after.state is not before.state else None
+
+
+def hears(
+    before: Request | None, after: Request, ruling: Ruling | None, admins: Collection[str]
+) -> tuple[Heard, ...]:
+    """Return who hears of a change, by the table.
+
+    Args:
+        before: The row as it was; None for a new one.
+        after: The row as it is.
+        ruling: What the policy says of it, where the change needs to know.
+        admins: Users and groups.
+    """
+    event = event_of(before, after)
+    told = [line for line in TABLE if line.event in {Event.ANY, event}]
+    return tuple(Heard(line, to) for line in told for to in _who(line, before, after, ruling, admins))
+
+
+def _who(
+    line: Line, before: Request | None, after: Request, ruling: Ruling | None, admins: Collection[str]
+) -> Iterator[str]:
+    """Yield everybody whom a line means."""
+    called = ruling.notify if ruling is not None else ()
+    own = {after.requester_id, after.author_id} if ruling is None or not ruling.self_approval else set()
+    match line.who:
+        case Who.EVERYBODY if line.place is Place.CHANNEL or not in_direct_message(after):
+            yield ""
+        case Who.REQUESTER:
+            yield after.requester_id
+        case Who.GROUPS if line.place is Place.CHANNEL or in_direct_message(after):
+            yield from (entry for entry in called if is_group(entry))
+        case Who.PEOPLE:
+            yield from (entry for entry in called if not is_group(entry) and entry not in own)
+        case Who.VOTERS if before is not None:
+            yield from (vote.user_id for vote in before.votes if vote.user_id != after.author_id)
+        case Who.ADMINS:
+            yield from sorted(admins)
+
+
+def notify(
+    tx: Tx,
+    before: Request | None,
+    after: Request,
+    admins: Collection[str],
+    ruling: Ruling | None = None,
+    *,
+    response_url: str | None = None,
+) -> None:
+    """Put what everybody hears of a change into the outbox.
 
     Args:
         tx: The transaction of the change.
-        before: The row as it was.
+        before: The row as it was; None for a new one.
         after: The row as it is.
         admins: Who hears of a request that needs attention.
+        ruling: What the policy says of the row; None where the bot itself carries it out.
+        response_url: Reaches the requester where the bot may not post the card.
     """
-    outbox.card(tx, after)
-    moved = after.state is not before.state
-    if moved and after.state in _REQUESTER_HEARS:
-        outbox.direct_message(tx, after)
-    if moved and after.state is State.ATTENTION:
-        tell_admins(tx, after, "attention", after.error or "nobody knows whether it was created", admins)
+    outbox.card(tx, after, response_url)
+    for heard in hears(before, after, ruling, admins):
+        tell = _TELL.get((heard.line.who, heard.line.place))
+        if tell is not None:
+            tell(tx, heard, before, after)
+    if before is not None and (after.state is not before.state or after.votes != before.votes):
+        for user_id in tx.noted(f"reminded:{after.id}") or ():
+            outbox.digest(tx, user_id, anew=False)
     if after.execution_id and has_ended(after):
         outbox.workflow_step(tx, after)
 
 
+def remind(tx: Tx, request: Request, voters: Collection[str]) -> None:
+    """Remind those who can still vote: everybody gets one list of all that waits for them."""
+    known = tx.noted(f"reminded:{request.id}") or ()
+    tx.note(f"reminded:{request.id}", sorted({*known, *voters}))
+    for user_id in sorted(voters):
+        outbox.digest(tx, user_id, anew=True)
+
+
 def tell_admins(tx: Tx, request: Request, code: str, words: str, admins: Collection[str]) -> None:
-    """Write about a request to every admin who is named by user id."""
-    for admin in sorted(entry for entry in admins if not entry.startswith("S")):
-        line = f"{request.id} ({request.name}): {words}"
-        outbox.notice(tx, code, [line], about=request.id, user_id=admin)
+    """Write about a request to every admin, and to the members of groups of them."""
+    for admin in sorted(admins):
+        _tell_admin(tx, request, code, words, admin)
+
+
+def is_group(entry: str) -> bool:
+    """Return whether an entry of the policy is a user group."""
+    return entry.startswith("S")
+
+
+def in_direct_message(request: Request) -> bool:
+    """Return whether the card is, or will be, in a direct message: nobody else is there."""
+    return request.channel_id.startswith(("D", "U", "W"))
+
+
+def _tell_admin(tx: Tx, request: Request, code: str, words: str, admin: str) -> None:
+    lines = [f"{request.id} ({request.name}): {words}"]
+    attempt = tx.attempts.latest(request.id)
+    if attempt is not None:
+        lines.append(f"Trace id: {attempt.id}")
+    outbox.admin_notice(tx, request, code, lines, admin)
+
+
+def _redraw_home(tx: Tx, heard: Heard, _before: Request | None, after: Request) -> None:
+    if tx.noted(f"home:{heard.to}") is not None:
+        outbox.home_tab(tx, after.team_id, heard.to)
+
+
+def _write_thread(tx: Tx, heard: Heard, before: Request | None, after: Request) -> None:
+    outbox.thread(tx, after, heard.line.event.name.lower(), **_facts(before, after))
+
+
+def _send_copies(tx: Tx, heard: Heard, _before: Request | None, after: Request) -> None:
+    outbox.copies(tx, after, heard.to)
+
+
+def _send_copy(tx: Tx, heard: Heard, _before: Request | None, after: Request) -> None:
+    outbox.copy(tx, after, heard.to)
+
+
+def _tell_voter(tx: Tx, heard: Heard, before: Request | None, after: Request) -> None:
+    outbox.vote_voided(tx, after, heard.to, **_facts(before, after))
+
+
+def _tell_requester(tx: Tx, _heard: Heard, _before: Request | None, after: Request) -> None:
+    outbox.direct_message(tx, after)
+
+
+def _ask_admin(tx: Tx, heard: Heard, _before: Request | None, after: Request) -> None:
+    _tell_admin(tx, after, "attention", after.error or "the look-ups found nothing", heard.to)
+
+
+_TELL: Mapping[tuple[Who, Place], Callable[[Tx, Heard, Request | None, Request], None]] = {
+    (Who.REQUESTER, Place.HOME): _redraw_home,
+    (Who.PEOPLE, Place.HOME): _redraw_home,
+    (Who.EVERYBODY, Place.THREAD): _write_thread,
+    (Who.GROUPS, Place.DIRECT): _send_copies,
+    (Who.PEOPLE, Place.DIRECT): _send_copy,
+    (Who.VOTERS, Place.DIRECT): _tell_voter,
+    (Who.REQUESTER, Place.DIRECT): _tell_requester,
+    (Who.ADMINS, Place.DIRECT): _ask_admin,
+}
+"""How each person is told in each place; in the channel the card itself does it."""
+
+
+def _facts(before: Request | None, after: Request) -> dict[str, str | int | None]:
+    """Return what a line in the thread says, as it is at this moment; the row may go on."""
+    return {
+        "before": before.canonical if before else "",
+        "after": after.canonical,
+        "use_gpus": after.use_gpus,
+        "by": after.author_id if after.state is State.PENDING else after.ended_by,
+        "spec_id": after.spec_id,
+        "reason": after.error,
+        "voided": len(before.votes) if before else 0,
+    }

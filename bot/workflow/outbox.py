@@ -41,10 +41,48 @@ def direct_message(tx: Tx, request: Request) -> None:
     tx.queues.put(key, "dm", request_id=request.id, body={"user_id": request.requester_id})
 
 
-def reminder(tx: Tx, request: Request, user_id: str, sent: int) -> None:
-    """Send an approver a copy of the card; ``sent`` counts the reminders."""
-    key = f"remind:{request.id}:{user_id}"
-    tx.queues.put(key, "remind", request_id=request.id, body={"user_id": user_id, "sent": sent})
+def copy(tx: Tx, request: Request, user_id: str) -> None:
+    """Send somebody a copy of the card, if they have none."""
+    tx.queues.put(f"copy:{request.id}:{user_id}", "copy", request_id=request.id, body={"user_id": user_id})
+
+
+def copies(tx: Tx, request: Request, group_id: str) -> None:
+    """Send every member of a user group a copy of the card, but not the requester."""
+    own = [request.requester_id, request.author_id]
+    _to_members(tx, group_id, f"copy:{request.id}", "copy", request.id, {}, own)
+
+
+def digest(tx: Tx, user_id: str, *, anew: bool) -> None:
+    """Send somebody the list of all that waits for them.
+
+    Args:
+        tx: The transaction.
+        user_id: The person.
+        anew: Whether it is a new message in place of the last one; otherwise that is redrawn, silently.
+    """
+    key = f"digest:{user_id}" if anew else f"digest:{user_id}:redraw"
+    tx.queues.put(key, "digest", body={"user_id": user_id, "anew": anew})
+
+
+def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
+    """Write one line into the card's thread.
+
+    Args:
+        tx: The transaction.
+        request: The row as it is now.
+        code: See ``bot.slack.outbound.private.thread_line``.
+        **facts: What the line says; the row may have gone on when it is delivered.
+    """
+    channel_id = request.channel_id if request.message_ts else None
+    key = f"thread:{request.id}:{request.version}"
+    body = {"code": code} | facts
+    tx.queues.put(key, "thread", request_id=request.id, channel_id=channel_id, body=body)
+
+
+def vote_voided(tx: Tx, request: Request, user_id: str, **facts: Any) -> None:
+    """Tell somebody that their approval no longer counts."""
+    key = f"voided:{request.id}:{request.version}:{user_id}"
+    answer(tx, key, user_id, None, request_id=request.id, code="vote_voided", **facts)
 
 
 def answer(
@@ -86,6 +124,31 @@ def notice(
     where = {"user_id": user_id} if user_id else {"channel_id": channel_id}
     key = ":".join(part for part in ("notice", about, user_id) if part)
     tx.queues.put(key, "notice", channel_id=channel_id, body={"code": code, "lines": list(lines), **where})
+
+
+def admin_notice(tx: Tx, request: Request, code: str, lines: Sequence[str], admin: str) -> None:
+    """Tell an admin, or every member of a group of them, about a request.
+
+    Args:
+        tx: The transaction.
+        request: The row.
+        code: As for ``notice``.
+        lines: The facts.
+        admin: A user or a user group.
+    """
+    key, body = f"notice:{request.id}:{code}", {"code": code, "lines": list(lines)}
+    if admin.startswith("S"):
+        _to_members(tx, admin, key, "notice", request.id, body, ())
+    else:
+        tx.queues.put(f"{key}:{admin}", "notice", request_id=request.id, body=body | {"user_id": admin})
+
+
+def _to_members(
+    tx: Tx, group_id: str, key: str, kind: str, request_id: str, body: dict[str, Any], but: Sequence[str]
+) -> None:
+    """Put a message for every member of a user group, whom only the worker can look up."""
+    each = {"group_id": group_id, "key": key, "kind": kind, "body": body, "but": list(but)}
+    tx.queues.put(f"members:{group_id}:{key}", "members", request_id=request_id, body=each)
 
 
 def home_tab(tx: Tx, team_id: str, user_id: str, wait_ms: int = 0) -> None:

@@ -52,7 +52,7 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) 
         return Outcome("existing" if identical else "name_taken", holder, request.name)
     tx.queues.wake(request.id, due_at)
     tx.audit_log.append(event_of(request, "requested", who, ask, reason=request.canonical, at=tx.now))
-    outbox.card(tx, request, ask.response_url)
+    notify(tx, None, request, (), ruling, response_url=ask.response_url)
     return Outcome("submitted", request)
 
 
@@ -94,6 +94,7 @@ def write_transition(
     transition: Transition,
     admins: Collection[str],
     *,
+    ruling: Ruling | None = None,
     click: Click | None = None,
     person: Person | None = None,
     rest: Rest | None = None,
@@ -106,6 +107,7 @@ def write_transition(
         request: The row as read.
         transition: What to write.
         admins: Who hears of a request that needs attention.
+        ruling: What the policy says of the row as it will be, where there are people to tell.
         click: The person's action; None for the bot's own.
         person: Who acted, looked up live; None for the bot.
         rest: What the service answered, for the audit.
@@ -145,7 +147,7 @@ def write_transition(
         )
     )
     tx.queues.wake(after.id, columns["due_at"])
-    notify(tx, request, after, admins)
+    notify(tx, request, after, admins, ruling)
     return after
 
 
@@ -155,7 +157,16 @@ def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collec
     if change.revised is not None:
         tx.requests.revise(change.revised, tx.now)
         columns = changed_columns(change.revised)
-    after = write_transition(tx, request, change.transition, admins, click=click, person=person, **columns)
+    after = write_transition(
+        tx,
+        request,
+        change.transition,
+        admins,
+        ruling=change.ruling,
+        click=click,
+        person=person,
+        **columns,
+    )
     if change.answer is not None:
         outbox.answer(
             tx, click.key, click.user_id, click.channel_id, request_id=request.id, code=change.answer
@@ -169,7 +180,7 @@ def _insert(tx: Tx, click: Click, who: Who, new: NewRequest) -> Outcome:
         raise VersionConflict  # somebody reserved the name since the decision looked
     tx.audit_log.append(event_of(row, "requested", who, click, reason=new.reason, at=click.at))
     tx.queues.wake(row.id, tx.now)
-    outbox.card(tx, row)
+    notify(tx, None, row, (), new.ruling)
     return Outcome("submitted", row)
 
 

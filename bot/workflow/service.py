@@ -220,7 +220,8 @@ class RequestService:
         after = next_revision(request, revised, ruling, author_id=request.author_id, now=tx.now)
         tx.requests.revise(after, tx.now)
         columns = changed_columns(after) | {"error": transition.reason}
-        return self.write(tx, request, transition, **columns)
+        admins = self.rules.defaults.admins
+        return write_transition(tx, request, transition, admins, ruling=ruling, **columns)
 
     def eligible_voters(self, request: Request, ruling: Ruling) -> frozenset[str] | None:
         """Return who can still vote on a request, or None if Slack could not say.

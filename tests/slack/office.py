@@ -141,8 +141,12 @@ class Office:
         return self.rows()[0]
 
     def card(self, channel: str = TEAM) -> Message:
-        """Return the newest message of the bot in a channel."""
-        return [m for m in self.slack.messages(channel) if m.bot_id][-1]
+        """Return the newest message of the bot in a channel, not counting lines under a card."""
+        return [m for m in self.slack.messages(channel) if m.bot_id and not m.thread_ts][-1]
+
+    def line(self, channel: str = TEAM) -> Message:
+        """Return the newest message of the bot in a thread."""
+        return [m for m in self.slack.messages(channel) if m.bot_id and m.thread_ts][-1]
 
     def events(self) -> list[dict[str, Any]]:
         """Return the audit, oldest first."""

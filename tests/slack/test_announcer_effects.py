@@ -49,7 +49,7 @@ def test_nothing_unfurls_and_everything_has_a_fallback(office):
     office.press(ADA, "approve")
     end(office, State.CREATED, spec_id="spec-77")
     posts = [call for call in office.slack.calls if call.method == "chat.postMessage"]
-    assert len(posts) == 2
+    assert len(posts) == 3
     assert all(call.args["unfurl_links"] is False and call.args["unfurl_media"] is False for call in posts)
     assert office.slack.warnings == []
 

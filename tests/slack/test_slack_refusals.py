@@ -118,8 +118,8 @@ def test_a_card_asked_for_in_a_thread_is_posted_there(office):
     root = office.slack.say(BEN, TEAM, "Which spec?")
     office.slack.mention(ROSA, TEAM, "10b 2x128MB qlora4", root.ts)
     office.work()
-    assert office.card().thread_ts == office.row().thread_ts == root.ts
-    office.press(ADA, "approve")
+    assert office.line().thread_ts == office.row().thread_ts == root.ts
+    office.press(ADA, "approve", office.line())
     assert office.row().state == "approved"
     assert office.announcer._link(office.row()).endswith(f"?thread_ts={root.ts}&cid=C0MLSERVE")
 

@@ -124,7 +124,7 @@ def _progress(
 
 
 def _approvers(ruling: Ruling, names: Mapping[str, str]) -> str:
-    """Say who may approve, as far as a line goes; mention only those whom the policy says to notify."""
+    """Say who may approve, as far as a line goes; mention only the groups that are to be told."""
     for most in range(_MOST_NAMES, 0, -1):
         said = _named(ruling, names, most)
         if len(said) <= _LONGEST_WHO:
@@ -134,7 +134,7 @@ def _approvers(ruling: Ruling, names: Mapping[str, str]) -> str:
 
 def _named(ruling: Ruling, names: Mapping[str, str], most: int) -> str:
     def called(named: str) -> str:
-        if named == "anyone" or named in ruling.notify:
+        if named == "anyone" or named in ruling.mentioned:
             return entry(named)
         return safe(names.get(named, named), 24)
 
@@ -145,7 +145,7 @@ def _named(ruling: Ruling, names: Mapping[str, str], most: int) -> str:
 
     who = " and by ".join(listed(allowed) for allowed in ruling.approvers[:2] if allowed) or "nobody"
     self_words = "" if ruling.self_approval else ", not by the requester"
-    called_on = [entry(named) for named in ruling.notify if not any(named in s for s in ruling.approvers)]
+    called_on = [entry(named) for named in ruling.mentioned if not any(named in s for s in ruling.approvers)]
     also = f" · {', '.join(called_on[:most])}" if called_on else ""
     return f"by {who}{self_words}{also}"
 

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import Request, State
 from bot.approvals.state_machine import TERMINAL
-from bot.errors import SlackTrouble
+from bot.errors import PeopleError, SlackTrouble
 from bot.slack.blocks import answers
 from bot.slack.blocks.kit import Message
 from bot.slack.outbound.card_view import CardView, Names
-from bot.slack.outbound.home_tab import home_view
+from bot.slack.outbound.home_tab import home_view, waiting_for
 from bot.slack.outbound.people import SlackPeople
-from bot.slack.outbound.private import listed_specs, not_posted, notice
+from bot.slack.outbound.private import digest, listed_specs, not_posted, notice, thread_line, vote_voided
 from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
+from bot.workflow import outbox
+from bot.workflow.notify import in_direct_message
 from bot.workflow.outbox import RESPONSE_URL_MS
 from bot.workflow.surface import note_home
 
@@ -81,7 +83,7 @@ class OutboxDelivery:
         shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None,
         on_call: Callable[[str, int | str, float], None] = lambda *_: None,
     ) -> None:
-        people = SlackPeople(client, identity)
+        self._people = people = SlackPeople(client, identity)
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
         self._picture = CardView(service, self._names, shortage)
@@ -95,7 +97,11 @@ class OutboxDelivery:
             "card": self._card,
             "private": self._private,
             "dm": self._dm,
-            "remind": self._remind,
+            "copy": self._copy,
+            "remind": self._copy,  # what the release before put there
+            "digest": self._digest,
+            "thread": self._thread,
+            "members": self._members,
             "home": self._home,
             "step": self._step,
             "notice": self._notice,
@@ -167,6 +173,8 @@ class OutboxDelivery:
             where = Copy(str(said["channel"]), str(said["ts"]))  # a person's id becomes their direct channel
             tx.requests.note(request.id, message_ts=where.message_ts, channel_id=where.channel_id)
             tx.requests.add_copy(request.id, where)
+            if tx.requests.copies(request.id)[1:]:
+                outbox.card(tx, tx.requests.get(request.id) or request)  # the copies learn where the card is
 
     def _tell_not_posted(self, item: OutboxMessage, request: Request, word: str) -> None:
         """Tell the requester, once, what the card waits for; the response URL ends here."""
@@ -198,16 +206,80 @@ class OutboxDelivery:
             if now is not None and now.generation == item.generation:
                 tx.queues.postpone("outbox", item.key, tx.now + wait_ms, failed=False, body=json.dumps(body))
 
-    def _remind(self, item: OutboxMessage) -> None:
-        request, _ = self._row(item)
+    def _copy(self, item: OutboxMessage) -> None:
+        request, copies = self._row(item)
         if request is None or request.state is not State.PENDING or self._clock() >= request.expires_at:
             return
         user_id = str(item.body["user_id"])
+        if any(copy.user_id == user_id for copy in copies):
+            return
         card = self._picture.message(request)
         said = self._to_person(user_id, answers.reminder(card, request, self._link(request), user_id))
         if said is not None:
             with self._store.write() as tx:
                 tx.requests.add_copy(request.id, Copy(str(said["channel"]), str(said["ts"]), user_id))
+
+    def _thread(self, item: OutboxMessage) -> None:
+        """Write a line under the card; without a card there is nothing to add to."""
+        request, _ = self._row(item)
+        if request is None or request.message_ts is None:
+            return
+        by = item.body.get("by")
+        line = thread_line(request, item.body, self._names({by}).get(by, by) if by else None)
+        try:
+            self._post(request.channel_id, line, request.thread_ts or request.message_ts)
+        except CallFailed as failed:
+            if not failed.refused:
+                raise
+            log.info("a line in a thread was not posted", extra={"facts": {"what": failed.what}})
+
+    def _members(self, item: OutboxMessage) -> None:
+        """Put one message for each member of a group, as it is now."""
+        body = item.body
+        try:
+            found = self._people.members(str(body["group_id"])) or frozenset()
+        except PeopleError as error:
+            raise SlackTrouble(error.what) from None
+        with self._store.write() as tx:
+            for user_id in sorted(found - set(body["but"])):
+                each = body["body"] | {"user_id": user_id}
+                tx.queues.put(f"{body['key']}:{user_id}", body["kind"], request_id=item.request_id, body=each)
+
+    def _digest(self, item: OutboxMessage) -> None:
+        """Post the list of all that waits for somebody in place of the last one, or redraw that."""
+        user_id = str(item.body["user_id"])
+        note = f"digest:{user_id}"
+        with self._store.read() as tx:
+            last = tx.noted(note)
+        if last is None and not item.body["anew"]:
+            return
+        waiting = waiting_for(self._picture, user_id)
+        message = digest([(row, self._link_for(row, user_id)) for row in waiting])
+        if not item.body["anew"]:
+            self._edit_digest(last, message)
+            return
+        if not waiting:
+            return
+        if last is not None:
+            self._delete(last)
+        said = self._to_person(user_id, message)
+        if said is not None:
+            with self._store.write() as tx:
+                tx.note(note, {"channel": str(said["channel"]), "ts": str(said["ts"])})
+
+    def _edit_digest(self, last: dict[str, str], message: Message) -> None:
+        try:
+            self._calls("chat.update", **last, **_content(message))
+        except CallFailed as failed:
+            if not failed.refused:
+                raise
+
+    def _delete(self, last: dict[str, str]) -> None:
+        try:
+            self._calls("chat.delete", **last)
+        except CallFailed as failed:
+            if not failed.refused:
+                raise
 
     # --- words for one person
 
@@ -241,6 +313,8 @@ class OutboxDelivery:
         if body["code"] == "adopted" and request is not None:
             return answers.adopted(request)
         link = self._link(request)
+        if body["code"] == "vote_voided" and request is not None:
+            return vote_voided(request, body, link)
         return answers.refused(str(body["code"]), str(body.get("detail") or ""), request, link)
 
     def _dm(self, item: OutboxMessage) -> None:
@@ -250,7 +324,8 @@ class OutboxDelivery:
 
     def _notice(self, item: OutboxMessage) -> None:
         body = item.body
-        message = notice(str(body["code"]), body.get("lines") or ())
+        request, _ = self._row(item)
+        message = notice(str(body["code"]), body.get("lines") or (), self._link(request))
         if body.get("channel_id"):
             self._post(str(body["channel_id"]), message)
         if body.get("user_id"):
@@ -306,6 +381,15 @@ class OutboxDelivery:
         if identity is None or request is None or request.message_ts is None:
             return None
         return identity.link(request.channel_id, request.message_ts, request.thread_ts)
+
+    def _link_for(self, request: Request, user_id: str) -> str | None:
+        """Return the address of the card, or of somebody's own copy where the card is in a direct message."""
+        if not in_direct_message(request):
+            return self._link(request)
+        with self._store.read() as tx:
+            own = [copy for copy in tx.requests.copies(request.id) if copy.user_id == user_id]
+        identity = self._identity()
+        return identity.link(own[0].channel_id, own[0].message_ts) if own and identity else None
 
     def _post(self, channel_id: str, message: Message, thread_ts: str | None = None) -> dict[str, Any]:
         return self._calls(

@@ -43,7 +43,7 @@ def home_view(
         pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_PENDING)
         mine = tx.requests.listed(requester=(team_id, user_id), limit=2 * MOST_LINES)
         recent = tx.requests.listed(limit=2 * MOST_LINES)
-    waiting = [row for row in reversed(pending) if _waits_for(picture, row, person)]
+    waiting = [row for row in reversed(pending) if waits_for(picture, row, person)]
     drafts, rulings = {}, {}
     for row in waiting:
         if (drafted := picture.draft(row)) is not None:
@@ -62,7 +62,25 @@ def home_view(
     )
 
 
-def _waits_for(picture: CardView, row: Request, person: Person) -> bool:
+def waiting_for(picture: CardView, user_id: str) -> list[Request]:
+    """Return what waits for one person, the oldest first.
+
+    Raises:
+        SlackTrouble: Slack could not say who this is.
+    """
+    service = picture.service
+    with service.store.read() as tx:
+        pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_PENDING)
+    if not pending:
+        return []
+    try:
+        person = service.look_up(pending[0].team_id, user_id)
+    except PeopleError as error:
+        raise SlackTrouble(error.what) from None
+    return [row for row in reversed(pending) if waits_for(picture, row, person)]
+
+
+def waits_for(picture: CardView, row: Request, person: Person) -> bool:
     """Return whether this person's approval would count now, by the function that decides it."""
     ruling = picture.ruling(row)
     if ruling is None:

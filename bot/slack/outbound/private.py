@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot import messages
 from bot.errors import SpecsError
+from bot.slack.blocks import lists
 from bot.slack.blocks.buttons import block_id
 from bot.slack.blocks.kit import LONGEST_SECTION, Message, actions, button, section
 from bot.slack.blocks.lists import PAGE, specs_listing
-from bot.slack.blocks.text import channel, safe
+from bot.slack.blocks.text import channel, code, link, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bot.approvals.request import Request
     from bot.workflow.ports import Specs
@@ -44,9 +45,54 @@ def said(words: str, title: str = "") -> Message:
     return Message([section("\n".join(shown))], f"{title.replace('*', '')} {lines[0]}".strip())
 
 
-def notice(code: str, lines: Sequence[str]) -> Message:
-    """Return what the people who run the bot are told."""
-    return said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
+def notice(code: str, lines: Sequence[str], link_to: str | None = None) -> Message:
+    """Return what the people who run the bot are told, with the way to the card if it is about one."""
+    told = said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
+    return Message([*told.blocks, section(link(link_to, "See the card"))], told.text) if link_to else told
+
+
+def thread_line(request: Request, told: Mapping[str, Any], by: str | None) -> Message:
+    """Say in one line under the card what happened to it.
+
+    Args:
+        request: The row.
+        told: ``code``, and the facts of that moment.
+        by: The name of who did it.
+    """
+    who, reason = safe(by or "", 80), safe(str(told.get("reason") or ""), 300)
+    match told["code"]:
+        case "edited":
+            gpus = f", {messages.gpus(told['use_gpus'])} by hand" if told.get("use_gpus") else ""
+            change = f"{code(str(told['before']), 200)} → {code(str(told['after']), 200)}{gpus}"
+            why = f"Asked again: {reason}." if reason else f"Edited by {who}."
+            votes = "\nApprovals of the earlier revision no longer count." if told.get("voided") else ""
+            line = f"{why} {change}{votes}"
+        case "rejected":
+            line = f"Rejected by {who}: {reason}"
+        case "created" | "deleted" as done:
+            line = f"{done.capitalize()}: {code(request.name, 80)}, id {code(str(told.get('spec_id') or ''), 80)}"
+        case _:
+            line = f"Failed: {reason}"
+    return Message([section(line)], line)
+
+
+def vote_voided(request: Request, told: Mapping[str, Any], link_to: str | None) -> Message:
+    """Tell somebody that their approval no longer counts, and why."""
+    change = f"{code(str(told['before']), 200)} → {code(str(told['after']), 200)}"
+    seen = f" {link(link_to, 'See the card')}" if link_to else ""
+    words = f"Request `{request.id}` was edited, so your approval no longer counts: {change}.\nDecide again.{seen}"
+    return Message([section(words)], f"Request {request.id} was edited, so your approval no longer counts.")
+
+
+def digest(waiting: Sequence[tuple[Request, str | None]]) -> Message:
+    """List all that waits for one person, with the way to each card."""
+    if not waiting:
+        return said("Nothing waits for you any more.")
+    title = "*One request waits for you*" if len(waiting) == 1 else f"*{len(waiting)} requests wait for you*"
+    shown = [section(lists.line(request, link_to)) for request, link_to in waiting[:_MOST_LINES]]
+    left = len(waiting) - len(shown)
+    more = [section(f"… and {left} more, in App Home.")] if left > 0 else []
+    return Message([section(title), *shown, *more], title.strip("*"))
 
 
 def not_posted(request: Request, word: str) -> Message:
