@@ -89,6 +89,8 @@ REFUSALS: Mapping[str, str] = {
     "stranger": "People from other organizations cannot decide on requests. Ask a member of the home workspace.",
     "foreign_team": "This bot does not serve your workspace. Use it in its home workspace.",
     "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
+    "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. You need not "
+    "click again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # what was typed
     "reason_missing": "A rejection needs a reason. Write one sentence to help the requester.",

@@ -79,6 +79,12 @@ def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
     tx.queues.put(key, "thread", request_id=request.id, channel_id=channel_id, body=body)
 
 
+def lead_to_card(tx: Tx, request: Request, channel_id: str, message_ts: str) -> None:
+    """Make a link to the card of a message that is no stored copy, such as one posted twice after a lost answer."""
+    where = {"channel_id": channel_id, "message_ts": message_ts}
+    tx.queues.put(f"lead:{channel_id}:{message_ts}", "lead", request_id=request.id, body=where)
+
+
 def vote_voided(tx: Tx, request: Request, user_id: str, **facts: Any) -> None:
     """Tell somebody that their approval no longer counts."""
     key = f"voided:{request.id}:{request.version}:{user_id}"

@@ -202,6 +202,8 @@ def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Re
         )
         if request is not None:
             outbox.card(tx, request)
+            if refusal.code == "foreign_message" and click.channel_id and click.message_ts:
+                outbox.lead_to_card(tx, request, click.channel_id, click.message_ts)
     return Outcome(refusal.code, request, refusal.detail)
 
 

@@ -8,6 +8,7 @@ row, its audit event and the messages to Slack in one transaction. What follows 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from bot.approvals.policy import Person
 from bot.approvals.state_machine import Refusal
 from bot.errors import PeopleError
 from bot.log_context import bind
-from bot.workflow import actions
+from bot.workflow import actions, outbox
 from bot.workflow.actions import Case
-from bot.workflow.ports import Click, Outcome
+from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_ACTION_MS = 30_000
 """How long a click that a newer release stored is left to a replica that knows its action."""
+log = logging.getLogger(__name__)
+
 LOOK_UP_TRIES = 5
 """Look-ups of a person before a click is refused: after 1, 2, 4 and 8 s."""
 
@@ -155,13 +158,22 @@ class RequestService:
         try:
             person = self.look_up(click.team_id, click.user_id)
         except PeopleError as error:
+            log.warning(
+                "Slack did not say who clicked", extra={"facts": {"what": error.what, "tries": tries}}
+            )
             if tries + 1 < LOOK_UP_TRIES:
                 with self.store.write() as tx:
                     tx.queues.postpone("inbox", key, tx.now + 1000 * 2**tries)
+                    if tries == 0 and click.source is not Source.CLI:
+                        self._say_checking(tx, click)
                 return None
             person = Person(click.team_id, click.user_id, click.name, click.enterprise_id, "lookup_failed")
             click = replace(click, reason=error.what)
         return self.decide(click, person)
+
+    def _say_checking(self, tx: Tx, click: Click) -> None:
+        """Tell who clicked that Slack is being asked again; the decision's own answer replaces it while it waits."""
+        outbox.answer(tx, click.key, click.user_id, click.channel_id, code="checking")
 
     def look_up(self, team_id: str, user_id: str) -> Person:
         """Describe a person and the policy's groups they are in, live; raises ``PeopleError``."""

@@ -198,6 +198,8 @@ class Bench(Team):
         """Return a request whose spec was created."""
         request = self.approved(text)
         self.run_due()
+        self.advance(3_000)  # a channel takes one message a second after the first few
+        self.run_due()
         assert self.row(request).spec_id
         return self.row(request)
 

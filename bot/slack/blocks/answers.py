@@ -213,7 +213,7 @@ def dm(request: Request, link_to: str | None = None) -> Message:
     """Tell the requester how it ended, or that others look into it, with the next step."""
     blocks = [section(_described(request, request.updated_at))]
     if request.state is State.ATTENTION:
-        blocks.append(section("You need do nothing: admins and approvers were told."))
+        blocks.append(section("You need do nothing: the admins were told."))
     if has_live_spec(request):
         blocks.append(section(next_step(request.spec_id or "")))
     if link_to:

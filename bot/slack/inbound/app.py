@@ -19,7 +19,8 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from bot.audit.chain import Event, Where, Who
 from bot.slack.inbound.context import person, reference
 from bot.slack.inbound.listeners import register
-from bot.slack.inbound.payload import FOREIGN, admit, trigger_hash, what
+from bot.slack.inbound.payload import FOREIGN, admit, delivery_key, trigger_hash, what
+from bot.workflow import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +142,7 @@ class SocketDoor:
 
 
 def note_foreign(store: Store, tried: str, payload: dict[str, Any], origin: str = "slack-http") -> None:
-    """Write into the audit that a foreign team or app tried something.
+    """Write into the audit that a foreign team or app tried something, and tell the person why nothing happened.
 
     Args:
         store: Where.
@@ -159,6 +160,9 @@ def note_foreign(store: Store, tried: str, payload: dict[str, Any], origin: str 
         where = Where(channel, None, trigger_hash(payload))
         event = f"{tried}.refused"[:64]
         tx.audit_log.append(Event(tx.now, event, actor=user, origin=origin, reason=reason, slack=where))
+        key = delivery_key(payload)
+        if user.user_id and "event" not in payload and tx.queues.receive(key, None):
+            outbox.answer(tx, key, user.user_id, channel, code="stranger")
 
 
 def _who(payload: dict[str, Any]) -> Who:

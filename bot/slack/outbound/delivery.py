@@ -18,7 +18,15 @@ from bot.slack.blocks.kit import Message
 from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view, waiting_for
 from bot.slack.outbound.people import SlackPeople
-from bot.slack.outbound.private import digest, listed_specs, not_posted, notice, thread_line, vote_voided
+from bot.slack.outbound.private import (
+    digest,
+    lead_to_card,
+    listed_specs,
+    not_posted,
+    notice,
+    thread_line,
+    vote_voided,
+)
 from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
 from bot.workflow import outbox
@@ -102,6 +110,7 @@ class OutboxDelivery:
             "digest": self._digest,
             "thread": self._thread,
             "members": self._members,
+            "lead": self._lead,
             "home": self._home,
             "step": self._step,
             "notice": self._notice,
@@ -281,11 +290,30 @@ class OutboxDelivery:
             if not failed.refused:
                 raise
 
+    def _lead(self, item: OutboxMessage) -> None:
+        """Edit a message that is no copy of the card to a link to it; one that is not ours stays as it is."""
+        request, copies = self._row(item)
+        where = item.body["channel_id"], item.body["message_ts"]
+        link = self._link(request)
+        if (
+            request is None
+            or link is None
+            or where in {(copy.channel_id, copy.message_ts) for copy in copies}
+        ):
+            return
+        try:
+            self._calls("chat.update", channel=where[0], ts=where[1], **_content(lead_to_card(request, link)))
+        except CallFailed as failed:
+            if not failed.refused:
+                raise
+
     # --- words for one person
 
     def _private(self, item: OutboxMessage) -> None:
         body = item.body
         request, _ = self._row(item)
+        if body.get("code") == "checking" and self._is_decided(item.key.removeprefix("private:")):
+            return
         user_id, channel_id = str(body["user_id"]), body.get("channel_id")
         message = self._answer(body, request)
         if channel_id:
@@ -303,6 +331,11 @@ class OutboxDelivery:
             else:
                 return
         self._to_person(user_id, message)
+
+    def _is_decided(self, key: str) -> bool:
+        """Return whether a click has been decided meanwhile."""
+        with self._store.read() as tx:
+            return tx.queues.received(key) is None
 
     def _answer(self, body: dict[str, Any], request: Request | None) -> Message:
         """Return what a private item says."""

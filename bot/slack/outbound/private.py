@@ -84,10 +84,16 @@ def vote_voided(request: Request, told: Mapping[str, Any], link_to: str | None) 
     return Message([section(words)], f"Request {request.id} was edited, so your approval no longer counts.")
 
 
+def lead_to_card(request: Request, link_to: str) -> Message:
+    """Return what a second copy of a card becomes."""
+    words = f"Request `{request.id}` has its card elsewhere: {link(link_to, 'see the card')}. Nothing was decided here."
+    return Message([section(words)], f"Request {request.id} has its card elsewhere.")
+
+
 def digest(waiting: Sequence[tuple[Request, str | None]]) -> Message:
     """List all that waits for one person, with the way to each card."""
     if not waiting:
-        return said("Nothing waits for you any more.")
+        return said("Nothing is left for you to decide.")
     title = "*One request waits for you*" if len(waiting) == 1 else f"*{len(waiting)} requests wait for you*"
     shown = [section(lists.line(request, link_to)) for request, link_to in waiting[:_MOST_LINES]]
     left = len(waiting) - len(shown)
