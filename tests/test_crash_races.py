@@ -11,7 +11,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.errors import VersionConflict
-from bot.provisioning.transitions import same
+from bot.provisioning.transitions import lock_unchanged
 from bot.store import Database, Store, schema
 from tests.dispatch_parts import Replica, wait_until
 from tests.store_rows import APPROVE, Clock, stored
@@ -47,7 +47,7 @@ def test_waiting_does_not_overwrite_a_decision(stores: tuple[Store, Store]) -> N
             tx.requests.move(row, APPROVE, tx.now, due_at=tx.now)
 
     with ours.write() as tx:
-        same(tx, row)
+        lock_unchanged(tx, row)
         other = threading.Thread(target=approve)
         other.start()
         time.sleep(0.3)
@@ -69,7 +69,7 @@ def test_a_row_that_has_moved_on_is_left_alone(stores: tuple[Store, Store]) -> N
     with theirs.write() as tx:
         tx.requests.move(row, APPROVE, tx.now)
     with pytest.raises(VersionConflict), ours.write() as tx:
-        same(tx, row)
+        lock_unchanged(tx, row)
 
 
 @pytest.mark.postgres
