@@ -53,7 +53,7 @@ export function dispatch(block, surface, node, value) {
     event.preventDefault();
     act();
   });
-  if (moments.includes("on_character_entered")) node.addEventListener("input", pausing(act));
+  if (moments.includes("on_character_entered")) node.addEventListener("input", pausing(() => node.isConnected && act()));
 }
 
 function button(block, element, surface) {
