@@ -79,7 +79,7 @@ def _sandbox(browser: Browser, scheme: str) -> bytes:
         page.get_by_role("button", name="Approve").click()
         page.get_by_role("alertdialog").get_by_role("button", name="Approve").click()
         page.locator(".state.now", has_text="created").wait_for()
-        page.get_by_role("button", name="Delete…").wait_for()
+        page.get_by_text("Created", exact=True).first.wait_for()
         page.evaluate(
             "() => { document.querySelector('#log').scrollTop = 0; document.activeElement.blur(); }"
         )

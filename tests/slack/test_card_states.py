@@ -71,7 +71,7 @@ def test_the_pending_card_is_read_in_five_seconds() -> None:
         "```"
     )
     assert [field["text"] for field in numbers["fields"]] == [
-        "*GPU memory*  8 GB (7.875)", "*GPUs*  1 × 80 GB", "*CPUs*  2", "*CPU memory*  8 GB",
+        "*GPU memory*  8\u00a0GB (7.875)", "*GPUs*  1 × 80 GB", "*CPUs*  2", "*CPU memory*  8\u00a0GB",
     ]  # fmt: skip
     assert who["elements"][0]["text"] == (
         "*Waiting for approval 0 of 2* · by approvers, Ada, not by the requester"

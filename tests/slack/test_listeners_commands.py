@@ -51,6 +51,15 @@ def test_a_text_that_cannot_be_read_is_answered_with_a_fix_that_runs(office):
     assert office.row().requester_id == "U0ROSA001"
 
 
+def test_a_mistyped_preview_stays_a_preview(office):
+    """The button runs what was meant; nothing is asked for."""
+    answer = said(office.slack.command(ROSA, TEAM, "preveiw 10b 2x128MB qlora4"))
+    assert "/peftsize preview 10b 2x128MB qlora4" in str(answer.blocks)
+    office.press(ROSA, "run_text", answer)
+    assert office.rows() == []
+    assert "nothing was stored" in str(office.slack.ephemerals(ROSA)[-1].blocks)
+
+
 def test_an_example_opens_the_form_instead_of_running(office):
     """Where a fix would invent a number, the button opens the form with the example in it."""
     answer = said(office.slack.command(ROSA, TEAM, "2x128MB qlora4"))

@@ -13,6 +13,7 @@ from bot.approvals.request import State
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
 from bot.slack.blocks.lists import listing, specs_listing
+from bot.slack.inbound.commands import did_you_mean
 from bot.workflow.ports import RemoteSpec
 from sizing import SizingError, parse
 from tests.slack.pictures import (
@@ -52,6 +53,70 @@ def test_a_typing_mistake_is_pointed_at() -> None:
     assert caret.strip() == "~" * (error.span[1] - error.span[0] - 1) + "^"
     assert "`Try: /peftsize 10b 2x128MB qlora4`" in shown(made)
     assert pressed(made.blocks)["run_text"]["value"] == "10b 2x128MB qlora4"
+
+
+def test_a_mistake_after_a_word_keeps_the_word() -> None:
+    """What ``preview`` could not read is offered as a preview: no press posts a request that nobody asked for."""
+    for text in ("10b 2x128Mbit qlora4", "2x128MB qlora4", "granite-8b 2x128MB"):
+        made = answers.sizing_error(refused(text), text, "preview")
+        judge(made)
+        offered = [
+            element
+            for block in made.blocks
+            for element in [block.get("accessory"), *block.get("elements", [])]
+            if element
+        ]
+        assert {button["action_id"] for button in offered} == {"peftsize.run_text"}
+        assert all(button["value"].startswith("preview ") for button in offered)
+        assert made.blocks[0]["text"]["text"].startswith("```\n/peftsize preview ")
+
+
+def test_quoted_characters_can_be_copied() -> None:
+    """What the grammar quotes is shown character by character, not by look-alikes."""
+    text = "10b 2x128MB *qlora4*"
+    error = refused(text)
+    made = answers.sizing_error(error, text)
+    assert made.blocks[1]["text"] == {"type": "plain_text", "text": error.message, "emoji": False}
+    assert "*" in error.message
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("preveiw 10b 2x128MB qlora4", "preview 10b 2x128MB qlora4"),
+        ("hlep", "help"),
+        ("status", "list"),
+        ("status R7K3M9QX", "show R7K3M9QX"),
+        ("approve R7K3M9QX", "show R7K3M9QX"),
+        ("hisotry 70b", "history 70b"),
+        ("POLCY 10b none", "policy 10b none"),
+    ],
+)
+def test_a_mistyped_word_is_offered_as_it_was_meant(typed: str, meant: str) -> None:
+    """A word is answered with the word that was meant, and keeps what follows it."""
+    word, _, rest = typed.partition(" ")
+    assert did_you_mean(word, rest) == meant
+    made = answers.mistyped(typed, meant, decides=word == "approve")
+    judge(made)
+    assert pressed(made.blocks)["run_text"]["value"] == meant
+    assert ("request's card" in shown(made)) == (word == "approve")
+
+
+def test_what_is_no_word_is_a_request() -> None:
+    """Models, numbers and adapters are never taken for a mistyped word."""
+    for word in (
+        "10b",
+        "7.5b",
+        "2x128MB",
+        "qlora4",
+        "llama-3.1-8b",
+        "granite",
+        "mistral",
+        "qwen",
+        "phi-4",
+        "none",
+    ):
+        assert did_you_mean(word, "") is None
 
 
 def test_an_invented_number_opens_the_form() -> None:

@@ -53,32 +53,49 @@ def usage() -> Message:
     return Message(blocks, f"How to ask: {COMMAND} {EXAMPLES[0]}")
 
 
-def sizing_error(error: SizingError, text: str) -> Message:
+def sizing_error(error: SizingError, text: str, verb: str = "") -> Message:
     """Say why a text could not be sized: where, why, and one request that runs, or each that may be meant.
 
     Args:
         error: What the grammar found.
         text: As typed; the error carries it too, with the place.
+        verb: The word before the text, such as ``preview``: what is offered begins with it too.
     """
     shown, mark = error.picture().split("\n", 1) if text else ("", "^")
-    lead = " " * (len(COMMAND) + 1)
-    picture = f"{COMMAND} {shown}\n{lead}{mark}"
-    blocks = [
-        section(fence(picture, 900)),
-        literal(plain(error.message, 400)),
-        section(code(error.hint, 600)),
-    ]
+    before = f"{verb} " if verb else ""
+    command = f"{COMMAND} {before}"
+    picture = f"{command}{shown}\n{' ' * len(command)}{mark}"
+    hint = error.hint.replace(f"{COMMAND} ", command)
+    blocks = [section(fence(picture, 900)), literal(plain(error.message, 400)), section(code(hint, 600))]
     if error.suggestion is not None:
-        run = button("Run this", "run_text", error.suggestion, f"Run {error.suggestion}", style="primary")
-        blocks.append(actions("peftsize:0:fix", [run]))
+        blocks.append(actions("peftsize:0:fix", [_run(before + error.suggestion)]))
     elif not error.candidates:
         example = error.example or EXAMPLES[0]
         form = button("Open the form", "open_form", example, "Open the form with the example")
-        blocks.append(actions("peftsize:0:fix", [form]))
+        blocks.append(actions("peftsize:0:fix", [_run(before + example) if verb else form]))
     for place, request in enumerate(error.candidates):
         form = button("Open the form", "open_form", request, f"Open the form with {request}")
-        blocks.append(section(code(request, 600), form, f"peftsize:0:candidate-{place}"))
-    return Message(blocks, f"{safe(error.message, 400)} {safe(error.hint, 600)}")
+        offer = _run(before + request) if verb else form
+        blocks.append(section(code(before + request, 600), offer, f"peftsize:0:candidate-{place}"))
+    return Message(blocks, f"{safe(error.message, 400)} {safe(hint, 600)}")
+
+
+def mistyped(text: str, meant: str, *, decides: bool = False) -> Message:
+    """Offer the command that somebody meant.
+
+    Args:
+        text: As typed.
+        meant: What runs at a press, without the command's name.
+        decides: Whether the word is of what people do on the card.
+    """
+    word = text.strip().partition(" ")[0]
+    why = "That is done on the request's card, which this finds:" if decides else "Did you mean this?"
+    blocks = [
+        literal(plain(f"There is no command “{word}”. {why}", 400)),
+        section(code(f"{COMMAND} {meant}", 600)),
+        actions("peftsize:0:fix", [_run(meant)]),
+    ]
+    return Message(blocks, f"There is no command {safe(word, 40)}. {why} {COMMAND} {safe(meant, 300)}")
 
 
 def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
@@ -246,6 +263,10 @@ def unexpected(reference: str) -> Message:
     """Say that something broke, with the reference that is in the log too."""
     said = safe(messages.unexpected(reference), 400)
     return _plain(said, said)
+
+
+def _run(text: str) -> Block:
+    return button("Run this", "run_text", text[:2000], f"Run {text}", style="primary")
 
 
 def _described(request: Request, now: int) -> str:

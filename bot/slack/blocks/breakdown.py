@@ -28,6 +28,8 @@ _LONGEST_FORMULA = 160
 _LONGEST_LABEL = 28
 _LONGEST_SUM = 34
 _LONGEST_MODEL = 40
+_GB = "\u00a0GB"
+"""Keeps a number and its unit on one line."""
 _NARROW_SUM = 13
 """Characters of a sum on the card, so that its line fits a phone."""
 _HOW_COUNTED = {
@@ -107,10 +109,10 @@ def needs(drafted: Draft) -> Block:
     count = chosen or found.num_gpus
     by_hand = f" (computed: {found.num_gpus:,})" if chosen else ""
     results = (
-        ("GPU memory", f"{found.gpu_memory_gb:,} GB ({gigabytes(found.gpu_memory_gb_exact)})"),
+        ("GPU memory", f"{found.gpu_memory_gb:,}{_GB} ({gigabytes(found.gpu_memory_gb_exact)})"),
         ("GPUs", f"{count:,} × {drafted.sized.gpu_gb} GB{by_hand}"),
         ("CPUs", f"{count + 1:,}"),
-        ("CPU memory", f"{found.cpu_memory_gb:,} GB"),
+        ("CPU memory", f"{found.cpu_memory_gb:,}{_GB}"),
     )
     return section(f"```\n{_sum(drafted)}\n```", fields=[f"*{name}*  {value}" for name, value in results])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from bot.slack.inbound.context import ListenerContext
     from bot.workflow.ports import Ask, Outcome
 
+_DECIDED_ON_THE_CARD = frozenset({"approve", "reject", "cancel", "edit", "delete", "retry", "withdraw"})
+_LOOKED_UP = frozenset({"status", "state", "find", "get", "details", "requests", "open"})
+"""Words that people expect and that are none of ours."""
+_ALIKE = 0.7
+"""How alike two words are that are one word and its typing mistake, as ``difflib`` counts it."""
 MOST_PAGES = 10
 """Pages of a list; who wants more narrows it with ``history TEXT``."""
 
@@ -40,7 +46,23 @@ def answer(context: ListenerContext, typed: Ask) -> Message | None:
     try:
         return submit(context, typed) if known is None else known(context, typed, text)
     except SizingError as error:
-        return answers.sizing_error(error, text)
+        meant = did_you_mean(word, rest.strip()) if known is None else None
+        if meant is not None:
+            return answers.mistyped(typed.text, meant, decides=word.lower() in _DECIDED_ON_THE_CARD)
+        return answers.sizing_error(error, text, verb="" if known is None else word.lower())
+
+
+def did_you_mean(word: str, rest: str) -> str | None:
+    """Return what somebody meant whose first word is no word of ours but like one; None for a request's text.
+
+    >>> did_you_mean("preveiw", "10b 2x128MB"), did_you_mean("approve", "R7K3M9QX"), did_you_mean("7b", "none")
+    ('preview 10b 2x128MB', 'show R7K3M9QX', None)
+    """
+    word = word.lower()
+    if word in _DECIDED_ON_THE_CARD or word in _LOOKED_UP:
+        return f"show {rest}" if rest else "list"
+    near = difflib.get_close_matches(word, _WORDS, 1, _ALIKE)
+    return f"{near[0]} {rest}".strip() if near else None
 
 
 def placed(context: ListenerContext, ask: Ask) -> Ask:
