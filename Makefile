@@ -1,7 +1,7 @@
-# `make demo` and `make test` are all a newcomer needs: Python >= 3.11 and nothing else.
-# Everything happens in .venv, made from the pinned and hashed lock files.
+# `make demo` and `make test` are all a newcomer needs: Python >= 3.11 and nothing else. Without make:
+# `sh scripts/demo`, `sh scripts/test`. Everything happens in .venv, made from the pinned and hashed lock files.
 .DEFAULT_GOAL := check
-.PHONY: check format lint types test demo sandbox bench chaos mutation test-all audit lock pictures fix clean
+.PHONY: check format lint types test demo sandbox bench chaos mutation test-all audit lock release pictures fix clean
 
 PYTHON ?= $(shell scripts/find-python)
 BIN := .venv/bin
@@ -11,8 +11,8 @@ BIN := .venv/bin
 .venv/.dev: requirements/dev.lock pyproject.toml scripts/setup
 	scripts/setup "$(PYTHON)" dev
 
-demo: .venv/.run
-	$(BIN)/peftsize sandbox --play
+demo:
+	PYTHON="$(PYTHON)" sh scripts/demo
 sandbox: .venv/.run
 	$(BIN)/peftsize sandbox
 
@@ -23,9 +23,8 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 types: .venv/.dev
 	$(BIN)/mypy
-test: .venv/.dev
-	scripts/chromium
-	$(BIN)/pytest -n auto --dist worksteal
+test:
+	PYTHON="$(PYTHON)" sh scripts/test
 
 fix: .venv/.dev
 	$(BIN)/ruff check --fix .
@@ -44,5 +43,7 @@ pictures: .venv/.dev
 	$(BIN)/python scripts/pictures.py
 lock:
 	scripts/lock
+release:
+	scripts/release
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

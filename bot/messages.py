@@ -356,6 +356,12 @@ def reason_problem(reason: str) -> str | None:
     return "secret_in_reason" if looks_secret(reason) else None
 
 
+NEEDS_POSIX = (
+    "The bot and the sandbox need Linux, macOS or another POSIX system; on Windows, run them in WSL. "
+    "Sizing works here: peftsize size."
+)
+
+
 def unexpected(reference: str) -> str:
     """Say that something broke, with the reference that the log carries too."""
     return (

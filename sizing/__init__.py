@@ -1,11 +1,10 @@
 """Sizing by the published formula, exactly: text in, request, breakdown and hardware specification out.
 
->>> from sizing import parse, size, spec_for
->>> request = parse("10b 2x128MB qlora4")
->>> breakdown = size(request)
->>> breakdown.gpu_memory_gb_exact, breakdown.gpu_memory_gb, breakdown.num_gpus
+>>> from sizing import size, spec_for
+>>> needs = size("10b 2x128MB qlora4")
+>>> needs.gpu_memory_gb_exact, needs.gpu_memory_gb, needs.num_gpus
 ('7.875', 8, 1)
->>> spec_for(request, breakdown).body()["nodes"]
+>>> spec_for(needs.request, needs).body()["nodes"]
 {'cpu': {'units': '2'}, 'mem': {'size': '8Gi'}, 'gpu': {'num_gpu': 1}}
 """
 

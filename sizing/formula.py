@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sizing import units
 from sizing.methods import METHODS
+from sizing.parsing.grammar import parse
 from sizing.request import AdapterGroup, SizingRequest
 
 
@@ -69,13 +70,20 @@ class Breakdown(BaseModel):
         return (base, *groups, overhead, Term("GPU memory", "sum", self.gpu_memory_gb_exact))
 
 
-def size(request: SizingRequest) -> Breakdown:
+def size(request: SizingRequest | str) -> Breakdown:
     """Compute what a request needs.
 
-    >>> from sizing import parse
-    >>> size(parse("10b 2x128MB qlora4")).gpu_memory_gb_exact
+    >>> size("10b 2x128MB qlora4").gpu_memory_gb_exact
     '7.875'
+
+    Args:
+        request: The request, or its text.
+
+    Raises:
+        SizingError: The text is no request.
     """
+    if isinstance(request, str):
+        request = parse(request)
     base = base_ticks(request.params, METHODS[request.method].half_bytes)
     adapters = sum(map(group_ticks, request.adapters))
     raw = with_overhead(base + adapters)

@@ -74,5 +74,5 @@ def test_lock_files_name_no_index_and_hash_everything() -> None:
         hashed = re.findall(
             r"^[A-Za-z0-9._\[\],-]+==[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE
         )
-        assert len(pinned) == len(hashed) > 20, lock.name
+        assert len(pinned) == len(hashed) > 4, lock.name
         assert "://" not in text, lock.name

@@ -83,6 +83,8 @@ def ending(error: Exception) -> tuple[int, str]:
         elif isinstance(error, errors.SettingsError | errors.NoDatabase):
             code = UNREADABLE
         return code, on_the_command_line(messages.explain(error))
+    if isinstance(error, ModuleNotFoundError) and error.name == "fcntl":
+        return UNREADABLE, messages.NEEDS_POSIX
     reference = secrets.token_hex(4)
     _log_bug(error, reference)
     return BUG, messages.unexpected(reference)

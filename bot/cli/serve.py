@@ -48,7 +48,7 @@ def options() -> ArgumentParser:
         "--mode",
         choices=("socket", "http"),
         metavar="[socket|http]",
-        help="How Slack is reached; socket if SLACK_APP_TOKEN is set, else http.",
+        help="How Slack is reached; socket, unless SLACK_SIGNING_SECRET is set without SLACK_APP_TOKEN.",
     )
     parser.add_argument(
         "--host",

@@ -72,7 +72,7 @@ def examine() -> list[Check]:
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
-    socket = settings.slack_app_token is not None
+    socket = settings.socket_mode
     need = Need(slack=True, http=not socket, socket=socket, watsonx=True, approvers=True)
     try:
         check_settings(settings, need)
@@ -231,7 +231,7 @@ def _app_manifest(settings: Settings, client: WebClient, app_id: str | None) -> 
         word = word_of(error)
         fix = NETWORK if word[:1].isupper() else "make a new app configuration token; each lives 12 hours"
         return Check(name, "failed", f"apps.manifest.export: {word}", fix)
-    lacking = manifest.lacking(answer["manifest"], socket=settings.slack_app_token is not None)
+    lacking = manifest.lacking(answer["manifest"], socket=settings.socket_mode)
     if lacking:
         fix = "update the app's manifest with what this prints: peftsize manifest (--url … for HTTP mode)"
         return Check(name, "failed", f"the app in Slack lacks {'; '.join(lacking)}", fix)

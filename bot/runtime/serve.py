@@ -41,7 +41,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     """Run until SIGTERM or SIGINT.
 
     Args:
-        mode: ``socket`` or ``http``; by default ``socket`` if ``SLACK_APP_TOKEN`` is set.
+        mode: ``socket`` or ``http``; by default what the settings are for.
         host: Address to listen on.
         port: For Slack (HTTP mode) and the probes.
         dry_run: Whether nothing is ever created.
@@ -53,7 +53,7 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     settings = configuration.load()
     logs.set_up(settings.peftsize_log_format, settings.secrets())
     tracing.set_up()
-    socket = mode == "socket" or (mode is None and settings.slack_app_token is not None)
+    socket = settings.socket_mode if mode is None else mode == "socket"
     need = Need(slack=True, http=not socket, socket=socket, watsonx=not dry_run, approvers=True)
     check_settings(settings, need)
     with _alone(settings):

@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         return self.peftsize_database_url.get_secret_value()
 
     @property
+    def socket_mode(self) -> bool:
+        """Whether ``serve`` uses Socket Mode: unless there are only the settings for HTTP mode."""
+        return self.slack_app_token is not None or self.slack_signing_secret is None
+
+    @property
     def anchor_file(self) -> Path | None:
         """Where the head of the audit chain is noted: beside the SQLite file unless set."""
         if self.peftsize_anchor_file:
@@ -296,7 +301,10 @@ def check_settings(settings: Settings, need: Need) -> None:
     if need.http and settings.slack_signing_secret is None:
         troubles.append("SLACK_SIGNING_SECRET is missing: it is under “Basic Information” of the Slack app.")
     if need.socket and settings.slack_app_token is None:
-        troubles.append("SLACK_APP_TOKEN is missing: Socket Mode needs an app-level token (xapp-…).")
+        troubles.append(
+            "SLACK_APP_TOKEN is missing: Socket Mode needs an app-level token (xapp-…). "
+            "HTTP mode takes a signing secret instead."
+        )
     if need.watsonx:
         troubles += _watsonx(settings)
     if need.approvers:

@@ -7,24 +7,24 @@ Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-v
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bot.errors import SettingsError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
 
 _tracer: Any = None
 
 
 def set_up() -> None:
-    """Send traces from now on, if a collector is named.
+    """Send traces from now on, if a collector is named; without the extra, warn and go on.
 
-    Raises:
-        SettingsError: One is named and the extra is not installed.
+    A platform may name a collector to every container: that is no reason not to serve.
     """
     global _tracer  # noqa: PLW0603 - as the library itself: one tracer a process, set when serving starts
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
@@ -36,9 +36,8 @@ def set_up() -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ModuleNotFoundError:
-        raise SettingsError(
-            ("OTEL_EXPORTER_OTLP_ENDPOINT: traces need more packages: pip install 'peftsize[otel]'.",)
-        ) from None
+        log.warning("no traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, but peftsize[otel] is not installed")
+        return
     provider = TracerProvider(resource=Resource.create({"service.name": "peftsize"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

@@ -30,6 +30,7 @@ T = TypeVar("T")
 REQUEST = "10b 2x128MB qlora4"
 STEP_S = 8.0
 """How long a step may take."""
+_SANDBOX = "peftsize sandbox (in a clone: make sandbox)"
 _LOOK_S = 0.02
 
 
@@ -50,7 +51,7 @@ def play(world: World, step_s: float = STEP_S) -> int:
     except DidNotHappen as trouble:
         print(f"\nThe story ended here: {trouble}", file=sys.stderr)  # noqa: T201 - the command line prints
         return 1
-    _print(f"\nAll of this took {time.monotonic() - started:.1f} s. Try it in a browser: make sandbox")
+    _print(f"\nAll of this took {time.monotonic() - started:.1f} s. Try it in a browser: {_SANDBOX}")
     return 0
 
 

@@ -30,7 +30,7 @@ NEEDED = (
     [
         (("--mode", "http"), (*NEEDED, "SLACK_SIGNING_SECRET"), ("SLACK_APP_TOKEN",)),
         (("--mode=socket",), (*NEEDED, "SLACK_APP_TOKEN is missing"), ("SLACK_SIGNING_SECRET",)),
-        (("--dry-run",), (NEEDED[0], NEEDED[4], "SLACK_SIGNING_SECRET"), ("WATSONX",)),
+        (("--dry-run",), (NEEDED[0], NEEDED[4], "SLACK_APP_TOKEN is missing"), ("WATSONX",)),
     ],
 )
 def test_everything_that_is_missing_is_named_at_once(

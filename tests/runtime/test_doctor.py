@@ -65,7 +65,7 @@ def test_settings_that_cannot_be_read_are_all_named(site: Site) -> None:
 @pytest.mark.parametrize(
     ("settings", "found"),
     [
-        ({"SLACK_APP_TOKEN": None}, "SLACK_SIGNING_SECRET is missing"),
+        ({"SLACK_APP_TOKEN": None}, "SLACK_APP_TOKEN is missing"),
         ({"SLACK_BOT_TOKEN": None}, "SLACK_BOT_TOKEN is missing"),
         ({"WATSONX_SPACE_ID": None}, "WATSONX_SPACE_ID is missing"),
         ({"WATSONX_APIKEY": None}, "WATSONX_APIKEY or WATSONX_PASSWORD is missing"),

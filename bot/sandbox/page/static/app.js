@@ -55,7 +55,7 @@ async function follow() {
     draw();
   } catch (error) {
     if (error.name === "AbortError") return;
-    trouble("The sandbox does not answer. Start it again with: make sandbox", true);
+    trouble("The sandbox does not answer. Start it again with: peftsize sandbox (in a clone: make sandbox)", true);
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
