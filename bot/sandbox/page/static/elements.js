@@ -53,7 +53,7 @@ export function dispatch(block, surface, node, value) {
     event.preventDefault();
     act();
   });
-  if (moments.includes("on_character_entered")) node.addEventListener("input", pausing(() => node.isConnected && act()));
+  if (moments.includes("on_character_entered")) node.addEventListener("input", pausing(() => node.isConnected && !node.closest("form")?.querySelector("[type=submit][aria-busy=true]") && act()));
 }
 
 function button(block, element, surface) {
