@@ -27,12 +27,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-requests_app = typer.Typer(
-    help="Requests: the same rules and the same audit as in Slack.", no_args_is_help=True
-)
-specs_app = typer.Typer(help="Live hardware specifications of the space.", no_args_is_help=True)
+requests_app = typer.Typer(help="Requests, under the same rules and audit as in Slack.", no_args_is_help=True)
+specs_app = typer.Typer(help="Live hardware specifications in the space.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
-database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(requests_app, name="requests")
 app.add_typer(specs_app, name="specs")
 app.add_typer(audit_app, name="audit")
@@ -89,7 +87,7 @@ def _port(value: int) -> int:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsUser = Annotated[str, typer.Option("--as", help="Slack user id on whose behalf; looked up as in Slack.")]
+AsUser = Annotated[str, typer.Option("--as", help="Slack user id to act as; looked up as in Slack.")]
 RequestId = Annotated[str, typer.Argument(help="Request id, such as R7K3M9QX.", metavar="ID")]
 
 
@@ -106,37 +104,37 @@ def _peftsize(
 def size(
     text: Annotated[
         list[str],
-        typer.Argument(help="The request, such as: 10b 2x128MB qlora4; or - for stdin.", metavar="TEXT"),
+        typer.Argument(help="The request, such as 10b 2x128MB qlora4, or - for stdin.", metavar="TEXT"),
     ],
     json: AsJson = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add the second opinion.")] = False,
     config: Annotated[
-        str | None, typer.Option(help="Take the base model from this config.json.", metavar="FILE")
+        str | None, typer.Option(help="Read the base model from this config.json.", metavar="FILE")
     ] = None,
     vllm: Annotated[
         str | None,
-        typer.Option(help="Release of vLLM for the second opinion, such as 0.10.2.", metavar="RELEASE"),
+        typer.Option(help="vLLM release for the second opinion, such as 0.10.2.", metavar="RELEASE"),
     ] = None,
     gpu_gib: Annotated[
-        float | None, typer.Option(help="Memory that one GPU reports, in GiB.", min=1, max=10_000)
+        float | None, typer.Option(help="Memory one GPU reports, in GiB.", min=1, max=10_000)
     ] = None,
     gpu_memory_utilization: Annotated[
-        float | None, typer.Option(help="Share of it that vLLM may use.", min=0.01, max=1)
+        float | None, typer.Option(help="Share of GPU memory vLLM may use.", min=0.01, max=1)
     ] = None,
     max_num_seqs: Annotated[
-        int | None, typer.Option(help="Sequences in one batch.", min=1, max=65_536)
+        int | None, typer.Option(help="Most sequences in one batch.", min=1, max=65_536)
     ] = None,
     max_model_len: Annotated[
-        int | None, typer.Option(help="Tokens of the longest sequence.", min=1, max=10_000_000)
+        int | None, typer.Option(help="Most tokens in one sequence.", min=1, max=10_000_000)
     ] = None,
     kv_cache_dtype: Annotated[
-        Literal["auto", "fp8"] | None, typer.Option(help="Numbers of the KV cache: auto is 16 bits.")
+        Literal["auto", "fp8"] | None, typer.Option(help="Type of the KV cache; auto is 16-bit.")
     ] = None,
     users: Annotated[
-        str | None, typer.Option(help="People at a time x tokens each, such as 20x4096.", metavar="NxTOKENS")
+        str | None, typer.Option(help="Concurrent users x tokens each, such as 20x4096.", metavar="NxTOKENS")
     ] = None,
     plot: Annotated[
-        str | None, typer.Option(help="Draw it to this file: .png, .svg or .pdf.", metavar="FILE")
+        str | None, typer.Option(help="Draw a chart to this file: .png, .svg or .pdf.", metavar="FILE")
     ] = None,
 ) -> None:
     """Size a request.
@@ -160,10 +158,10 @@ def size(
 
 @app.command()
 def models(
-    text: Annotated[list[str] | None, typer.Argument(help="A model's name, or a part of names.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(help="A model's name, or part of one.")] = None,
     json: AsJson = False,
 ) -> None:
-    """List the models that may be named instead of counted.
+    """List the models that a request can name.
 
     Examples: peftsize models granite · peftsize models Qwen/Qwen2.5-7B-Instruct · peftsize models --json
     """
@@ -174,7 +172,7 @@ def models(
 
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 def serve(options: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS]")] = None) -> None:
-    """Run the bot: Socket Mode or HTTP."""
+    """Run the bot, in Socket Mode or HTTP mode."""
     from bot.cli.serve import run
 
     run(options or [])
@@ -182,14 +180,14 @@ def serve(options: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS]
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port of the page on loopback.", callback=_port)] = 8765,
+    port: Annotated[int, typer.Option(help="Port to serve the page on, on loopback.", callback=_port)] = 8765,
     play: Annotated[bool, typer.Option("--play", help="Play the story, print it and exit.")] = False,
-    policy: Annotated[str | None, typer.Option(help="Rehearse this policy file.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Try out this policy file.")] = None,
     people: Annotated[str | None, typer.Option(help="Use these people and groups.")] = None,
     db: Annotated[str | None, typer.Option(help="Keep the database in this file.")] = None,
     record: Annotated[str | None, typer.Option(help="Write Slack's payloads to this folder.")] = None,
 ) -> None:
-    """Open the local workspace: no Slack, no cluster."""
+    """Open a local workspace that needs no Slack and no cluster."""
     from bot.sandbox.run import run
 
     raise typer.Exit(run(port=port, play=play, policy=policy, people=people, db=db, record=record))
@@ -197,9 +195,9 @@ def sandbox(
 
 @app.command()
 def manifest(
-    url: Annotated[str | None, typer.Option(help="Public https address, for HTTP mode.")] = None,
+    url: Annotated[str | None, typer.Option(help="Public https address of the bot, for HTTP mode.")] = None,
 ) -> None:
-    """Print the Slack app manifest: for Socket Mode, or for HTTP mode at an address."""
+    """Print the Slack app manifest, for Socket Mode or for HTTP mode."""
     from bot.cli.setup import print_manifest
 
     print_manifest(url)
@@ -207,7 +205,7 @@ def manifest(
 
 @app.command()
 def doctor(json: AsJson = False) -> None:
-    """Check everything that would fail in use, each with its fix."""
+    """Check settings, database, Slack and watsonx.ai; each failure comes with a fix."""
     from bot.cli.setup import run_doctor
 
     raise typer.Exit(run_doctor(as_json=json))
@@ -216,8 +214,8 @@ def doctor(json: AsJson = False) -> None:
 @requests_app.command("list")
 def requests_list(
     json: AsJson = False,
-    state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    state: Annotated[str | None, typer.Option(help="Show only this state.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most this many.")] = None,
 ) -> None:
     """List requests, newest first."""
     from bot.cli.requests import listing
@@ -227,7 +225,7 @@ def requests_list(
 
 @requests_app.command("show")
 def requests_show(request_id: RequestId, json: AsJson = False) -> None:
-    """Show one request and its story."""
+    """Show one request and its history."""
     from bot.cli.requests import show
 
     show(request_id, as_json=json)
@@ -259,13 +257,13 @@ def requests_approve(request_id: RequestId, as_user: AsUser) -> None:
 
 @requests_app.command("withdraw")
 def requests_withdraw(request_id: RequestId, as_user: AsUser) -> None:
-    """Take an approval back, before the quorum."""
+    """Withdraw an approval, before the quorum is reached."""
     _act("withdraw", request_id, as_user)
 
 
 @requests_app.command("reject")
 def requests_reject(
-    request_id: RequestId, as_user: AsUser, reason: Annotated[str, typer.Option(help="Why.")]
+    request_id: RequestId, as_user: AsUser, reason: Annotated[str, typer.Option(help="Why, in one sentence.")]
 ) -> None:
     """Reject a request."""
     _act("reject", request_id, as_user, reason)
@@ -273,25 +271,25 @@ def requests_reject(
 
 @requests_app.command("cancel")
 def requests_cancel(request_id: RequestId, as_user: AsUser) -> None:
-    """Cancel a request (its requester, or an admin)."""
+    """Cancel a request, as its requester or an admin."""
     _act("cancel", request_id, as_user)
 
 
 @requests_app.command("retry")
 def requests_retry(request_id: RequestId, as_user: AsUser) -> None:
-    """Try a failed create again, or one that needs attention."""
+    """Retry a create that failed or needs attention."""
     _act("retry", request_id, as_user)
 
 
 @requests_app.command("give-up")
 def requests_give_up(request_id: RequestId, as_user: AsUser) -> None:
-    """Give a create up and free its name."""
+    """Give up on a create and free its name."""
     _act("give_up", request_id, as_user)
 
 
 @specs_app.command("list")
 def specs_list(json: AsJson = False) -> None:
-    """List the live specs of the space."""
+    """List the live specs in the space."""
     from bot.cli.specs import listing
 
     listing(as_json=json)
@@ -307,7 +305,7 @@ def specs_show(spec_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJs
 
 @specs_app.command("delete")
 def specs_delete(spec_id: Annotated[str, typer.Argument(metavar="ID")], as_user: AsUser) -> None:
-    """Ask for the deletion of a spec we created; it needs the same approval as a create."""
+    """Request the deletion of a spec that the bot created; it needs approval like a create."""
     from bot.cli.specs import delete
 
     delete(spec_id, as_user)
@@ -323,9 +321,9 @@ def specs_drift(json: AsJson = False) -> None:
 
 @audit_app.command("export")
 def audit_export(
-    since: Annotated[str | None, typer.Option(help="From this day or time on (ISO 8601, UTC).")] = None,
+    since: Annotated[str | None, typer.Option(help="Start at this day or time (ISO 8601, UTC).")] = None,
 ) -> None:
-    """Print the audit, one JSON object a line."""
+    """Print the audit, one JSON object per line."""
     from bot.cli.audit import export
 
     export(since)
@@ -346,7 +344,7 @@ def audit_verify(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Check the hash chain against the anchored head; exit 1 if broken, shortened, forked or not anchored."""
+    """Check the hash chain against the anchor; exit 1 if it is broken, truncated, forked or not anchored."""
     from bot.cli.audit import verify
 
     verify(anchor or [], allow_unanchored=allow_unanchored, as_json=json)
@@ -354,7 +352,7 @@ def audit_verify(
 
 @database_app.command("upgrade")
 def database_upgrade() -> None:
-    """Bring the database to this program's schema (serve does it too)."""
+    """Migrate the database to this program's schema; serve does so, too."""
     from bot.cli.setup import migrate
 
     migrate("head")
@@ -362,9 +360,9 @@ def database_upgrade() -> None:
 
 @database_app.command("downgrade")
 def database_downgrade(
-    to: Annotated[str, typer.Argument(help="A migration's number, such as 0001.")],
+    to: Annotated[str, typer.Argument(help="Revision to go back to, such as 0001.")],
 ) -> None:
-    """Take the database back to an earlier schema, before starting an earlier program."""
+    """Return the database to an earlier schema, before you start an earlier program."""
     from bot.cli.setup import migrate
 
     migrate(to)

@@ -59,7 +59,9 @@ def options() -> ArgumentParser:
     parser.add_argument(
         "--port", type=_port, default=3000, metavar="<int>", help="Port for Slack (HTTP mode) and the probes."
     )
-    parser.add_argument("--dry-run", action="store_true", help="Size and ask for approval, create nothing.")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="Size requests and collect approvals, but create nothing."
+    )
     parser.add_argument("-h", "--help", action="help", default=SUPPRESS, help="Show this message and exit.")
     return parser
 

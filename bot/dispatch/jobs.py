@@ -94,7 +94,7 @@ class Loop:
                     await self._fetch()
             except (ConnectorException, PsycopgError, PoolTimeout) as error:
                 what = type(error.__cause__ or error).__name__
-                log.warning("jobs cannot be fetched", extra={"facts": {"what": what}})
+                log.warning("fetching jobs failed", extra={"facts": {"what": what}})
             await asyncio.sleep(AFTER_TROUBLE_S)
 
     async def _fetch(self) -> None:
@@ -158,6 +158,6 @@ def _nobody_waits_for(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) 
     A replica that was frozen cannot end its jobs: the others have taken them for stalled and ended them.
     """
     if isinstance(context.get("exception"), ConnectorException):
-        log.warning("a job could not be ended; its row says what is due")
+        log.warning("a job could not be marked as done; its row stays the truth")
     else:
         loop.default_exception_handler(context)

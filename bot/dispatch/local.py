@@ -81,7 +81,7 @@ class LocalDispatcher:
         try:
             self.worker.release()
         except StoreError:
-            log.warning("claimed rows could not be given back; their leases will end")
+            log.warning("claimed rows could not be released; their leases will expire")
 
     def _lane(self, lane: str) -> None:
         bell = self._bells[lane]
@@ -92,7 +92,7 @@ class LocalDispatcher:
                 if key is not None and self.worker.take(lane, key):
                     continue
             except StoreError as error:
-                log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
+                log.warning("database unavailable", extra={"facts": {"what": error.what}})
                 self._threads.stopping.wait(AFTER_TROUBLE_S)
             # a crowd of commits rings a lot, and looking past the outbox messages of a crowd takes time
             self._threads.stopping.wait(CROWD_S if self.worker.holds else BREATH_S)

@@ -123,7 +123,7 @@ class ProcrastinateDispatcher:
         try:
             self.worker.release()
         except StoreError:
-            log.warning("claimed rows could not be given back; another replica will find them")
+            log.warning("claimed rows could not be released; another replica will pick them up")
         self._presence.leave()
 
     def _run(self, lane: str, key: str) -> None:
@@ -131,17 +131,17 @@ class ProcrastinateDispatcher:
         try:
             self.worker.take(lane, key)
         except StoreError as error:  # the row is still due: the sweep will find it
-            log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
+            log.warning("database unavailable", extra={"facts": {"what": error.what, "lane": lane}})
 
     def _every(self, pause_s: float, task: Callable[[], None]) -> None:
         while not self._threads.stopping.wait(pause_s):
             try:
                 task()
             except StoreError as error:
-                log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
+                log.warning("database unavailable", extra={"facts": {"what": error.what}})
                 self._threads.stopping.wait(AFTER_TROUBLE_S)
             except Exception:  # the outermost edge of a thread that must go on
-                log.exception("looking for due work failed")
+                log.exception("the sweep for due work failed")
 
     def _sweep(self) -> None:
         """Free what dead replicas hold, and defer what is overdue."""
@@ -151,7 +151,7 @@ class ProcrastinateDispatcher:
                 return  # another replica is at it
             gone = absent(tx.connection, tx.queues.holders(max(LEASE_MS.values())))
             for owner in gone & self._missing:  # missed twice: its connection may just have been renewed
-                log.warning("a replica is gone; its work is taken over", extra={"facts": {"owner": owner}})
+                log.warning("a replica is gone; taking over its work", extra={"facts": {"owner": owner}})
                 tx.queues.release(owner)
             self._missing = gone
             overdue = {_lock(lane, key): (lane, key) for lane, key in tx.queues.due(overdue_ms=OVERDUE_MS)}

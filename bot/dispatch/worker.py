@@ -84,14 +84,16 @@ class Worker:
                 else:
                     self._deliver(key)
         except StoreError as error:
-            log.warning("the database is in trouble", extra={"facts": {"what": error.what, "lane": lane}})
+            log.warning("database unavailable", extra={"facts": {"what": error.what, "lane": lane}})
             if (
                 error.what == "conflict"
             ):  # a constraint that holds, not a race: the row would come back at once
                 self._later(lane, key)
         except Exception:  # the outermost edge of the worker: the row stays, the reference is for the log
             reference = secrets.token_hex(4)
-            log.exception("work failed", extra={"facts": {"lane": lane, "key": key, "reference": reference}})
+            log.exception(
+                "processing failed", extra={"facts": {"lane": lane, "key": key, "reference": reference}}
+            )
             self._later(lane, key)
 
     @property
@@ -153,7 +155,7 @@ class Worker:
             with self.store.write() as tx:
                 tx.queues.postpone(lane, key, tx.now + PAUSES_MS[-1] // 4)
         except StoreError:
-            log.warning("the database is away; the lease will end", extra={"facts": {"lane": lane}})
+            log.warning("database unreachable; the lease will expire", extra={"facts": {"lane": lane}})
 
 
 def _pause_ms(tries: int) -> int:

@@ -35,11 +35,11 @@ MOST_PEOPLE = 80
 Source: https://docs.slack.dev/reference/methods/users.info (tier 4).
 """
 
-REINSTALL = "add it under “OAuth & Permissions” (or update the manifest) and install the app again"
+REINSTALL = "add it under “OAuth & Permissions” (or update the manifest), then reinstall the app"
 NETWORK = "check the network and SLACK_API_URL"
 CHANNEL_SCOPES = "channels:read (for a private channel groups:read)"
 """What ``conversations.info`` needs; nothing but these checks calls it."""
-LATER = "look at Slack's status, then run the checks again"
+LATER = "check Slack's status page, then run the checks again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
         check_settings(settings, need)
     except SettingsError as error:
         for problem in error.problems:
-            yield Check("settings", "failed", problem, "see the table of settings in the documentation")
+            yield Check("settings", "failed", problem, "see docs/settings.md")
     else:
         yield Check("settings", "ok", f"complete for {'Socket' if socket else 'HTTP'} mode")
 
@@ -89,8 +89,8 @@ def _database(settings: Settings) -> Iterator[Check]:
         if path.parent.is_dir() and os.access(path.parent, os.W_OK):
             yield Check("database", "ok", "does not exist yet; serve creates it")
         else:
-            fix = "create the folder, or name another file in PEFTSIZE_DATABASE_URL"
-            yield Check("database", "failed", f"the folder {path.parent} cannot be written to", fix)
+            fix = "create the folder, or set another file in PEFTSIZE_DATABASE_URL"
+            yield Check("database", "failed", f"the folder {path.parent} is not writable", fix)
         return
     database = None
     try:
@@ -171,7 +171,7 @@ def _scopes(given: str | None) -> Check:
     from bot.slack.manifest import EVENTS, FURTHER, SCOPES
 
     if given is None:
-        return Check("Slack scopes", "warning", "Slack did not say which scopes the token has")
+        return Check("Slack scopes", "warning", "Slack did not report the token's scopes")
     uses: dict[str, list[str]] = {scope: [use] for scope, use in FURTHER.items()}
     for use, scope in [*((f"event {name}", scope) for name, scope in EVENTS.items()), *SCOPES.items()]:
         if scope:
@@ -180,16 +180,16 @@ def _scopes(given: str | None) -> Check:
     if missing:
         named = "; ".join(f"{scope} ({', '.join(uses[scope])})" for scope in missing)
         return Check("Slack scopes", "failed", f"missing: {named}", REINSTALL)
-    return Check("Slack scopes", "ok", f"all {len(uses)} are there")
+    return Check("Slack scopes", "ok", f"all {len(uses)} granted")
 
 
 def _clock(date: str | None) -> Check:
     if not date:
-        return Check("clock", "warning", "Slack's answer had no date to compare with")
+        return Check("clock", "warning", "Slack's answer had no date, so the clock was not compared")
     skew = abs(time.time() - parsedate_to_datetime(date).timestamp())
     if skew > LARGEST_SKEW_S:
-        fix = "set the clock (NTP): Slack's signatures are valid for five minutes"
-        return Check("clock", "failed", f"{skew:.0f} s off Slack's", fix)
+        fix = "synchronize the clock (NTP): Slack's signatures expire after five minutes"
+        return Check("clock", "failed", f"differs from Slack's by {skew:.0f} s", fix)
     return Check("clock", "ok", f"within {LARGEST_SKEW_S} s of Slack's")
 
 
@@ -204,11 +204,11 @@ def _socket_mode(client: WebClient, app_token: str) -> Check:
         fix = (
             NETWORK
             if word[:1].isupper()
-            else "turn Socket Mode on in the app's settings, make an app-level token (xapp-…) with the scope "
+            else "turn on Socket Mode in the app's settings, create an app-level token (xapp-…) with the scope "
             "connections:write, and set SLACK_APP_TOKEN"
         )
         return Check("Socket Mode", "failed", f"apps.connections.open: {word}", fix)
-    return Check("Socket Mode", "ok", "Slack gives connections")
+    return Check("Socket Mode", "ok", "accepts connections")
 
 
 def _app_manifest(settings: Settings, client: WebClient, app_id: str | None) -> Check:
@@ -222,20 +222,24 @@ def _app_manifest(settings: Settings, client: WebClient, app_id: str | None) -> 
         return Check(
             name,
             "warning",
-            "Slack shows a bot neither its event subscriptions nor its addresses, so they were not compared",
-            f"to compare them with the manifest set {what} for this run",
+            "event subscriptions and addresses were not compared: Slack does not show them to a bot",
+            f"set {what} for this run to compare them with the manifest",
         )
     try:
         answer: Any = client.apps_manifest_export(app_id=app_id, token=token.get_secret_value()).data
     except FAILURES as error:
         word = word_of(error)
-        fix = NETWORK if word[:1].isupper() else "make a new app configuration token; each lives 12 hours"
+        fix = (
+            NETWORK
+            if word[:1].isupper()
+            else "generate a new app configuration token; each is valid for 12 hours"
+        )
         return Check(name, "failed", f"apps.manifest.export: {word}", fix)
     lacking = manifest.lacking(answer["manifest"], socket=settings.socket_mode)
     if lacking:
-        fix = "update the app's manifest with what this prints: peftsize manifest (--url … for HTTP mode)"
+        fix = "update the app's manifest with the output of: peftsize manifest (--url … for HTTP mode)"
         return Check(name, "failed", f"the app in Slack lacks {'; '.join(lacking)}", fix)
-    return Check(name, "ok", "event subscriptions, addresses and features are those of the manifest")
+    return Check(name, "ok", "event subscriptions, addresses and features match the manifest")
 
 
 def _member(client: WebClient, channel: str) -> Check:
@@ -279,7 +283,7 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
             "policy", "failed", messages.unreachable(found), "name more approvers, or lower the quorum"
         )
     if not useless and not short:
-        yield Check("policy", "ok", "everybody it names can act, and every quorum can be reached")
+        yield Check("policy", "ok", "everybody named can act, and every quorum can be reached")
 
 
 class _Roll:
@@ -354,7 +358,7 @@ def _watsonx(settings: Settings) -> Iterator[Check]:
             fix = "check the credentials, the space id and the user's role there"
             yield _answers(f"watsonx space {name}", partial(specs.check, found), fix)
         yield _answers(
-            "watsonx specs", partial(specs.list, space), "the user needs to see the space's assets"
+            "watsonx specs", partial(specs.list, space), "give the user access to the space's assets"
         )
 
 

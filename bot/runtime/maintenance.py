@@ -62,7 +62,7 @@ class Maintenance:
             )
         for found in policy.shortages(self.service.rules, groups.get):
             facts = {"quorum": found.quorum, "able": found.able}
-            log.warning("the policy asks for more approvals than people can give", extra={"facts": facts})
+            log.warning("the policy has a quorum that cannot be reached", extra={"facts": facts})
 
     def shortage(self, ruling: Ruling, requester_id: str) -> Shortage | None:
         """Return by how much a ruling's quorum is out of reach, with the groups as they were last seen."""

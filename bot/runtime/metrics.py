@@ -44,7 +44,7 @@ class Metrics:
         )
         self.decision = Histogram(
             "peftsize_decision_seconds",
-            "From asking to the decision.",
+            "Time from submission to decision.",
             ["state"],
             buckets=_DECISION_BUCKETS,
             registry=registry,
@@ -53,11 +53,13 @@ class Metrics:
             "peftsize_refused_total", "Refused attempts by reason.", ["reason"], registry=registry
         )
         self.duplicates = Counter(
-            "peftsize_duplicate_deliveries_total", "Deliveries dropped as seen before.", registry=registry
+            "peftsize_duplicate_deliveries_total",
+            "Duplicate deliveries that were dropped.",
+            registry=registry,
         )
         self.gate = Counter(
             "peftsize_gate_refused_total",
-            "Deliveries refused before Slack's framework.",
+            "Deliveries refused before they reach Bolt.",
             ["reason"],
             registry=registry,
         )
@@ -68,7 +70,9 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
-        self.limited = Counter("peftsize_rate_limited_total", "Answers 429.", ["service"], registry=registry)
+        self.limited = Counter(
+            "peftsize_rate_limited_total", "Responses with status 429.", ["service"], registry=registry
+        )
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Count what came of a click."""

@@ -182,7 +182,7 @@ def _keep_identity(product: Product, stopping: threading.Event) -> None:
         try:
             product.identify()
         except StoreError as error:
-            log.warning("the database is in trouble", extra={"facts": {"what": error.what}})
+            log.warning("database unavailable", extra={"facts": {"what": error.what}})
     while not stopping.is_set():
         product.maintenance.check_policy()
         stopping.wait(CHECK_POLICY_S)

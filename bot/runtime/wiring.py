@@ -104,7 +104,7 @@ class Product:
         try:
             found = identify(self.client, self.settings.peftsize_teams, self.settings.peftsize_app_id)
         except PeopleError as error:
-            log.warning("Slack did not say who we are", extra={"facts": {"what": error.what}})
+            log.warning("the bot could not be identified in Slack", extra={"facts": {"what": error.what}})
             with self.store.read() as tx:
                 kept = tx.noted("identity")
             if kept and self.me.identity is None:

@@ -211,7 +211,7 @@ class Store:
             self.anchor.note(head)
         except OSError as error:
             facts = {"error": error.strerror}
-            log.exception("the audit anchor cannot be written", extra={"facts": facts})
+            log.exception("writing the audit anchor failed", extra={"facts": facts})
 
     def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
         """Tell the anchor and the dispatcher."""

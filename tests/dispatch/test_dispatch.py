@@ -107,7 +107,7 @@ def test_work_that_fails_unexpectedly_stays_and_others_go_on(
     replica.announcer.troubles = [ValueError("a bug")]  # type: ignore[list-item] # not one that is expected
     replica.dispatcher.start()
     put(replica, "card:1")
-    wait_until(lambda: "work failed" in caplog.text)
+    wait_until(lambda: "processing failed" in caplog.text)
     put(replica, "card:2")
     wait_until(lambda: replica.announcer.had)
     assert [key for key, _ in replica.announcer.had] == ["card:2"]

@@ -129,7 +129,7 @@ def test_a_lost_database_is_come_back_to(postgresql_url: str, caplog: pytest.Log
     time.sleep(2.5)
     put(near, "card:2")
     assert far.dispatcher.running
-    assert "the database is in trouble" in caplog.text
+    assert "database unavailable" in caplog.text
     relay.mend()
     took = wait_until(lambda: ("card:2", 0) in far.announcer.had, 20)
     assert took < 10

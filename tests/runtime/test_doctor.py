@@ -77,7 +77,7 @@ def test_a_setting_that_serve_would_miss_is_named(
     site: Site, settings: dict[str, str | None], found: str
 ) -> None:
     """What ``serve`` would refuse to start with is a failure here, with the way to the table."""
-    failed(site.check("settings", **settings), found, "table of settings")
+    failed(site.check("settings", **settings), found, "docs/settings.md")
 
 
 def test_http_mode_needs_no_app_token(site: Site) -> None:
@@ -109,7 +109,7 @@ def test_a_database_that_serve_will_create_is_fine(site: Site) -> None:
 def test_a_folder_that_does_not_exist_is_named(site: Site) -> None:
     """SQLite would not create the folder."""
     check = site.check("database", PEFTSIZE_DATABASE_URL="sqlite:///nowhere/peftsize.db")
-    failed(check, "the folder nowhere cannot be written to", "create the folder")
+    failed(check, "the folder nowhere is not writable", "create the folder")
 
 
 def test_a_migrated_database_takes_writes(site: Site) -> None:
@@ -182,14 +182,14 @@ def test_a_missing_scope_is_named_with_what_needs_it(open_site: Callable[..., Si
     site = open_site(scopes=SCOPES - {"app_mentions:read", "im:write"})
     check = site.check("Slack scopes")
     failed(
-        check, "app_mentions:read (event app_mention); im:write (conversations.open)", "install the app again"
+        check, "app_mentions:read (event app_mention); im:write (conversations.open)", "reinstall the app"
     )
 
 
 def test_a_clock_that_is_off_is_named(open_site: Callable[..., Site]) -> None:
     """Two minutes off Slack's clock is too much."""
     site = open_site(clock=lambda: time.time() + 120)
-    failed(site.check("clock"), "s off Slack's", "NTP")
+    failed(site.check("clock"), "differs from Slack's", "NTP")
 
 
 def test_an_answer_without_scopes_and_date_is_noted(site: Site) -> None:
@@ -361,7 +361,7 @@ def test_every_space_is_checked(site: Site) -> None:
 def test_a_list_that_is_refused_is_named(site: Site) -> None:
     """The space can be seen and its specifications cannot."""
     site.cluster.faults.broken = ALWAYS
-    failed(site.check("watsonx specs"), "500", "see the space's assets")
+    failed(site.check("watsonx specs"), "500", "access to the space's assets")
 
 
 def test_what_doctor_compares_is_what_the_manifest_prints() -> None:

@@ -199,5 +199,5 @@ def reference(log: logging.Logger, error: BaseException | None = None) -> str:
     """Log an exception, the one at hand if none is given, under a short reference; return that."""
     found = secrets.token_hex(4)
     caught = error or sys.exception()
-    log.error("a delivery failed", exc_info=caught, extra={"facts": {"reference": found}})
+    log.error("processing a delivery failed", exc_info=caught, extra={"facts": {"reference": found}})
     return found

@@ -57,7 +57,7 @@ class Responder:
         try:
             self.context.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
         except FAILURES as error:
-            log.warning("a modal was not opened", extra={"facts": {"what": word_of(error)}})
+            log.warning("a modal could not be opened", extra={"facts": {"what": word_of(error)}})
             message = said(messages.not_opened(word_of(error) if is_refusal(error) else None))
             if "command" in args.body:
                 return private(args, message)
@@ -102,7 +102,7 @@ def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], An
             try:
                 return listener(self, args)
             except StoreError as error:
-                log.warning("a delivery was not stored", extra={"facts": {"what": error.what}})
+                log.warning("a delivery could not be stored", extra={"facts": {"what": error.what}})
                 return _failed(args, answers.nothing_stored(error.what))
             except Exception:  # noqa: BLE001 - the outermost edge of a listener
                 return _failed(args, answers.unexpected(reference(log)))

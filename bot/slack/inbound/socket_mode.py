@@ -78,7 +78,7 @@ class Line:
             try:
                 client.connect()
             except FAILURES as error:
-                log.warning("Slack cannot be connected to yet", extra={"facts": {"what": word_of(error)}})
+                log.warning("connecting to Slack failed; retrying", extra={"facts": {"what": word_of(error)}})
                 self._stopping.wait(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
                 tries += 1
             else:
