@@ -92,6 +92,12 @@ class Tx:
         found = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()
         return None if found is None else json.loads(found)
 
+    def noted_under(self, prefix: str) -> dict[str, Any]:
+        """Return the kept facts whose key begins with a prefix that ends in ``:``."""
+        after = f"{prefix[:-1]};"  # the next character: a range that the index of the keys answers
+        query = select(notes.c.key, notes.c.value).where(notes.c.key >= prefix, notes.c.key < after)
+        return {row.key: json.loads(row.value) for row in self.connection.execute(query)}
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Return how many requests are in each state, and attempts in each outcome."""
         states = select(requests.c.state, func.count()).group_by(requests.c.state)

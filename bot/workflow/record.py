@@ -15,6 +15,7 @@ from bot.workflow.audit_events import event_of, who_asked, who_clicked
 from bot.workflow.notify import notify
 from bot.workflow.ports import Outcome
 from bot.workflow.revise import changed_columns
+from bot.workflow.surface import redraw_homes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,6 +54,7 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) 
     tx.queues.wake(request.id, due_at)
     tx.audit_log.append(event_of(request, "requested", who, ask, reason=request.canonical, at=tx.now))
     notify(tx, None, request, (), ruling, response_url=ask.response_url)
+    redraw_homes(tx)
     return Outcome("submitted", request)
 
 
@@ -148,6 +150,7 @@ def write_transition(
     )
     tx.queues.wake(after.id, columns["due_at"])
     notify(tx, request, after, admins, ruling)
+    redraw_homes(tx)
     return after
 
 
@@ -181,6 +184,7 @@ def _insert(tx: Tx, click: Click, who: Who, new: NewRequest) -> Outcome:
     tx.audit_log.append(event_of(row, "requested", who, click, reason=new.reason, at=click.at))
     tx.queues.wake(row.id, tx.now)
     notify(tx, None, row, (), new.ruling)
+    redraw_homes(tx)
     return Outcome("submitted", row)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.state_machine import Refusal
+from bot.workflow import outbox
 from bot.workflow.ports import Source
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 HOME_VALID_MS = 600_000
 """How long the buttons of a published Home tab count."""
+HOME_READ_MS = 3_600_000
+"""How long after somebody opened their Home tab it follows the requests."""
 
 
 def misplaced(tx: Tx, request: Request, click: Click) -> Refusal | None:
@@ -31,10 +35,45 @@ def misplaced(tx: Tx, request: Request, click: Click) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What somebody looks for in their Home tab.
+
+    Args:
+        text: A part of what is looked for; empty for everything.
+        show: Which states, by the name of the filter; empty for all.
+    """
+
+    text: str = ""
+    show: str = ""
+
+
 def note_home(tx: Tx, user_id: str, view_id: str, view_hash: str) -> None:
     """Remember a Home tab that was published, to know the clicks on it."""
-    recent = _recent(_published(tx, user_id), tx.now)
-    tx.note(f"home:{user_id}", {"view_id": view_id, "hashes": recent | {view_hash: tx.now}})
+    home = _published(tx, user_id)
+    recent = _recent(home, tx.now) | {view_hash: tx.now}
+    tx.note(f"home:{user_id}", home | {"view_id": view_id, "hashes": recent})
+
+
+def note_reader(tx: Tx, team_id: str, user_id: str, search: Search | None = None) -> None:
+    """Remember that somebody looks at their Home tab, and what for if that has changed."""
+    seen: dict[str, Any] = {"team_id": team_id, "read_at": tx.now}
+    if search is not None:
+        seen |= {"text": search.text, "show": search.show}
+    tx.note(f"home:{user_id}", _published(tx, user_id) | seen)
+
+
+def search_of(tx: Tx, user_id: str) -> Search:
+    """Return what somebody looks for in their Home tab."""
+    home = _published(tx, user_id)
+    return Search(str(home.get("text") or ""), str(home.get("show") or ""))
+
+
+def redraw_homes(tx: Tx) -> None:
+    """Draw the Home tab of everybody who looked at it lately anew: a request has changed."""
+    for key, home in tx.noted_under("home:").items():
+        if tx.now - home.get("read_at", 0) <= HOME_READ_MS:
+            outbox.home_tab(tx, home["team_id"], key.removeprefix("home:"))
 
 
 def _published(tx: Tx, user_id: str) -> dict[str, Any]:

@@ -101,9 +101,10 @@ def test_what_is_wrong_with_an_edit_is_said_under_the_field(team: Team) -> None:
 
 @pytest.mark.parametrize("who", ["ada", "gus"])
 def test_only_the_requester_or_an_admin_edits(team: Team, who: str) -> None:
-    """Anybody else's edit is refused and audited."""
+    """Anybody else's edit is refused before a form opens, and audited."""
     request = team.ask()
-    team.edit(who, request, "7b 2x128MB qlora4")
+    team.click(who, "edit", request)
+    assert team.slack.modals(who) == []
     assert team.last("edit.refused")["actor"]["user_id"] == team.slack.person(who).id
     assert team.row(request).revision == 1
 

@@ -241,10 +241,11 @@ def _text(text: dict[str, Any]) -> slackblocks.Text:
     return slackblocks.Text(text["text"], kind)
 
 
-def _element(element: dict[str, Any]) -> slackblocks.Button | slackblocks.OverflowMenu:
+def _element(element: dict[str, Any]) -> Any:
     if element["type"] == "button":
         return _button(element)
-    assert element["type"] == "overflow"
+    if element["type"] != "overflow":
+        return _field(element)
     return slackblocks.OverflowMenu(element["action_id"], [_option(one) for one in element["options"]])
 
 

@@ -15,7 +15,6 @@ from bot.approvals.state_machine import has_ended
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
 from bot.slack.blocks.details import details_view, explain_view, json_view
-from bot.slack.blocks.home_tab import MOST_CARDS, home
 from bot.slack.blocks.lists import PAGE, listing, specs_listing
 from bot.slack.blocks.modals import confirm_view, reject_view
 from bot.workflow.ports import RemoteSpec
@@ -187,7 +186,7 @@ def test_a_reminder_fits_beside_the_card(largest: Draft) -> None:
 
 
 def test_every_view_is_taken(largest: Draft) -> None:
-    """Rejection, JSON, second opinion and Home of the heaviest request are taken."""
+    """Rejection, JSON, second opinion and Details of the heaviest request are taken."""
     request = heaviest(largest, State.PENDING)
     judge_view(reject_view(request, "C0TEAM001", "1700000000.000100"))
     for action in ("cancel", "delete"):
@@ -200,15 +199,6 @@ def test_every_view_is_taken(largest: Draft) -> None:
         judge_view(details_view(heaviest(largest, state), largest, site=SITE, now=ASKED, events=story))
     judge_view(explain_view(request, largest))
     judge_view(explain_view(request, None))
-    many = [replace(request, id=f"R{i:07}") for i in range(60)]
-    told = {one.id: largest for one in many}
-    rules = {one.id: rule(EVERYBODY, facts(largest, SITE)) for one in many}
-    view = home(
-        many, many, many, site=SITE, now=ASKED, drafts=told, rulings=rules, link=lambda _: "https://x.y/z"
-    )
-    judge_view(view)
-    assert sum(name == "approve" for block in view["blocks"] for name in pressed([block])) == MOST_CARDS
-    judge_view(home([], [], [], site=SITE, now=ASKED))
 
 
 def test_full_pages_are_taken(largest: Draft) -> None:

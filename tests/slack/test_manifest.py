@@ -20,7 +20,7 @@ CONTRACT = {
     "approve", "reject", "edit", "cancel", "retry", "give_up", "delete", "show_json", "explain", "use_gpus",
     "use_existing", "run_text",
 }  # fmt: skip
-FURTHER = {"withdraw", "post_again", "open_form", "page", "more", "details", "field"}
+FURTHER = {"withdraw", "post_again", "open_form", "page", "more", "details", "field", "find"}
 _CALLS = re.compile(
     r"""(?:self\._calls|self|_asked)\(\s*"((?:auth|bots|chat|conversations|functions|usergroups|users|views)\.[\w.]+)\""""
 )

@@ -1,4 +1,4 @@
-"""The modals and the Home tab."""
+"""The modals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 from bot.approvals.request import Kind, State
 from bot.slack.blocks import modals
 from bot.slack.blocks.details import details_view, explain_view, json_view
-from bot.slack.blocks.home_tab import home
-from tests.slack.pictures import ASKED, SITE, judge_view, pressed, row, ruling, sized, words
+from tests.slack.pictures import ASKED, SITE, judge_view, row, sized, words
 
 DRAFTED = sized()
 
@@ -131,43 +130,3 @@ def test_cancel_and_delete_ask_first() -> None:
     view = modals.confirm_view(row(DRAFTED), "cancel", "C0TEAM001", None)
     judge_view(view)
     assert "Cancel request `R7K3M9QX` (`10b 2x128MB qlora4`)?" in told(view)
-
-
-def test_home_shows_cards_that_can_be_decided() -> None:
-    """What waits for me comes with its whole card and buttons; ids tell the cards and revisions apart."""
-    waiting = [row(DRAFTED, id="R1", revision=2), row(DRAFTED, id="R2")]
-    mine = [row(DRAFTED, id="R3", state=State.CREATED, spec_id="s1")]
-    view = home(
-        waiting,
-        mine,
-        mine,
-        site=SITE,
-        now=ASKED,
-        drafts={"R1": DRAFTED, "R2": DRAFTED},
-        rulings={"R1": ruling(DRAFTED)},
-    )
-    judge_view(view)
-    ids = [block["block_id"] for block in view["blocks"] if block["type"] == "actions"]
-    assert ids == [
-        "peftsize:0:new",
-        "peftsize:2:R1",
-        "peftsize:1:R2",
-    ]
-    approve = [
-        element["value"]
-        for block in view["blocks"]
-        for element in block.get("elements", [])
-        if element.get("action_id") == "peftsize.approve"
-    ]
-    assert approve == ["R1", "R2"]
-    assert "Waiting for me (2)" in told(view)
-    assert "*created s1*" in told(view)
-
-
-def test_an_empty_home_says_how_to_begin() -> None:
-    """With nothing to show, Home says so and how to ask."""
-    view = home([], [], [], site=SITE, now=ASKED)
-    judge_view(view)
-    assert "Nothing waits for you." in told(view)
-    assert "/peftsize 10b 2x128MB qlora4" in told(view)
-    assert set(pressed(view["blocks"])) == {"open_form"}

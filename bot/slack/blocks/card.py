@@ -66,7 +66,7 @@ def card(
         request,
         menu,
         open_to_votes=is_open,
-        effect=_question(request, drafted, site) if is_open else "",
+        effect=question(request, drafted, site) if is_open else "",
         suffix=suffix,
     )
     first = status.sentence(request, drafted, site=site, now=now)
@@ -96,7 +96,7 @@ def space_name(request: Request, site: Site) -> str:
     return next((name for name, known in site.spaces.items() if known == request.space_id), request.space_id)
 
 
-def _question(request: Request, drafted: Draft | None, site: Site) -> str:
+def question(request: Request, drafted: Draft | None, site: Site) -> str:
     """Say in a few words what an approval leads to; plain text."""
     where = f"in space {space_name(request, site)[:60]} on {host(request.target)[:80]}"
     if site.dry_run:
@@ -119,11 +119,11 @@ def _progress(
         told.append(f"approved by {status.voters(request)}")
         told.append(f"waiting for {safe(waiting_for, 60)}" if waiting_for else "")
     elif ruling is not None:
-        told.append(_approvers(ruling, names))
+        told.append(approvers(ruling, names))
     return " · ".join(words for words in told if words)
 
 
-def _approvers(ruling: Ruling, names: Mapping[str, str]) -> str:
+def approvers(ruling: Ruling, names: Mapping[str, str]) -> str:
     """Say who may approve, as far as a line goes; mention only the groups that are to be told."""
     for most in range(_MOST_NAMES, 0, -1):
         said = _named(ruling, names, most)

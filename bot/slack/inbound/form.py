@@ -11,7 +11,7 @@ from bot.slack.blocks.form import Filled
 from bot.slack.blocks.modals import about, metadata
 from bot.slack.inbound import commands
 from bot.slack.inbound.context import click_in_modal
-from bot.slack.inbound.responses import Answer, Responder, guarded, log, under
+from bot.slack.inbound.responses import Answer, Responder, field, guarded, log, under
 from bot.slack.outbound.web_api import FAILURES, word_of
 from sizing import SizingError, extract
 from sizing.methods import DEFAULT, METHODS
@@ -129,23 +129,15 @@ class FormListeners(Responder):
 
     def _read(self, view: Mapping[str, Any]) -> Filled:
         """Read the fields of a view that Slack delivered, whatever it holds."""
-        values = (view.get("state") or {}).get("values") or {}
-
-        def value(block: str, key: str) -> str:
-            found = ((values.get(block) or {}).get(form.FIELD) or {}).get(key)
-            chosen = found.get("value") if isinstance(found, dict) else found
-            return chosen if isinstance(chosen, str) else ""
-
-        method, channel_id = (
-            value(form.METHOD, "selected_option"),
-            value(form.CHANNEL, "selected_conversation"),
+        blocks = (form.MODEL, form.ADAPTERS, form.METHOD, form.SPACE, form.CHANNEL, form.TEXT)
+        model, adapters, method, space, channel_id, text = (
+            field(view, block, form.FIELD) for block in blocks
         )
-        space = value(form.SPACE, "selected_option")
         return Filled(
-            model=value(form.MODEL, "selected_option"),
-            adapters=value(form.ADAPTERS, "value"),
+            model=model,
+            adapters=adapters,
             method=method if method in METHODS else DEFAULT,
             space="" if space == self.context.service.site.space_id else space,
             channel_id=channel_id if _CONVERSATION.fullmatch(channel_id) else "",
-            text=value(form.TEXT, "value"),
+            text=text,
         )

@@ -12,16 +12,18 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
-from bot.approvals.state_machine import Action, has_live_spec, is_given_up, target
-from bot.slack.blocks import answers, form, modals
+from bot.approvals import policy
+from bot.approvals.policy import Person
+from bot.approvals.state_machine import Action, Refusal, decide, has_live_spec, is_given_up, target
+from bot.slack.blocks import answers, form, home_tab, modals
 from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.inbound import commands, workflow_step
-from bot.slack.inbound.context import TIMESTAMP, click, click_in_modal, origin
+from bot.slack.inbound.context import TIMESTAMP, click, click_in_modal, origin, person
 from bot.slack.inbound.form import FormListeners
 from bot.slack.inbound.payload import action_of
 from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
-from bot.workflow.surface import misplaced
+from bot.workflow.surface import Search, misplaced
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from bot.approvals.draft import Draft
     from bot.approvals.request import Request
     from bot.slack.inbound.context import ListenerContext
+    from bot.workflow.ports import Click
 
 DECISIONS = (
     "approve",
@@ -71,6 +74,7 @@ def register(app: App, context: ListenerContext) -> None:
     app.action("peftsize.run_text")(on.run_text)
     app.action("peftsize.open_form")(on.open_form)
     app.action("peftsize.page")(on.page)
+    app.action("peftsize.find")(on.find)
     app.shortcut("peftsize.from_message")(on.from_message)
     app.event("app_mention")(on.mention)
     app.event("member_joined_channel")(on.joined)
@@ -171,7 +175,7 @@ class Listeners(Responder):
     @guarded
     def reason_given(self, args: Args) -> Answer:
         """The reason of a rejection: told under the field if it will not do, else stored."""
-        reason = field(args, modals.REASON_BLOCK).strip()
+        reason = field(args.body["view"], modals.REASON_BLOCK).strip()
         if (wrong := messages.reason_problem(reason)) is not None:
             return under(args, modals.reason_errors(wrong))
         return self._decided_in_modal(args, "reject", reason)
@@ -259,6 +263,15 @@ class Listeners(Responder):
         return args.ack()
 
     @guarded
+    def find(self, args: Args) -> Answer:
+        """Somebody searches in their Home tab: draw it with what was found."""
+        view, who = args.body.get("view") or {}, person(args.body)
+        text = field(view, home_tab.SEARCH, home_tab.FIND).strip()[: home_tab.LONGEST_SEARCH]
+        search = Search(text, field(view, home_tab.SHOW, home_tab.FIND)[: home_tab.LONGEST_SEARCH])
+        self.draw_home(who.team_id, who.user_id, search=search)
+        return args.ack()
+
+    @guarded
     def step(self, args: Args) -> Answer:
         """A workflow's step: ask in the name it gives; it ends when the request does."""
         workflow_step.begin(self.context, args.body, origin(args))
@@ -289,10 +302,21 @@ class Listeners(Responder):
                 and request.revision == pressed.revision
                 and misplaced(tx, request, pressed) is None
             )
-        if current:
+        if current and request is not None and not self._refused(request, pressed):
             return request
         self.context.service.receive(pressed)
         return None
+
+    def _refused(self, request: Request, pressed: Click) -> bool:
+        """Return whether a click is refused whatever groups the person is in: then no modal opens."""
+        if pressed.action not in {Action.REJECT, Action.EDIT}:
+            return False
+        service = self.context.service
+        groups = frozenset(entry for entry in service.rules.entries() if entry.startswith("S"))
+        best = Person(pressed.team_id, pressed.user_id, pressed.name, pressed.enterprise_id, groups=groups)
+        ruling = service.ruling_of(request)
+        actor, action = policy.standing(ruling, best), Action(pressed.action)
+        return isinstance(decide(request, action, actor, ruling, pressed.at, reason="later"), Refusal)
 
     def _decided_in_modal(self, args: Args, action: str, reason: str | None = None) -> Answer:
         """Store what was decided in a modal."""

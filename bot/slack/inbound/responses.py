@@ -18,11 +18,11 @@ from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
 from bot.slack.outbound.private import said
 from bot.slack.outbound.web_api import FAILURES, is_refusal, word_of
-from bot.workflow import outbox
+from bot.workflow import outbox, surface
 from bot.workflow.ports import Ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from slack_bolt.kwargs_injection.args import Args
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Answer = BoltResponse | None
+_HELD = ("value", "selected_option", "selected_conversation")
+"""Where the state of a field keeps what it holds, by kind of element."""
 HOME_WAIT_MS = 2_000
 """How long after a click the Home tab is redrawn: the worker has decided by then."""
 
@@ -87,9 +89,12 @@ class Responder:
             self.draw_home(who.team_id, who.user_id, HOME_WAIT_MS)
         return args.ack()
 
-    def draw_home(self, team_id: str, user_id: str, wait_ms: int = 0) -> None:
-        """Have somebody's Home tab drawn by the worker."""
+    def draw_home(
+        self, team_id: str, user_id: str, wait_ms: int = 0, search: surface.Search | None = None
+    ) -> None:
+        """Have somebody's Home tab drawn by the worker, now and for a while after each change."""
         with self.context.service.store.write() as tx:
+            surface.note_reader(tx, team_id, user_id, search)
             outbox.home_tab(tx, team_id, user_id, wait_ms)
 
 
@@ -130,10 +135,13 @@ def channel_of(args: Args) -> str:
     return str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")[:32]
 
 
-def field(args: Args, block: str) -> str:
-    """Return what was typed into a modal's field."""
-    values = (args.body["view"].get("state") or {}).get("values") or {}
-    return str(((values.get(block) or {}).get(modals.FIELD) or {}).get("value") or "")
+def field(view: Mapping[str, Any], block: str, action: str = modals.FIELD) -> str:
+    """Return what was typed or chosen in a field of a view that Slack delivered, whatever it holds."""
+    values = (view.get("state") or {}).get("values") or {}
+    state = (values.get(block) or {}).get(action) or {}
+    found = next((state[key] for key in _HELD if state.get(key)), "")
+    chosen = found.get("value") if isinstance(found, dict) else found
+    return chosen if isinstance(chosen, str) else ""
 
 
 def _failed(args: Args, message: Message) -> Answer:

@@ -119,6 +119,14 @@ class CardView:
             suffix=suffix,
         )
 
+    def approvers(self, request: Request) -> str:
+        """Say who may approve a pending row, people and groups by name; mrkdwn, empty for any other row."""
+        ruling = self.ruling(request) if request.state is State.PENDING else None
+        if ruling is None:
+            return ""
+        named = frozenset().union(*ruling.approvers) - {ANYONE}
+        return card.approvers(ruling, self._names(named))
+
     def _lookups(self, request: Request) -> int | None:
         if request.state not in {State.UNKNOWN, State.ATTENTION}:
             return None

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from bot.approvals import policy
 from bot.approvals.request import State
-from bot.approvals.state_machine import Action, Refusal, decide
+from bot.approvals.state_machine import Action, Refusal, decide, is_given_up
 from bot.errors import PeopleError, SlackTrouble
-from bot.slack.blocks.home_tab import MOST_LINES, home
+from bot.slack.blocks.home_tab import FILTERS, MOST_LINES, Line, home
+from bot.workflow.surface import search_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
     from bot.slack.outbound.card_view import CardView
 
-_MOST_PENDING = 50
+_MOST_ROWS = 50
 
 
 def home_view(
@@ -40,25 +41,26 @@ def home_view(
     except PeopleError as error:
         raise SlackTrouble(error.what) from None
     with service.store.read() as tx:
-        pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_PENDING)
+        search = search_of(tx, user_id)
+        show = search.show if search.show in FILTERS else "all"
+        states = tuple(FILTERS[show][1])
+        pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_ROWS)
+        failed = tx.requests.listed(states=(State.ATTENTION, State.FAILED), limit=_MOST_ROWS)
         mine = tx.requests.listed(requester=(team_id, user_id), limit=2 * MOST_LINES)
-        recent = tx.requests.listed(limit=2 * MOST_LINES)
-    waiting = [row for row in reversed(pending) if waits_for(picture, row, person)]
-    drafts, rulings = {}, {}
-    for row in waiting:
-        if (drafted := picture.draft(row)) is not None:
-            drafts[row.id] = drafted
-        if (ruling := picture.ruling(row)) is not None:
-            rulings[row.id] = ruling
+        found = tx.requests.listed(states=states, text=search.text or None, limit=2 * MOST_LINES)
+
+    def line(row: Request) -> Line:
+        return Line(row, picture.draft(row), picture.approvers(row), link(row))
+
     return home(
-        waiting,
-        mine,
-        recent,
+        waiting=[line(row) for row in reversed(pending) if waits_for(picture, row, person)],
+        stuck=[line(row) for row in reversed(failed) if _needs(picture, row, person)],
+        mine=[line(row) for row in mine],
+        found=[line(row) for row in found],
         site=service.site,
         now=service.clock(),
-        drafts=drafts,
-        rulings=rulings,
-        link=link,
+        search=search.text,
+        show=show,
     )
 
 
@@ -70,7 +72,7 @@ def waiting_for(picture: CardView, user_id: str) -> list[Request]:
     """
     service = picture.service
     with service.store.read() as tx:
-        pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_PENDING)
+        pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_ROWS)
     if not pending:
         return []
     try:
@@ -82,8 +84,11 @@ def waiting_for(picture: CardView, user_id: str) -> list[Request]:
 
 def waits_for(picture: CardView, row: Request, person: Person) -> bool:
     """Return whether this person's approval would count now, by the function that decides it."""
-    ruling = picture.ruling(row)
-    if ruling is None:
-        return False
+    ruling = picture.service.ruling_of(row)
     actor = policy.standing(ruling, person)
     return not isinstance(decide(row, Action.APPROVE, actor, ruling, picture.service.clock()), Refusal)
+
+
+def _needs(picture: CardView, row: Request, person: Person) -> bool:
+    """Return whether a failed request waits for this person, who is an admin."""
+    return not is_given_up(row) and policy.standing(picture.service.ruling_of(row), person).is_admin
