@@ -181,9 +181,7 @@ def test_a_missing_scope_is_named_with_what_needs_it(open_site: Callable[..., Si
     """A bot sees which scopes it has: those it lacks are named with their events and methods."""
     site = open_site(scopes=SCOPES - {"app_mentions:read", "im:write"})
     check = site.check("Slack scopes")
-    failed(
-        check, "app_mentions:read (event app_mention); im:write (conversations.open)", "reinstall the app"
-    )
+    failed(check, "app_mentions:read (event app_mention); im:write (conversations.open)", "reinstall the app")
 
 
 def test_a_clock_that_is_off_is_named(open_site: Callable[..., Site]) -> None:
