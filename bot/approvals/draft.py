@@ -103,13 +103,18 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
         The draft.
 
     Raises:
-        SizingError: The text cannot be read.
+        SizingError: The text cannot be read, or the GPU count is none that a person could have chosen.
     """
     sized = _read(text, tuple(site.spaces), site.space_id)
     breakdown = sizing.size(sized)
     if use_gpus == breakdown.num_gpus:
         use_gpus = None
-    spec = sizing.spec_for(sized, breakdown, use_gpus)
+    try:
+        spec = sizing.spec_for(sized, breakdown, use_gpus)
+    except ValueError:
+        message = f"{use_gpus} GPUs cannot be chosen: at least {breakdown.num_gpus}, at most 64."
+        example = sized.canonical
+        raise sizing.SizingError("E16", message, source=text, span=(0, len(text)), example=example) from None
     body = spec.body()
     space_id = site.spaces.get(sized.space, site.space_id) if sized.space else site.space_id
     return Draft(

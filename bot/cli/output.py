@@ -24,6 +24,8 @@ GAP = "  "
 _NARROWEST = 20
 """Columns for the value of a pair; with fewer it stands under its name."""
 
+_UNSAFE = re.compile(r"\x1b(?!\[(?:0|1|2|31|32|33)m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+"""What a terminal would obey or not show, but for line ends, tabs and our own colours."""
 _SLACK_COMMAND = re.compile(r"/peftsize (list|show|specs)\b")
 _COMMANDS = {"list": "requests list", "show": "requests show", "specs": "specs list"}
 
@@ -88,7 +90,8 @@ def pairs(*rows: tuple[str, str]) -> None:
     """Print names and values; the values stand under each other, or under their names on a narrow terminal."""
     left = max(len(name) for name, _ in rows) + 2 * len(GAP)
     narrow = 0 < _width() < left + _NARROWEST
-    for name, value in rows:
+    for name, text in rows:
+        value = visible(text)
         if narrow:
             say(f"{GAP}{name}")
             prose(value, indent=2 * GAP)
@@ -104,6 +107,7 @@ def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: C
         head: Names of the columns, if they are shown.
         right: Numbers of the columns that are aligned to the right.
     """
+    rows = [[visible(cell) for cell in row] for row in rows]
     cells = [head, *rows] if head else list(rows)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if 0 < _width() < sum(widths) + len(GAP) * len(widths):
@@ -127,7 +131,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         columns(rows, head=head)
         return
     for row in rows:
-        say("\t".join(row))
+        say("\t".join(map(visible, row)))
+
+
+def visible(text: str) -> str:
+    """Return text from elsewhere fit for one cell: no escape, line end or invisible character."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def time_of(at_ms: int | None) -> str:
@@ -172,5 +181,6 @@ def _width() -> int:
 
 
 def _print(text: str, stream: TextIO) -> None:
+    text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")

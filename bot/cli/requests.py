@@ -27,6 +27,7 @@ from bot.cli.output import (
     table,
     time_of,
     title,
+    visible,
 )
 from bot.errors import Refused, SettingsError, UnknownRequest
 from bot.runtime import settings as configuration
@@ -87,7 +88,7 @@ def show(request_id: str, *, as_json: bool) -> None:
     if as_json:
         say_json(as_json_object(request))
         return
-    say(paint(f"{request.id}: {messages.state_words(request)}", BOLD))
+    say(paint(visible(f"{request.id}: {messages.state_words(request)}"), BOLD))
     pairs(
         ("request", request.canonical),
         ("asked by", f"{request.requester_name}, {time_of(request.created_at)}"),

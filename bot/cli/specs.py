@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import State
 from bot.cli.operator import operator
-from bot.cli.output import say, say_json, table
+from bot.cli.output import say, say_json, table, visible
 from bot.cli.requests import say_outcome
 from bot.errors import UnknownRequest
 from bot.provisioning.drift import compare
@@ -116,6 +116,6 @@ def drift(*, as_json: bool) -> None:
         say("No drift: every spec of ours is there as created.")
     else:
         for item in found:
-            say(item.sentence())
+            say(visible(item.sentence()))
     if found:
         sys.exit(1)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 _DECISION_BUCKETS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
+MOST_WORDS = 64
+"""Distinct statuses in words; a further one counts as ``other``, since every label is a series for ever."""
 OUTCOMES = ("under way", "unknown", "created", "deleted", "failed", "unsent", "abandoned")
 
 
@@ -27,6 +29,7 @@ class Metrics:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._words: set[str] = set()
         self.registry = CollectorRegistry()
         registry = self.registry
         self._requests = Gauge("peftsize_requests", "Requests by state.", ["state"], registry=registry)
@@ -86,11 +89,18 @@ class Metrics:
 
     def called(self, service: str, operation: str, status: int | str | None, seconds: float) -> None:
         """Count and trace one call outside."""
-        label = str(status) if status is not None else "none"
+        label = self._label(status)
         self.calls.labels(service, operation, label).observe(seconds)
         tracing.called(service, operation, label, seconds)
         if label in {"429", "ratelimited"}:
             self.limited.labels(service).inc()
+
+    def _label(self, status: int | str | None) -> str:
+        if not isinstance(status, str):
+            return "none" if status is None else str(status)
+        if len(self._words) < MOST_WORDS:
+            self._words.add(status)
+        return status if status in self._words else "other"
 
     def text(self) -> bytes:
         """Return Prometheus text; raises ``StoreError`` where the rows cannot be read."""

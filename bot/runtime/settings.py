@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from bot.errors import SettingsError
 from bot.watsonx.url import check_base_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SECRETS = (
     "SLACK_BOT_TOKEN",
@@ -55,6 +57,10 @@ def _pairs(value: object) -> object:
         raise ValueError(msg)
     return {name.strip(): space.strip() for name, _, space in pairs}
 
+
+_KUBERNETES = re.compile(r"PEFTSIZE(_\w+)?_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
+"""Set in every pod beside a Service of our name.
+Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
 
 Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_ids)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
@@ -150,6 +156,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -
     values |= dict(os.environ if environment is None else environment)
     values = {key.upper(): value for key, value in values.items()}
     found, troubles = _from_files(values)
+    troubles += _unknown(values)
     known = {name.lower(): found[name.upper()] for name in Settings.model_fields if found.get(name.upper())}
     try:
         settings = Settings.model_validate(known)
@@ -239,6 +246,17 @@ def _from_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             if not found[name]:
                 troubles.append(f"{name}_FILE is empty.")
     return found, troubles
+
+
+def _unknown(values: Mapping[str, str]) -> list[str]:
+    """Name every ``PEFTSIZE_`` variable that is none of ours: a limit that was misspelt would not limit."""
+    known = [name.upper() for name in Settings.model_fields] + [f"{name}_FILE" for name in SECRETS]
+    troubles = []
+    for name in sorted(values):
+        if name.startswith("PEFTSIZE_") and name not in known and not _KUBERNETES.fullmatch(name):
+            near = difflib.get_close_matches(name, known, n=1)
+            troubles.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else "."))
+    return troubles
 
 
 def _form(settings: Settings) -> list[str]:
@@ -348,4 +366,21 @@ def _approvers(settings: Settings) -> list[str]:
         return [
             "Nobody may approve: set PEFTSIZE_APPROVERS, or PEFTSIZE_POLICY_FILE with [defaults] approvers."
         ]
-    return []
+    return _unknown_spaces(settings, found)
+
+
+def _unknown_spaces(settings: Settings, found: Policy) -> list[str]:
+    """Name every space of the policy that no request can be for: its rule would never apply."""
+    named = frozenset[str]().union(*(rule.when.spaces or frozenset() for rule in found.rule))
+    known = {settings.watsonx_space_id, *settings.peftsize_spaces, *settings.peftsize_spaces.values()}
+    return [
+        f"PEFTSIZE_POLICY_FILE: there is no space {space!r} in PEFTSIZE_SPACES or WATSONX_SPACE_ID"
+        + (f"; did you mean {near[0]!r}?" if (near := _near(space, known)) else ".")
+        for space in sorted(named - known)
+    ]
+
+
+def _near(name: str, known: Iterable[str | None]) -> list[str]:
+    """Return the known name that is nearest, whatever its capitals."""
+    by_small = {one.lower(): one for one in known if one}
+    return [by_small[found] for found in difflib.get_close_matches(name.lower(), by_small, n=1)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -219,6 +220,8 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _open(connection: Any, _record: object) -> None:
+        if engine.url.database:
+            _own(Path(engine.url.database))
         connection.isolation_level = None  # we say BEGIN; pysqlite's own would miss DDL and be late
         cursor = connection.cursor()
         for pragma in (
@@ -239,6 +242,16 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _own(path: Path) -> None:
+    """Let only the owner read the database; SQLite makes its log and index with the same mode."""
+    with suppress(OSError):  # another user's file, or a read-only disk: SQLite says what matters
+        path.touch(mode=0o600)
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        with suppress(OSError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def _postgresql(url: str, pool_size: int) -> Engine:

@@ -39,11 +39,13 @@ class Answer:
         status: HTTP status.
         headers: As received.
         body: At most ``MAX_ANSWER_BYTES``; of an error page whatever arrived.
+        secret: The bearer token that was sent, masked should the service repeat it as its trace or code.
     """
 
     status: int
     headers: httpx.Headers
     body: bytes
+    secret: str = ""
 
     @property
     def ok(self) -> bool:
@@ -78,7 +80,7 @@ class Answer:
         named = body.get("trace") if isinstance(body, dict) else None
         headers = (self.headers.get(name) for name in ("x-global-transaction-id", "x-request-id"))
         for value in (named, *headers):
-            if isinstance(value, str) and (clean := clean_text(value, limit=100)):
+            if isinstance(value, str) and (clean := clean_text(self._masked(value), limit=100)):
                 return clean
         return None
 
@@ -91,7 +93,10 @@ class Answer:
         errors = body.get("errors")
         first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
         value = first.get("code") or body.get("errorCode")
-        return (clean_text(value, limit=60) or None) if isinstance(value, str) else None
+        return (clean_text(self._masked(value), limit=60) or None) if isinstance(value, str) else None
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self.secret, "***") if self.secret else text
 
     def words(self, secrets: Sequence[str] = ()) -> str:
         """Return the service's own words, fit to be shown.
@@ -152,7 +157,8 @@ def ask(http: WatsonxHttp, request: httpx.Request, op: str, on_call: OnCall | No
         response = http.send(request, stream=True)
         try:
             status = response.status_code
-            return Answer(status, response.headers, _body(response))
+            bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+            return Answer(status, response.headers, _body(response), bearer)
         finally:
             response.close()
     finally:

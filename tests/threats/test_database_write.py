@@ -83,6 +83,18 @@ def test_a_changed_row_fails(team: Team, changed: str, voted: str) -> None:
     assert (team.row(request).state, sent_bodies(team)) == (State.FAILED, [])
 
 
+@pytest.mark.parametrize("count", [0, 65])
+def test_a_gpu_count_that_nobody_could_choose_is_refused(team: Team, count: int) -> None:
+    """A vote on it is refused with the reason, and nothing is sent; the worker goes on."""
+    request = team.ask()
+    write(team, "UPDATE revisions SET use_gpus = :count", count=count)
+    team.approve("ada", request)
+    assert (team.row(request).state, sent_bodies(team)) == (State.PENDING, [])
+    assert "GPUs cannot be chosen" in str(team.last("approve.refused")["reason"])
+    other = team.ask("7b none qlora4")
+    assert team.approve("ada", other).state is State.CREATED
+
+
 def test_a_payload_with_a_digest_to_match_is_asked_again(team: Team) -> None:
     """A consistent forgery is not what the text comes to: votes are void, and only the text's body is sent."""
     request = team.ask()

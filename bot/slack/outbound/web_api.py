@@ -7,6 +7,7 @@ and the worker does something else meanwhile.
 from __future__ import annotations
 
 import math
+import re
 import threading
 from http import HTTPStatus
 from http.client import HTTPException
@@ -61,6 +62,8 @@ _PASSING = frozenset(
     }
 )
 """What Slack says when the same call may succeed a minute later; every other word is a refusal."""
+_WORD = re.compile(r"[a-z0-9_]{1,60}")
+"""Slack's errors are such words; a gateway's page in their place goes into no log and no label."""
 _MOST_BUCKETS = 1000
 PACED = "paced"
 """Our own word for a call whose turn comes later."""
@@ -108,7 +111,10 @@ def word_of(error: Exception) -> str:
     if getattr(response, "status_code", None) == HTTPStatus.TOO_MANY_REQUESTS:
         return "ratelimited"
     data = getattr(response, "data", response)
-    return str(data.get("error") or "unknown") if isinstance(data, dict) else "not_json"
+    if not isinstance(data, dict):
+        return "not_json"
+    word = str(data.get("error") or "unknown")
+    return word if _WORD.fullmatch(word) else "not_json"
 
 
 def is_refusal(error: Exception) -> bool:
