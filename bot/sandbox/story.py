@@ -178,7 +178,8 @@ class _Story:
             raise DidNotHappen("the card has no Approve button.") from None
 
     def _cards(self) -> list[Message]:
-        return [message for message in self.slack.messages(self.place) if message.blocks]
+        posted = self.slack.messages(self.place)
+        return [message for message in posted if message.blocks and not message.thread_ts]
 
     def _request(self) -> Request:
         """Return the newest request, as it stands."""

@@ -59,7 +59,8 @@ def thread_line(request: Request, told: Mapping[str, Any], by: str | None) -> Me
         told: ``code``, and the facts of that moment.
         by: The name of who did it.
     """
-    who, reason = safe(by or "", 80), safe(str(told.get("reason") or ""), 300)
+    # a name calls nobody, not even by what only begins like a broadcast: "@herex"
+    who, reason = safe((by or "").replace("@", "＠"), 80), safe(str(told.get("reason") or ""), 300)
     match told["code"]:
         case "edited":
             gpus = f", {messages.gpus(told['use_gpus'])} by hand" if told.get("use_gpus") else ""
