@@ -60,7 +60,7 @@ class OutboxMessage:
 
     Args:
         key: What it is about; a second one with the key replaces the first.
-        kind: ``card``, ``dm``, ``private``, ``remind``, ``home``, ``step`` or ``notice``.
+        kind: One of ``OutboxDelivery``: ``card``, ``copy``, ``digest``, ``thread``, ``private`` and so on.
         request_id: The request to draw, if any.
         channel_id: Where, if that is known; used for pacing.
         body: What cannot be read from the row.
