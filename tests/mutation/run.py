@@ -24,7 +24,7 @@ from tests.mutation.mutants import mutated
 from tests.mutation.plugin import CHOSEN, RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.mutation.mutants import Mutant
 
@@ -73,17 +73,24 @@ class Noted(NamedTuple):
     failed: list[str]
     lines: dict[str, dict[int, list[str]]]
 
-    def tests_for(self, mutant: Mutant, room: Iterable[str]) -> list[str]:
+    def tests_for(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the changed line, the fastest first.
 
-        What runs on import may show in any test of the room: those of the file first, then those of the other files.
+        What runs on import may show anywhere: in tests of the file first, then in those of its folder.
         """
         by_line = self.lines.get(mutant.file, {})
         for lines in () if mutant.on_import else mutant.lines:
             if tests := {test for line in lines for test in by_line.get(line, ())}:
                 return self._fastest(tests)
+        folder = mutant.file.rpartition("/")[0]
         near = {test for tests in by_line.values() for test in tests}
-        far = {test for file in room for tests in self.lines.get(file, {}).values() for test in tests}
+        far = {
+            test
+            for file, by_line in self.lines.items()
+            if file.startswith(f"{folder}/")
+            for tests in by_line.values()
+            for test in tests
+        }
         return self._fastest(near) + self._fastest(far - near)
 
     def _fastest(self, tests: set[str]) -> list[str]:
@@ -127,10 +134,9 @@ def run(
     free: SimpleQueue[Path] = SimpleQueue()
     for tree in trees:
         free.put(tree)
-    room = {mutant.file for mutant in mutants}
 
     def one(mutant: Mutant) -> Outcome:
-        tests = _no_longer_than(LONGEST_S, noted.tests_for(mutant, room), noted)
+        tests = _no_longer_than(LONGEST_S, noted.tests_for(mutant), noted)
         tree = free.get()
         try:
             with _changed(tree, mutant):
@@ -149,7 +155,7 @@ def run(
 
 def control(tree: Path, noted: Noted, mutants: list[Mutant]) -> str:
     """Return what pytest says if the tests of these mutants fail where nothing is changed: no kill would count."""
-    tests = {test for mutant in mutants for test in noted.tests_for(mutant, ())}
+    tests = {test for mutant in mutants for test in noted.tests_for(mutant)}
     fastest = sorted(tests, key=lambda test: (noted.seconds[test], test))
     passes = _verdict(tree, _no_longer_than(LONGEST_S, fastest, noted), noted) == "survived"
     return "" if passes else tree.with_suffix(".log").read_text(encoding="utf-8")
