@@ -87,7 +87,7 @@ def test_a_job_that_was_taken_over(postgresql_url: str, caplog: pytest.LogCaptur
 
         def told() -> bool:
             gc.collect()  # an error that nobody waited for is told when its task goes
-            return "a job could not be ended" in caplog.text
+            return "a job could not be marked as done" in caplog.text
 
         wait_until(told)
         assert not [record for record in caplog.records if record.levelname == "ERROR"]

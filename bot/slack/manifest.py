@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SCOPES: dict[str, str] = {
     "auth.test": "",
     "bots.info": "users:read",
+    "chat.delete": "chat:write",
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
     "chat.update": "chat:write",

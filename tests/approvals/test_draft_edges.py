@@ -80,7 +80,7 @@ def test_more_gpus_by_hand_are_part_of_what_is_sent() -> None:
     assert chosen.body["nodes"]["gpu"] == {"num_gpu": 4}
     assert chosen.name == "peft-80b-lora-none-use4gpu"
     assert chosen.digest != computed.digest
-    with pytest.raises(ValueError, match="use_gpus=2"):
+    with pytest.raises(SizingError, match="2 GPUs cannot be chosen"):
         draft("80b none lora", SITE, use_gpus=2)
 
 

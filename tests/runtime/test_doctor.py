@@ -115,14 +115,14 @@ def test_a_folder_that_does_not_exist_is_named(site: Site) -> None:
 def test_a_migrated_database_takes_writes(site: Site) -> None:
     """A file at this program's schema passes, with its schema."""
     assert run("database", "upgrade", folder=site.folder).code == 0
-    assert site.check("database")["found"] == "accepts writes, schema 0001"
+    assert site.check("database")["found"] == "accepts writes, schema 0002"
 
 
 def test_an_empty_file_is_noted(site: Site) -> None:
     """A database without a schema works after a migration: a note with the command, no failure."""
     (site.folder / "peftsize.db").touch()
     check = site.check("database")
-    assert (check["status"], check["found"]) == ("warning", "schema empty, this program's is 0001")
+    assert (check["status"], check["found"]) == ("warning", "schema empty, this program's is 0002")
     assert "peftsize database upgrade" in check["fix"]
 
 

@@ -45,7 +45,7 @@ print(json.dumps({
     "quorum": policy.rule(rules, facts(drafted, site)).quorum,
     "quantized": drafted.sized.quantized,
     "help": str(answers.usage().blocks),
-    "card": str(breakdown.numbers(drafted).blocks),
+    "card": breakdown.purpose(drafted.sized),
     "exact": size(request).formula,
     "in_words": parse("10b 2 qlora12 adapters of 128MB").canonical,
     "weights": explain(named, size(named)).weights_bytes,
@@ -80,5 +80,5 @@ def test_a_new_row_is_a_new_method_everywhere(tmp_path):
     assert found["quorum"] == 3
     assert found["quantized"] is True
     assert "`qlora12` (12-bit)" in found["help"]
-    assert "qlora12" in found["card"]
+    assert "12-bit" in found["card"]
     assert 8_030_261_248 < found["weights"] < 2 * 8_030_261_248

@@ -74,7 +74,7 @@ def test_the_pending_card_is_read_in_five_seconds() -> None:
         "*GPU memory*  8\u00a0GB (7.875)", "*GPUs*  1 × 80 GB", "*CPUs*  2", "*CPU memory*  8\u00a0GB",
     ]  # fmt: skip
     assert who["elements"][0]["text"] == (
-        "*Waiting for approval 0 of 2* · by approvers, Ada, not by the requester"
+        "*Waiting for approval 0 of 2* · by <!subteam^S0APPROVE>, Ada, not by the requester"
     )
     assert foot["elements"][0]["text"].startswith("`R7K3M9QX` · expires <!date^1700086400^")
     assert foot["elements"][0]["text"].endswith(" · space 0a1b2c3d…")
@@ -107,8 +107,11 @@ def test_the_menu_has_all_that_a_state_allows_in_one_order() -> None:
 
 
 def test_nobody_is_called_who_is_not_to_be() -> None:
-    """Approvers are named without a mention; only those whom the policy notifies are mentioned."""
-    quiet = shown(draw(row(DRAFTED), names={"U0ADA001": "Ada <!here>", "S0APPROVE": "approvers"}))
+    """Without anybody to notify, approvers are named without a mention; a group that is to hear is mentioned."""
+    silent = replace(ruling(DRAFTED), notify=())
+    quiet = shown(
+        draw(row(DRAFTED), ruling=silent, names={"U0ADA001": "Ada <!here>", "S0APPROVE": "approvers"})
+    )
     assert "by approvers, Ada &lt;!here&gt;" in quiet
     assert "<@U0ADA001>" not in quiet
     assert "<!subteam" not in quiet

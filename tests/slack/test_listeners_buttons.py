@@ -136,8 +136,9 @@ def test_a_modal_of_an_older_revision_cancels_nothing(office):
 def test_a_forged_menu_decides_nothing(office):
     """A menu on a message that is no copy of the card is refused and audited, as its buttons were."""
     request = office.ask()
-    office.client.chat_postMessage(channel="C0APPROVE", text="forged", blocks=office.card().blocks)
+    genuine = office.card().blocks
     for action in ("cancel", "edit"):
+        office.client.chat_postMessage(channel="C0APPROVE", text="forged", blocks=genuine)
         forged = office.card("#approvals")
         office.slack.click(ROSA, forged, "peftsize.more", f"{action} {request.id}")
         office.work()

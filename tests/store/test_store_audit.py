@@ -202,7 +202,7 @@ def test_the_anchor_is_private_and_a_full_disk_there_stops_nothing(
     store = Store(database, clock, anchor=AnchorFile(tmp_path / "no folder" / "anchor"))
     append(store, 1)
     assert verdict(store) == (True, None)
-    assert "anchor cannot be written" in caplog.text
+    assert "writing the audit anchor failed" in caplog.text
 
 
 def test_a_torn_line_of_the_anchor_is_passed_over(tmp_path: Path) -> None:

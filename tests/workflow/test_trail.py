@@ -111,6 +111,12 @@ def refused(
     return f"private:{key}", about | {"code": code, "detail": detail, "action": action}
 
 
+def line(version: int, code: str, by: str, **more: Any) -> tuple[str, Any]:
+    """Return the line in the card's thread about a change."""
+    nothing = dict.fromkeys(("before", "after", "use_gpus", "spec_id", "reason"))
+    return f"thread:R0000001:{version}", {**nothing, "voided": 0, "code": code, "by": by, **more}
+
+
 def test_each_step_is_told(story: Story) -> None:
     """The card is drawn anew, who was refused hears why in private, and the requester hears of the end."""
     request_id = story.ask()
@@ -130,10 +136,34 @@ def test_each_step_is_told(story: Story) -> None:
         ("done", [CARD]),
         ("already_voted", [CARD, refused(ADA, "k3", "already_voted")]),
         ("done", [CARD]),
-        ("done", [CARD]),
+        (
+            "done",
+            [
+                CARD,
+                ("copy:R0000001:U0ADA", {"user_id": "U0ADA"}),
+                ("copy:R0000001:U0BEN", {"user_id": "U0BEN"}),
+                line(4, "edited", "U0ROSA", before="10b 2x128MB qlora4", after="20b none lora", voided=0),
+            ],
+        ),
         ("stale_revision", [CARD, refused(BEN, "k6", "stale_revision", "2")]),
-        ("foreign_message", [CARD, refused(BEN, "k7", "foreign_message")]),
-        ("done", [CARD, ("dm:R0000001:5", {"user_id": "U0ROSA"})]),
+        (
+            "foreign_message",
+            [
+                CARD,
+                ("lead:C1:7.7", {"channel_id": "C1", "message_ts": "7.7"}),
+                refused(BEN, "k7", "foreign_message"),
+            ],
+        ),
+        (
+            "done",
+            [
+                CARD,
+                ("dm:R0000001:5", {"user_id": "U0ROSA"}),
+                line(
+                    5, "rejected", "U0ADA", before="20b none lora", after="20b none lora", reason="Too large."
+                ),
+            ],
+        ),
         ("wrong_state", []),  # the command line prints it
     ]
 

@@ -5,6 +5,7 @@ Names are kept for an hour, since they are only for display; rights never are.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import messages
@@ -125,7 +126,7 @@ class CardView:
         if ruling is None:
             return ""
         named = frozenset().union(*ruling.approvers) - {ANYONE}
-        return card.approvers(ruling, self._names(named))
+        return card.approvers(replace(ruling, notify=()), self._names(named))
 
     def _lookups(self, request: Request) -> int | None:
         if request.state not in {State.UNKNOWN, State.ATTENTION}:
