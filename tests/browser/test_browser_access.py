@@ -120,7 +120,7 @@ def test_no_serious_findings(open_page: Callable[..., Screen], scheme: str) -> N
         screen.tab(name)
         serious(screen)
     screen.page.get_by_role("link", name="peftsize").click()
-    expect(screen.page.get_by_role("region", name="Home")).to_contain_text("Recent")
+    expect(screen.page.get_by_role("region", name="Home")).to_contain_text("Find a request")
     serious(screen)
 
 

@@ -58,7 +58,7 @@ def test_from_the_command_to_the_spec(screen: Screen) -> None:
 
     screen.be("Rosa")
     screen.page.get_by_role("navigation", name="Conversations").get_by_role("link", name="peftsize").click()
-    expect(screen.page.get_by_role("region", name="Home")).to_contain_text("created")
+    expect(screen.page.get_by_role("region", name="Home")).to_contain_text("Created")
     screen.page.get_by_role("button", name="Messages", exact=True).first.click()
     expect(screen.page.locator("article").last).to_contain_text("Next step")
 
