@@ -45,6 +45,7 @@ def test_killed_at(world: World, instant: Instant) -> None:
     scene = Scene(world, "killed")
     scene.ask()
     until(lambda: scene.row["message_ts"] is not None, 10)
+    until(lambda: not world.rows.outbox_messages(), 10)  # approvers' copies, too, before the strike is armed
     world.striker.arm(instant, "kill")
     scene.press("approve", "ada", "ben")
     victim = world.striker.wait(10)
