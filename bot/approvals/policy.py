@@ -149,6 +149,8 @@ def rule(policy: Policy, facts: Facts) -> Ruling:
     if facts.workflow and base.workflow == "quorum-of-two":
         quorum, self_approval = max(quorum, 2), False
         because = [*because, "asked by a workflow: two people"]
+    if base.need or base.escalate or any(r.need or r.escalate for r in matching):
+        denials = ["need and escalate are read but not yet in force.", *denials]
     approvers = {base.approvers, *(r.approvers for r in matching if r.approvers)}
     return Ruling(
         quorum=quorum,

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import re
 import tomllib
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.errors import SettingsError
 from sizing.methods import MethodName
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 ANYONE = "anyone"
+APPROVERS = "Approvers"
+"""The party that ``approvers`` and ``quorum`` stand for."""
 
 _ID = re.compile(r"[UWS][A-Z0-9]{2,}")
 _SPAN = re.compile(r"([0-9]+)\s*([smhd])")
@@ -64,11 +72,43 @@ class When(_Model):
     override: bool | None = None
 
 
+class Need(_Model):
+    """One party that must approve.
+
+    Args:
+        name: As the card shows it; the same name means the same people in every rule.
+        among: ``from`` in the file: who belongs to it.
+        count: So many distinct people of it.
+    """
+
+    name: str = Field(min_length=1, max_length=30, pattern=r"^\S(.*\S)?$")
+    among: frozenset[SlackId] = Field(alias="from", min_length=1)
+    count: int = Field(default=1, ge=1, le=20)
+
+
+class Escalate(_Model):
+    """Who may decide as well, once a request has waited for a while.
+
+    Args:
+        after: How long; milliseconds once read.
+        to: Who then may.
+    """
+
+    after: DurationMs
+    to: frozenset[SlackId] = Field(min_length=1)
+
+
+Needs = Annotated[tuple[Need, ...], Field(min_length=1, max_length=5)]
+Escalations = Annotated[tuple[Escalate, ...], Field(min_length=1, max_length=5)]
+
+
 class Rule(_Model):
     """What applies when a request matches.
 
     Args:
         when: The conditions; none means always.
+        need: The parties that must approve, in place of approvers and quorum.
+        escalate: Who may decide later on, for the people whom this rule asks for.
         quorum: At least so many distinct people.
         deny: Refuse, with this sentence.
         approvers: Voters must also be among these.
@@ -77,6 +117,8 @@ class Rule(_Model):
     """
 
     when: When = When()
+    need: Needs | None = None
+    escalate: Escalations = ()
     quorum: int | None = Field(default=None, ge=1, le=20)
     deny: str | None = Field(default=None, min_length=1, max_length=300)
     approvers: frozenset[SlackId] | None = Field(default=None, min_length=1)
@@ -88,6 +130,8 @@ class Defaults(_Model):
     """What applies to every request. Times in milliseconds once read."""
 
     approvers: frozenset[SlackId] = frozenset()
+    need: Needs | None = None
+    escalate: Escalations = ()
     quorum: int = Field(default=1, ge=1, le=20)
     self_approval: bool = False
     expires_after: DurationMs = 24 * 3_600_000
@@ -95,6 +139,9 @@ class Defaults(_Model):
     notify: tuple[SlackId, ...] | None = None
     admins: frozenset[SlackId] = frozenset()
     workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
+
+
+_Table = TypeVar("_Table", Defaults, Rule)
 
 
 class Policy(_Model):
@@ -105,15 +152,36 @@ class Policy(_Model):
 
     def entries(self) -> frozenset[str]:
         """Return every user and group that the policy names."""
-        named = self.defaults.approvers | self.defaults.admins | frozenset(self.defaults.notify or ())
-        return named.union(*(rule.approvers or frozenset() for rule in self.rule)) - {ANYONE}
+        return (self.approvers() | self.defaults.admins | frozenset(self.defaults.notify or ())) - {ANYONE}
+
+    def approvers(self) -> frozenset[str]:
+        """Return every entry that may ever approve something, ``anyone`` included."""
+        tables: tuple[Defaults | Rule, ...] = (self.defaults, *self.rule)
+        found = frozenset[str]()
+        for table in tables:
+            parties = (need.among for need in table.need or ())
+            found = found.union(table.approvers or (), *parties, *(stage.to for stage in table.escalate))
+        return found
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the policy says; comments, order within lists and spelled-out defaults are no part of it."""
+        said = self.model_dump(exclude_defaults=True)
+        text = json.dumps(said, default=_plain, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(text: str) -> Policy:
+def _plain(value: object) -> object:
+    """Return a set as a sorted list, and a decimal as its text."""
+    return sorted(value) if isinstance(value, frozenset) else str(value)
+
+
+def load(text: str, file: str = "PEFTSIZE_POLICY_FILE") -> Policy:
     """Read a policy file.
 
     Args:
         text: TOML, as in the documentation's policy cookbook.
+        file: What the problems call it.
 
     Returns:
         The policy.
@@ -122,14 +190,66 @@ def load(text: str) -> Policy:
         SettingsError: With every problem at once.
     """
     try:
-        return Policy.model_validate(tomllib.loads(text))
+        read = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError((f"PEFTSIZE_POLICY_FILE is not TOML: {error}.",)) from None
+        raise SettingsError((f"{file} is not TOML: {error}.",)) from None
+    problems: list[str] = []
+    try:
+        found = Policy.model_validate(read)
     except ValidationError as error:
-        raise SettingsError(
-            tuple(
-                f"PEFTSIZE_POLICY_FILE: {'.'.join(str(part) for part in problem['loc'])}: "
-                f"{problem['msg'].removeprefix('Value error, ')}."
-                for problem in error.errors()
-            )
-        ) from None
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}."
+            for problem in error.errors()
+        ]
+    problems += _contradictions(read)
+    if problems:
+        raise SettingsError(tuple(f"{file}: {problem}" for problem in problems)) from None
+    return found
+
+
+def _contradictions(read: dict[str, Any]) -> Iterator[str]:
+    """Name what is wrong between keys that are each right; tables that cannot be read are left out."""
+    defaults = _valid(Defaults, read.get("defaults", {}))
+    rules = read.get("rule", [])
+    tables: list[tuple[str, Defaults | Rule | None]] = [("defaults", defaults)]
+    tables += [
+        (f"rule.{n}", _valid(Rule, rule)) for n, rule in enumerate(rules if isinstance(rules, list) else [])
+    ]
+    longest = (defaults or Defaults()).expires_after
+    parties: dict[str, frozenset[str]] = {}
+    for where, table in tables:
+        if table is None:
+            continue
+        if table.need and (table.approvers or "quorum" in table.model_fields_set):
+            yield f"{where}: need stands in place of approvers and quorum; keep one of the two."
+        yield from _clashing(where, table.need or (), parties)
+        yield from _too_late(where, table.escalate, min(longest, table.expires_after or longest))
+
+
+def _valid(model: type[_Table], read: object) -> _Table | None:
+    """Return a table as read, or None where it has mistakes of its own."""
+    try:
+        return model.model_validate(read)
+    except ValidationError:
+        return None
+
+
+def _clashing(where: str, need: Sequence[Need], parties: dict[str, frozenset[str]]) -> Iterator[str]:
+    """Name parties that share a name but not their people; ``parties`` collects who belongs to each."""
+    names = [party.name for party in need]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{where}.need: the party {name!r} is there twice; give its count once."
+    for party in need:
+        if party.name == APPROVERS:
+            yield f"{where}.need: {APPROVERS!r} is the name of the party that approvers stand for; choose another."
+        elif parties.setdefault(party.name, party.among) != party.among:
+            yield f"{where}.need: the party {party.name!r} has other people elsewhere; choose another name."
+
+
+def _too_late(where: str, stages: Sequence[Escalate], expires_ms: int) -> Iterator[str]:
+    """Name stages that nobody would see."""
+    times = [stage.after for stage in stages]
+    if len(set(times)) < len(times):
+        yield f"{where}.escalate: two stages have the same after; write them as one."
+    if any(time >= expires_ms for time in times):
+        yield f"{where}.escalate: a stage comes no sooner than expires_after, so nobody would see it."

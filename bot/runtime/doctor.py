@@ -334,8 +334,7 @@ class _Roll:
 
 def _role(rules: Policy, entry: str) -> str:
     """Return what an entry of the policy is for."""
-    approvers = rules.defaults.approvers.union(*(rule.approvers or () for rule in rules.rule))
-    if entry in approvers:
+    if entry in rules.approvers():
         return "approver"
     return "admin" if entry in rules.defaults.admins else "notify"
 

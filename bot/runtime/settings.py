@@ -208,7 +208,7 @@ def rules(settings: Settings) -> Policy:
                 for name in names
             )
         ) from None
-    twice = found.defaults.approvers and short.defaults.approvers
+    twice = (found.defaults.approvers or found.defaults.need) and short.defaults.approvers
     if twice and found.defaults.approvers != short.defaults.approvers:
         raise SettingsError(
             ("PEFTSIZE_APPROVERS and PEFTSIZE_POLICY_FILE's [defaults] both say who may approve; keep one.",)
@@ -362,7 +362,7 @@ def _approvers(settings: Settings) -> list[str]:
         found = rules(settings)
     except SettingsError as error:
         return list(error.problems)
-    if not found.defaults.approvers and not any(rule.approvers for rule in found.rule):
+    if not found.approvers():
         return [
             "Nobody may approve: set PEFTSIZE_APPROVERS, or PEFTSIZE_POLICY_FILE with [defaults] approvers."
         ]

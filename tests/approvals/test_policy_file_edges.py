@@ -167,3 +167,78 @@ def test_everybody_who_is_named_is_known() -> None:
         '[[rule]]\nquorum = 2\n[[rule]]\napprovers = ["S0LEAD"]\n'
     )
     assert policy_file.load(text).entries() == {"U0ADA", "U0INES", "S0TEAM", "S0LEAD"}
+
+
+PARTIES = [
+    (
+        '[defaults]\napprovers = ["U0ADA"]\nquorum = 2\nneed = [{ name = "Leads", from = ["S0LEADS"] }]\n',
+        "defaults: need stands in place of approvers and quorum; keep one of the two",
+    ),
+    (
+        '[[rule]]\nquorum = 1\nneed = [{ name = "Leads", from = ["S0LEADS"] }]\n',
+        "rule.0: need stands in place of approvers and quorum; keep one of the two",
+    ),
+    (
+        '[[rule]]\nneed = [{ name = "A", from = ["S0A"] }]\n[[rule]]\nneed = [{ name = "A", from = ["S0B"] }]\n',
+        "rule.1.need: the party 'A' has other people elsewhere; choose another name",
+    ),
+    (
+        '[[rule]]\nneed = [{ name = "A", from = ["S0A"] }, { name = "A", from = ["S0A"] }]\n',
+        "rule.0.need: the party 'A' is there twice; give its count once",
+    ),
+    (
+        '[[rule]]\nneed = [{ name = "Approvers", from = ["S0A"] }]\n',
+        "rule.0.need: 'Approvers' is the name of the party that approvers stand for; choose another",
+    ),
+    (
+        '[defaults]\nescalate = [{ after = "24h", to = ["S0A"] }]\n',
+        "defaults.escalate: a stage comes no sooner than expires_after, so nobody would see it",
+    ),
+    (
+        '[[rule]]\nexpires_after = "2h"\nescalate = [{ after = "3h", to = ["S0A"] }]\n',
+        "rule.0.escalate: a stage comes no sooner than expires_after, so nobody would see it",
+    ),
+    (
+        '[[rule]]\nescalate = [{ after = "60m", to = ["S0A"] }, { after = "1h", to = ["S0B"] }]\n',
+        "rule.0.escalate: two stages have the same after; write them as one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), PARTIES)
+def test_keys_that_contradict_each_other(text: str, problem: str) -> None:
+    """Each key is right, together they are not: the table is named, and what to do."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(text)
+    assert caught.value.problems == (f"{FILE}: {problem}.",)
+
+
+def test_contradictions_are_told_with_every_other_problem() -> None:
+    """A table that cannot be read hides no contradiction in another one, and the file has the caller's name."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load("".join(text for text, _ in PARTIES[1:]) + '[[rule]]\nquorum = "x"\n', "my.toml")
+    told = "\n".join(caught.value.problems)
+    assert "my.toml: rule.7.quorum: Input should be a valid integer" in told
+    for what in (
+        "rule.0: need",
+        "rule.2.need",
+        "rule.3.need",
+        "rule.4.need",
+        "rule.5.escalate",
+        "rule.6.escalate",
+    ):
+        assert f"my.toml: {what}" in told
+
+
+def test_the_digest_is_of_what_the_policy_says() -> None:
+    """Order within a list, comments and spelled-out defaults change nothing; a person more does."""
+    one = policy_file.load(
+        '[defaults]\napprovers = ["U0ADA", "S0GPU"]\n[[rule]]\nwhen = { min_gb = 1.5 }\nquorum = 2\n'
+    )
+    same = policy_file.load(
+        '# said otherwise\n[defaults]\nquorum = 1\nexpires_after = "1440m"\napprovers = ["S0GPU", "U0ADA"]\n'
+        "[[rule]]\nquorum = 2\nwhen = { min_gb = 1.5 }\n"
+    )
+    other = policy_file.load('[defaults]\napprovers = ["S0GPU"]\n')
+    assert one.digest == same.digest
+    assert len({one.digest, other.digest, policy_file.load("").digest}) == 3
