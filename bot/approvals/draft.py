@@ -167,18 +167,3 @@ def facts(drafted: Draft, site: Site, *, workflow: bool = False) -> Facts:
         override=drafted.use_gpus is not None,
         workflow=workflow,
     )
-
-
-def nodes_equal(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Return whether a remote spec's nodes are what a body asks for.
-
-    Services answer ``units`` as text or number, and may add keys of their own.
-    """
-    try:
-        return (
-            str(theirs["cpu"]["units"]) == str(ours["cpu"]["units"])
-            and str(theirs["mem"]["size"]) == str(ours["mem"]["size"])
-            and int(theirs["gpu"]["num_gpu"]) == int(ours["gpu"]["num_gpu"])
-        )
-    except (KeyError, TypeError, ValueError):
-        return False

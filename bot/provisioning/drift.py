@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.approvals.draft import nodes_equal
+from bot.provisioning.comparison import differences, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bot.store import Store
-    from bot.workflow.ports import RemoteSpec, Specs
+    from bot.workflow.ports import Specs
 
 PREFIX = "peft-"
 
@@ -26,12 +26,14 @@ class Drift:
         name: The spec's name.
         spec_id: Its id.
         request_id: Our request, if it is ours.
+        differs: Where it is not what was approved, if it has changed.
     """
 
     kind: str
     name: str
     spec_id: str
     request_id: str | None = None
+    differs: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """Return the difference in words, with what to do."""
@@ -44,7 +46,8 @@ class Drift:
             case "changed":
                 return (
                     f"{self.name} ({self.spec_id}), created by {self.request_id}, is not what was approved any "
-                    "more: find out who changed it, or delete it and ask again."
+                    f"more: it differs in {in_words(self.differs)}. Find out who changed it, "
+                    "or delete it and ask again."
                 )
             case _:
                 return (
@@ -78,16 +81,11 @@ def compare(store: Store, specs: Specs, space_id: str, more_spaces: Iterable[str
             spec = live.get(spec_id)
             if spec is None:
                 found.append(Drift("vanished", record.name, spec_id, record.request_id))
-            elif not _as_approved(record.payload, spec):
-                found.append(Drift("changed", record.name, spec_id, record.request_id))
+            elif differs := differences(json.loads(record.payload), space, spec):
+                found.append(Drift("changed", record.name, spec_id, record.request_id, differs))
         found += [
             Drift("stranger", spec.name, spec.id)
             for spec in live.values()
             if spec.name.startswith(PREFIX) and spec.id not in ours
         ]
     return sorted(found, key=lambda drift: (drift.kind, drift.name, drift.spec_id))
-
-
-def _as_approved(payload: str, spec: RemoteSpec) -> bool:
-    body = json.loads(payload)
-    return bool(spec.name == body["name"]) and nodes_equal(body["nodes"], spec.nodes)

@@ -111,7 +111,7 @@ class Executor:
         if ours is not None:
             self._finish(request, ours.id, "adopted", Rest(spec_id=ours.id))
         elif foreign is not None:
-            move(self.service, request, Action.FAIL, taken(foreign))
+            move(self.service, request, Action.FAIL, taken(foreign, approved))
         else:
             self._create(request, approved, specs)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.approvals import policy
-from bot.approvals.draft import nodes_equal
 from bot.approvals.request import Kind, Request
 from bot.approvals.state_machine import Action
 from bot.errors import SpecsError
+from bot.provisioning.comparison import hardware_differences
 from bot.provisioning.transitions import lock_unchanged, step
 from bot.workflow import outbox
 from bot.workflow.audit_events import event_of
@@ -80,7 +80,7 @@ def _match(service: RequestService, specs: Specs, request: Request) -> None:
         live = specs.list(drafted.space_id)
     except (SizingError, SpecsError):
         return  # a convenience; the request does not wait for it
-    fit = [spec for spec in live if nodes_equal(drafted.body["nodes"], spec.nodes)]
+    fit = [spec for spec in live if not hardware_differences(drafted.body["nodes"], spec)]
     if not fit:
         return
     best = min(fit, key=lambda spec: (not spec.is_global, spec.name, spec.id))

@@ -67,7 +67,7 @@ def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pac
         record_result(service, attempt, ours.id, "found", Rest(spec_id=ours.id, attempt=attempt.id))
         return
     with service.store.write() as tx:
-        reason = taken(foreign) if foreign else None
+        reason = taken(foreign, sent) if foreign else None
         _absent(service, tx, lock_unchanged(tx, request), attempt, reason, pace)
 
 

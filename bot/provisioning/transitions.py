@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.approvals import state_machine
-from bot.approvals.draft import nodes_equal
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action, Transition
 from bot.audit.chain import Rest
 from bot.errors import SpecsError, Unavailable, VersionConflict
+from bot.provisioning.comparison import differences, in_words
 from bot.workflow import outbox
 
 if TYPE_CHECKING:
@@ -111,20 +111,22 @@ def record_result(
 
 def split(found: list[RemoteSpec], approved: Operation) -> tuple[RemoteSpec | None, RemoteSpec | None]:
     """Return a spec of this name that is what was approved, and one that is not."""
-    nodes = approved.body["nodes"]
-    ours = [spec for spec in found if not spec.is_global and nodes_equal(nodes, spec.nodes)]
+    ours = [spec for spec in found if not differences(approved.body, approved.space_id, spec)]
     foreign = [spec for spec in found if spec not in ours]
     first = min(ours, key=lambda spec: (spec.created_at, spec.id)) if ours else None
     return first, foreign[0] if foreign else None
 
 
-def taken(foreign: RemoteSpec) -> str:
-    """Say who has the name."""
+def taken(foreign: RemoteSpec, approved: Operation) -> str:
+    """Say who has the name, and what makes it another spec than the approved one."""
     if foreign.is_global:
         return (
             f"the name is that of a predefined spec ({foreign.id}); edit the request and choose another name"
         )
-    return f"the name is taken by another spec ({foreign.id}) with other hardware; choose another name"
+    differs = in_words(differences(approved.body, approved.space_id, foreign))
+    return (
+        f"the name is taken by another spec ({foreign.id}), which differs in {differs}; choose another name"
+    )
 
 
 def error_text(error: SpecsError) -> str:

@@ -27,14 +27,16 @@ def spec_in(resource: object) -> RemoteSpec | None:
     if spec_id is None or not isinstance(name, str):
         return None
     space_id = _text(metadata, "space_id") or None
+    hardware = _part(resource, "entity", "hardware_specification")
     return RemoteSpec(
         id=spec_id,
         name=name,
         description=_text(metadata, "description"),
-        nodes=dict(_part(resource, "entity", "hardware_specification", "nodes")),
+        nodes=dict(_part(hardware, "nodes")),
         space_id=space_id,
         created_at=_text(metadata, "created_at"),
         is_global=space_id is None and not _text(metadata, "project_id"),
+        more={key: value for key, value in hardware.items() if key != "nodes"},
     )
 
 

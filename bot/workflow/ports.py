@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -132,6 +132,7 @@ class RemoteSpec:
         space_id: Its space; None for a global one.
         created_at: As the service writes it; may be empty.
         is_global: Whether it is visible everywhere (predefined).
+        more: What the service says of the hardware beside its nodes.
     """
 
     id: str
@@ -141,6 +142,7 @@ class RemoteSpec:
     space_id: str | None
     created_at: str
     is_global: bool
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

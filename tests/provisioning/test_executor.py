@@ -22,6 +22,7 @@ from tests.scenarios.team import NAME
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DIFFERS = "nodes.cpu.units, nodes.mem.size"
 
 # --- a create
 
@@ -127,7 +128,11 @@ def test_of_several_own_specs_the_oldest_is_adopted(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("nodes", "space", "reason"),
     [
-        (OTHER_NODES, "", "the name is taken by another spec ({}) with other hardware; choose another name"),
+        (
+            OTHER_NODES,
+            "",
+            f"the name is taken by another spec ({{}}), which differs in {DIFFERS}; choose another name",
+        ),
         (
             NODES,
             None,

@@ -215,10 +215,13 @@ def test_a_foreign_spec_of_the_name(bench: Bench) -> None:
         bench.wait_until_due(request)
     row = bench.row(request)
     assert row.state is State.ATTENTION
+    reason, _, before = str(row.error).partition("; before: ")
+    differs = "nodes.cpu.units, nodes.mem.size"
     assert (
-        str(row.error).partition("; before: ")[0]
-        == f"the name is taken by another spec ({foreign}) with other hardware; choose another name"
+        reason
+        == f"the name is taken by another spec ({foreign}), which differs in {differs}; choose another name"
     )
+    assert before
     assert str(row.error).startswith(str(bench.last("missed")["reason"]) + "; before: ")
 
 

@@ -8,12 +8,25 @@ import pytest
 
 from bot.audit.chain import FRESH_MS, Head, Verdict
 from tests.support.command_line import Ran, run
+from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.scenarios.team import Team
+
+THREAT = Threat(
+    what="Write access to the anchor",
+    can={"make `audit verify` fail, though nothing was changed": "test_a_silent_anchor_proves_nothing"},
+    cannot={
+        "have an emptied, cut or missing anchor taken for proof": "test_a_silent_anchor_proves_nothing",
+        "make two anchors vouch for two histories": "test_several_anchors_vouch_together_and_may_not_disagree",
+        "hide a cut end for longer than a minute": "test_only_rows_younger_than_a_minute_may_wait_for_their_anchor",
+    },
+    do="put the anchor on another system (`PEFTSIZE_ANCHOR_FILE`), or post it to a channel "
+    "(`PEFTSIZE_ANCHOR_CHANNEL`).",
+)
 
 SILENCED: dict[str, Callable[[Path], object]] = {
     "removed": lambda anchor: anchor.unlink(),

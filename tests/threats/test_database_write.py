@@ -10,12 +10,27 @@ import pytest
 import sizing
 from bot.approvals.request import State
 from tests.scenarios.team import NAME, TEXT
+from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.approvals.request import Request
     from tests.scenarios.team import Team
+
+THREAT = Threat(
+    what="Write access to the database",
+    can={"stop requests, by changing their rows": "test_a_changed_row_fails"},
+    cannot={
+        "have another body, space, host, name or GPU count sent": "test_a_changed_row_fails",
+        "have a forged body sent with a digest to match": "test_a_payload_with_a_digest_to_match_is_asked_again",
+        "have it created in another space": "test_a_space_with_a_digest_to_match_is_asked_again",
+        "put another text under approvals that were given": "test_another_text_is_asked_again",
+        "have another specification deleted": "test_a_deletion_removes_only_the_spec_that_was_approved",
+        "have a foreign specification taken for ours": "test_a_lost_answer_adopts_nothing_else",
+    },
+    do="restore the database, then run `peftsize audit verify`.",
+)
 
 OTHER_SPACE = "5f0c1d2e-0000-4000-8000-00000000b00a"
 GPUS_64 = "UPDATE revisions SET payload = replace(payload, '\"num_gpu\":1', '\"num_gpu\":64')"

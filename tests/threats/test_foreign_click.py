@@ -11,11 +11,28 @@ from bot.approvals.request import State
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.inputs import find_element, pressed
 from tests.scenarios.team import CHANNEL
+from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from bot.approvals.request import Request
     from bot.sandbox.slack.workspace import View
     from tests.scenarios.team import Team
+
+THREAT = Threat(
+    what="A click on something that the bot did not post",
+    can={
+        "be made by anybody who may post with the bot's name, such as the bot token": "test_no_readable_message",
+    },
+    cannot={
+        "decide, whatever it says it was made on": "test_no_readable_message",
+        "decide without saying where it was made": "test_no_container_at_all",
+        "open a modal": "test_no_modal_opens_from_a_foreign_message",
+        "decide from a modal or a Home tab that the bot did not open": "test_a_modal_of_no_card",
+        "borrow somebody else's Home tab": "test_a_home_tab_of_somebody_else",
+        "decide on a Home tab that is older than ten minutes": "test_an_old_home_tab",
+    },
+    do="look for `foreign_message` in the audit: it says who clicked, and where.",
+)
 
 FOREIGN = {"id": "C0FOREIGN", "name": "elsewhere"}
 

@@ -20,12 +20,26 @@ from bot.slack.outbound.web_api import word_of
 from bot.watsonx.responses import ask
 from bot.watsonx.transport import WatsonxHttp
 from tests.support.command_line import run
+from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.scenarios.team import Team
 
+THREAT = Threat(
+    what="Words from a hostile cluster, gateway, database or environment",
+    can={"be shown, as plain characters": "test_a_reason_with_escapes_is_shown_not_obeyed"},
+    cannot={
+        "command the operator's terminal": "test_no_cell_carries_an_escape",
+        "have a bearer token stored that the cluster repeats": "test_a_repeated_bearer_is_never_the_trace",
+        "become a log line or a metric's label": "test_only_a_word_of_slack_s_kind_names_a_failure",
+        "fill the memory with metrics": "test_changing_words_make_no_new_series",
+        "switch a limit off by a misspelt setting": "test_a_misspelt_setting_is_refused",
+        "let another user of the machine read the database": "test_the_database_is_its_owner_s_alone",
+    },
+    do="nothing; a gateway that answers with pages is a problem of its own.",
+)
 ESCAPE = "\x1b]0;owned\x07\x1b[2Jpeft-x\x9b31m\u202e\r"
 WHOLE = {"WATSONX_SPACE_ID": "space", "PEFTSIZE_SPACES": "prod=5f0c", "PEFTSIZE_APPROVERS": "U0AAAA"}
 
@@ -53,7 +67,7 @@ def test_a_reason_with_escapes_is_shown_not_obeyed(team: Team) -> None:
         assert (ran.code, "peft-x" in ran.out, "\x1b" in ran.out) == (0, True, False)
 
 
-def test_a_bearer_that_the_cluster_repeats_is_never_its_trace() -> None:
+def test_a_repeated_bearer_is_never_the_trace() -> None:
     """An echoed token is masked before anything can store it, in the trace as in the code."""
     secret = "made-up-bearer/41"
     echo = {"trace": f"t-{secret}", "errors": [{"code": secret, "message": "no"}]}

@@ -52,9 +52,23 @@ class SpecsApi:
             self._spaces[space_id] = (name, editor)
 
     def add(
-        self, name: str, nodes: dict[str, Any], space_id: str | None, *, description: str = ""
+        self,
+        name: str,
+        nodes: dict[str, Any],
+        space_id: str | None,
+        *,
+        description: str = "",
+        more: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Commit a specification, whoever made it; without a space it is global. Names are not unique."""
+        """Commit a specification, whoever made it; without a space it is global. Names are not unique.
+
+        Args:
+            name: Its name.
+            nodes: Its size.
+            space_id: Its space.
+            description: Its description.
+            more: What stands beside its nodes.
+        """
         spec_id = str(uuid.uuid4())
         at = datetime.fromtimestamp(self._now() / 1000, UTC).isoformat().replace("+00:00", "Z")
         scope = {} if space_id is None else {"space_id": space_id}
@@ -69,7 +83,7 @@ class SpecsApi:
                 "href": f"{PATH}/{spec_id}" + "".join(f"?space_id={value}" for value in scope.values()),
                 **scope,
             },
-            "entity": {"hardware_specification": {"nodes": copy.deepcopy(nodes)}},
+            "entity": {"hardware_specification": {**(more or {}), "nodes": copy.deepcopy(nodes)}},
         }
         with self._lock:
             self._specs[spec_id] = spec
