@@ -16,11 +16,14 @@ from tests.mutation.run import control, copies, note, run
 if TYPE_CHECKING:
     from tests.mutation.run import Outcome
 
+SCORE = HERE / "score.md"
+
 
 class Score(NamedTuple):
     """A room's line in the table."""
 
     room: Room
+    seed: int
     mutants: int
     counts: Counter[str]
 
@@ -45,11 +48,11 @@ def main() -> int:
         say(f"equivalents.toml has a mutant that does not exist: {file}, {function}\n{diff}")
     with tempfile.TemporaryDirectory(prefix="peftsize-mutation-") as place:
         trees = copies(ROOT, Path(place))
-        noted = note(ROOT, trees[0], reuse=wanted.reuse)
-        for test in noted.failed:
-            say(f"fails without any mutant and is left out: {test}")
         scores = []
         for room in [room for room in ROOMS if not wanted.room or room.name in wanted.room]:
+            noted = note(ROOT, trees[0], room.tests, reuse=wanted.reuse)
+            for test in noted.failed:
+                say(f"fails without any mutant and is left out: {test}")
             size = min(wanted.sample, len(by_room[room]))
             sample = random.Random(wanted.seed).sample(by_room[room], size)  # noqa: S311 - a sample, no secret
             different = [mutant for mutant in sample if key(mutant) not in accepted]
@@ -59,34 +62,46 @@ def main() -> int:
             outcomes = run(trees, noted, different, _tell)
             counts = Counter(outcome.what for outcome in outcomes)
             counts["equivalent"] = len(sample) - len(different)
-            scores.append(Score(room, len(by_room[room]), counts))
-    say(table(scores, wanted.seed))
+            scores.append(Score(room, wanted.seed, len(by_room[room]), counts))
+    say(table([line(score) for score in scores]))
     if wanted.write:
-        (HERE / "score.md").write_text(f"{table(scores, wanted.seed)}\n", encoding="utf-8")
+        SCORE.write_text(table(_with_other_rooms(scores)), encoding="utf-8")
     return 1 if strangers or any(score.percent < score.room.needed for score in scores) else 0
 
 
-def table(scores: list[Score], seed: int) -> str:
+def table(lines: list[str]) -> str:
     """Return the scores in Markdown."""
-    lines = [
-        "| room | mutants | sample | killed | survived | equivalent | score | needed |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    head = [
+        "| room | mutants | sample | seed | killed | survived | equivalent | score | needed |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for score in scores:
-        counts = score.counts
-        timed_out = f" ({counts['timed out']} by time-out)" if counts["timed out"] else ""
-        cells = [
-            score.room.name,
-            score.mutants,
-            counts.total(),
-            f"{score.killed}{timed_out}",
-            counts["survived"],
-            counts["equivalent"],
-            f"{score.percent:.1f} %",
-            f"{score.room.needed} %",
-        ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join([f"Seed {seed}.", "", *lines])
+    return "\n".join([*head, *lines, ""])
+
+
+def line(score: Score) -> str:
+    """Return a room's line."""
+    counts = score.counts
+    timed_out = f" ({counts['timed out']} by time-out)" if counts["timed out"] else ""
+    cells = [
+        score.room.name,
+        score.mutants,
+        counts.total(),
+        score.seed,
+        f"{score.killed}{timed_out}",
+        counts["survived"],
+        counts["equivalent"],
+        f"{score.percent:.1f} %",
+        f"{score.room.needed} %",
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _with_other_rooms(scores: list[Score]) -> list[str]:
+    """Return the lines of these rooms, and of the others those that were written last."""
+    before = SCORE.read_text(encoding="utf-8").splitlines() if SCORE.exists() else []
+    lines = {text.split("|")[1].strip(): text for text in before if text.startswith("|")}
+    lines |= {score.room.name: line(score) for score in scores}
+    return [lines[room.name] for room in ROOMS if room.name in lines]
 
 
 def say(words: str) -> None:
@@ -111,7 +126,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--reuse", action="store_true", help="what was noted last, though files changed since"
     )
-    parser.add_argument("--write", action="store_true", help="the table into tests/mutation/score.md")
+    parser.add_argument(
+        "--write", action="store_true", help="these rooms' lines into tests/mutation/score.md"
+    )
     return parser.parse_args()
 
 

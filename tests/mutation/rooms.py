@@ -16,26 +16,36 @@ ROOT = HERE.parents[1]
 
 
 class Room(NamedTuple):
-    """Files, and how many percent of their mutants the tests must kill. A file belongs to the first room that fits."""
+    """Files, how many percent of their mutants must be killed, and the tests that must do it.
+
+    A file belongs to the first room that fits.
+    """
 
     name: str
     needed: int
     files: tuple[str, ...]
+    tests: tuple[str, ...]
 
+
+SIZING = ("tests/sizing", "tests/cli")
+DECISIONS = ("tests/approvals", "tests/workflow", "tests/threats", "tests/scenarios")
 
 ROOMS = (
-    Room("formula", 100, ("sizing/formula.py",)),
-    Room("payload", 100, ("sizing/payload.py",)),
-    Room("parsing", 95, ("sizing/parsing/*.py",)),
+    Room("formula", 100, ("sizing/formula.py",), SIZING),
+    Room("payload", 100, ("sizing/payload.py",), SIZING),
+    Room("parsing", 95, ("sizing/parsing/*.py",), SIZING),
     Room(
-        "estimate", 95, ("sizing/allocator.py", "sizing/estimate.py", "sizing/serving.py", "sizing/vllm.py")
+        "estimate",
+        95,
+        ("sizing/allocator.py", "sizing/estimate.py", "sizing/serving.py", "sizing/vllm.py"),
+        SIZING,
     ),
-    Room("sizing", 95, ("sizing/*.py",)),
-    Room("policy", 95, ("bot/approvals/policy*.py",)),
-    Room("approvals", 95, ("bot/approvals/*.py",)),
-    Room("audit", 100, ("bot/audit/*.py",)),
-    Room("workflow", 95, ("bot/workflow/*.py",)),
-    Room("provisioning", 95, ("bot/provisioning/*.py",)),
+    Room("sizing", 95, ("sizing/*.py",), SIZING),
+    Room("policy", 95, ("bot/approvals/policy*.py",), DECISIONS),
+    Room("approvals", 95, ("bot/approvals/*.py",), DECISIONS),
+    Room("audit", 100, ("bot/audit/*.py",), ("tests/audit", "tests/store", "tests/threats", "tests/cli")),
+    Room("workflow", 95, ("bot/workflow/*.py",), (*DECISIONS, "tests/slack", "tests/provisioning")),
+    Room("provisioning", 95, ("bot/provisioning/*.py",), ("tests/provisioning", *DECISIONS)),
 )
 
 

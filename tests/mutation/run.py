@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import importlib.util
 import itertools
@@ -24,7 +25,7 @@ from tests.mutation.mutants import mutated
 from tests.mutation.plugin import CHOSEN, RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.mutation.mutants import Mutant
 
@@ -32,22 +33,21 @@ WORKERS = 2
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
 MARKS = "not heavy and not browser and not postgres"
 """What runs in this process alone: of others, nobody knows which lines they run."""
-READ_THE_TREE = (
-    "test_architecture.py",
-    "test_repository.py",
-    "test_image.py",
-    "test_loading.py",
-    "test_deploy.py",
-)
-"""Tests of the files' text: they would notice any change."""
 LONGEST_S = 60.0
 """Seconds of tests that a mutant is given at most, the fastest first."""
 FIRST = 50
 """Tests that are tried before all others are collected."""
-PYTEST = ("-q", "-p", "tests.mutation.plugin", "-p", "no:cacheprovider", "--hypothesis-profile=ci")
+PYTEST = (
+    *("-q", "-p", "tests.mutation.plugin", "-p", "no:cacheprovider", "--hypothesis-profile=ci"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of plugins that were imported before
+)
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload(
-    ["pytest", "alembic", "httpx", "pydantic_settings", "slack_bolt", "sqlalchemy", "typer"]
+    [
+        *("alembic", "httpx", "psycopg", "pydantic_settings", "slack_bolt", "sqlalchemy", "typer"),
+        *("pytest", "_pytest.doctest", "_pytest.junitxml", "_pytest.unittest", "anyio.pytest_plugin"),
+        *("hypothesis", "pytest_timeout", "xdist.looponfail", "xdist.plugin"),
+    ]
 )
 """What is the same for all mutants is imported once; each is a fork."""
 
@@ -97,18 +97,18 @@ class Noted(NamedTuple):
         return sorted(tests, key=lambda test: (self.seconds[test], test))
 
 
-def note(root: Path, tree: Path, *, reuse: bool) -> Noted:
-    """Run the tests in a copy and note what each runs, or take what was noted of the same files before."""
+def note(root: Path, tree: Path, tests: Sequence[str], *, reuse: bool) -> Noted:
+    """Run tests in a copy and note what each runs, or take what was noted of the same tests and files before."""
     cache = root / ".mutation"
-    known = sorted(cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
-    file = known[-1] if reuse and known else cache / f"{_fingerprint(root)}.json"
+    which = hashlib.sha256(" ".join(tests).encode()).hexdigest()[:8]
+    known = sorted(cache.glob(f"{which}-*.json"), key=lambda file: file.stat().st_mtime)
+    file = known[-1] if reuse and known else cache / f"{which}-{_fingerprint(root)}.json"
     if not file.exists():
-        notes = tree.parent / "notes"
+        notes = tree.parent / f"notes-{which}"
         notes.mkdir()
-        left_out = [f"--ignore=tests/{name}" for name in READ_THE_TREE]
         _pytest(
             tree,
-            ["-n", str(WORKERS), "--dist", "worksteal", "-m", MARKS, *left_out],
+            ["-n", str(WORKERS), "--dist", "worksteal", "-m", MARKS, *tests],
             {RECORD: str(notes)},
             None,
         )
@@ -225,7 +225,10 @@ def _in_child(tree: Path, arguments: list[str], environment: dict[str, str]) -> 
     os.environ.update(environment, PYTHONPATH=str(tree))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False  # compiling everything anew would take longer than most tests
-    sys.exit(pytest.main(arguments))
+    gc.freeze()  # pytest collects garbage several times: not what was imported before
+    status = pytest.main(arguments)
+    sys.stdout.flush()
+    os._exit(status)  # taking down the interpreter would take as long as most tests
 
 
 @contextlib.contextmanager
