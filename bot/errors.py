@@ -145,7 +145,7 @@ class StoreError(BotError):
     """The database did not take the change; nothing was stored.
 
     Args:
-        what: ``full``, ``read-only``, ``away``, ``busy``, or ``conflict`` where somebody else's
+        what: ``full``, ``read-only``, ``forbidden``, ``away``, ``busy``, or ``conflict`` where somebody else's
             commit came first and the transaction may be run again.
     """
 

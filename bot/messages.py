@@ -102,6 +102,7 @@ REFUSALS: Mapping[str, str] = {
     # the database
     "full": "The disk is full, so nothing was stored. Tell the operator, then try again.",
     "read-only": "The database is read-only, so nothing was stored. Tell the operator, then try again.",
+    "forbidden": "The bot's database role lacks a right, so nothing was stored. Tell the operator, then try again.",
     "away": "The database cannot be reached, so nothing was stored. Try again in a minute.",
     "conflict": "Somebody else changed it first, so nothing was stored. Try again.",
     "busy": "The database is busy, so nothing was stored. Try again in a few seconds.",

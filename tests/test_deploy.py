@@ -22,6 +22,9 @@ KNOWN = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for n
 COMMANDS = set(get_command(app).commands)  # type: ignore[attr-defined] # a group has commands
 
 
+CLAIM = "PersistentVolumeClaim"
+
+
 def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
@@ -106,7 +109,7 @@ def test_compose_locks_the_containers_down() -> None:
 def test_kubernetes_runs_two_replicas_without_a_gap() -> None:
     """Two replicas, replaced one by one, one always there; every selector finds them."""
     found = kubernetes()
-    assert set(found) == {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
+    assert set(found) == {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", CLAIM}
     spec = found["Deployment"]["spec"]
     assert spec["replicas"] == 2
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
@@ -155,6 +158,16 @@ def test_kubernetes_mounts_what_it_names() -> None:
     generated = {one["name"]: one for one in kustomization()["configMapGenerator"]}
     assert generated["peftsize-policy"]["files"] == ["policy.toml"]
     assert container()["envFrom"] == [{"configMapRef": {"name": "peftsize-settings"}}]
+
+
+def test_every_replica_has_a_lasting_place_for_its_anchor() -> None:
+    """The working folder, where PostgreSQL's anchors lie, is a volume that outlives the replica."""
+    volumes = {v["name"]: v for v in kubernetes()["Deployment"]["spec"]["template"]["spec"]["volumes"]}
+    (mounted,) = [mount["name"] for mount in container()["volumeMounts"] if mount["mountPath"] == "/data"]
+    assert volumes[mounted]["persistentVolumeClaim"]["claimName"] == kubernetes()[CLAIM]["metadata"]["name"]
+    assert kubernetes()[CLAIM]["spec"]["accessModes"] == ["ReadWriteMany"], "replicas are on several nodes"
+    assert compose()["services"]["replica"]["volumes"] == ["anchors:/data"]
+    assert "WORKDIR /data" in text("Dockerfile")
 
 
 def test_kubernetes_has_the_version_of_the_package() -> None:

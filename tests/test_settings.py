@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+from pathlib import Path
 
 import pytest
 
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
 from bot.runtime.settings import Need, check_settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHOLE = {
     "SLACK_BOT_TOKEN": "xoxb-made-up",
@@ -117,3 +115,20 @@ def test_two_sources_of_approvers_are_a_contradiction(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text('[defaults]\napprovers = ["U0ZZZZ"]\n')
     found = problems(WHOLE | {"PEFTSIZE_POLICY_FILE": str(tmp_path / "policy.toml")})
     assert any("keep one" in problem for problem in found)
+
+
+def test_where_the_anchor_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the SQLite file, or in the working folder under the host's name, where all replicas' are read."""
+    monkeypatch.chdir(tmp_path)
+    lite = configuration.load(WHOLE | {"PEFTSIZE_DATABASE_URL": "sqlite:////data/peftsize.db"}, "none")
+    assert lite.anchor_file == Path("/data/peftsize.db.anchor")
+    assert lite.anchor_files == [lite.anchor_file]
+    elsewhere = {"PEFTSIZE_DATABASE_URL": "postgresql://made-up@127.0.0.1/none"}
+    shared = configuration.load(WHOLE | elsewhere, "none")
+    assert shared.anchor_file == Path(f"peftsize-{socket.gethostname()}.anchor")
+    assert shared.anchor_files == [shared.anchor_file]
+    for name in ("peftsize-b.anchor", "peftsize-a.anchor"):
+        (tmp_path / name).touch()
+    assert shared.anchor_files == [Path("peftsize-a.anchor"), Path("peftsize-b.anchor")]
+    named = configuration.load(WHOLE | elsewhere | {"PEFTSIZE_ANCHOR_FILE": "/mnt/one.anchor"}, "none")
+    assert named.anchor_files == [named.anchor_file] == [Path("/mnt/one.anchor")]

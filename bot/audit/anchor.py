@@ -32,13 +32,25 @@ class AnchorFile:
         self.path = path
 
     def note(self, head: Head) -> None:
-        """Append a head; opened for one write, so that processes may share the file.
+        """Append a head.
 
         Raises:
             OSError: If the file cannot be written.
         """
+        self._append(f"{head.seq} {head.hash}\n".encode())
+
+    def try_out(self) -> None:
+        """Open the file as for a write, and write nothing.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        self._append(b"")
+
+    def _append(self, lines: bytes) -> None:
+        """Write lines at the end; opened for one write, so that processes may share the file."""
         with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as file:
-            file.write(f"{head.seq} {head.hash}\n".encode())
+            file.write(lines)
 
 
 def read(path: Path) -> dict[int, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.audit import anchor as anchors
 from bot.audit.chain import verify as judge
-from bot.cli.output import GREEN, RED, paint, say, say_json
+from bot.cli.output import GREEN, RED, complain, paint, say, say_json
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import clock, open_store
@@ -34,10 +34,15 @@ def verify(anchor_files: Sequence[str], *, allow_unanchored: bool, as_json: bool
     paths = [Path(name) for name in anchor_files]
     if not all(path.is_file() for path in paths):
         raise SettingsError(("--anchor: there is no such file.",))
-    if not paths and settings.anchor_file is not None:
-        paths = [settings.anchor_file]
+    try:
+        noted = anchors.read_all(paths or settings.anchor_files)
+    except OSError as error:
+        if paths:
+            raise SettingsError((f"--anchor: {error.filename} cannot be read: {error.strerror}.",)) from None
+        complain(f"The anchor {error.filename} cannot be read: {error.strerror}.")
+        noted = {}
     with open_store(settings) as store, store.read() as tx:
-        verdict = judge(tx.audit_log.rows(), anchors.read_all(paths))
+        verdict = judge(tx.audit_log.rows(), noted)
     unproven = None if allow_unanchored else verdict.unproven(clock())
     ok = verdict.ok and unproven is None
     if as_json:

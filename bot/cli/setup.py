@@ -6,7 +6,7 @@ from bot.cli.output import GREEN, RED, YELLOW, paint, prose, say, say_json, wrap
 from bot.errors import SettingsError
 from bot.runtime import settings as configuration
 from bot.runtime.doctor import examine
-from bot.runtime.wiring import open_database
+from bot.runtime.wiring import make_store, open_database
 from bot.store import schema
 
 MARKS = {"ok": ("ok", GREEN), "warning": ("note", YELLOW), "failed": ("FAIL", RED)}
@@ -48,9 +48,13 @@ def migrate(to: str) -> None:
     wanted = schema.HEAD if to == "head" else to
     if wanted not in {*schema.REVISIONS, "base"}:
         raise SettingsError((f"The schema must be one of {', '.join(schema.REVISIONS)}, or base.",))
-    database = open_database(configuration.load())
+    settings = configuration.load()
+    database = open_database(settings)
     try:
         done = schema.migrate(database, wanted)
+        restored = make_store(settings, database).restore_triggers() if wanted == schema.HEAD else []
     finally:
         database.close()
     say(f"The database is at schema {wanted}{'' if done else ' already'}.")
+    if restored:
+        say(f"Triggers of the audit were missing and are back: {', '.join(restored)}.")

@@ -15,7 +15,7 @@ from bot.errors import PeopleError, SettingsError, SpecsError, StoreError
 from bot.runtime import settings as configuration
 from bot.runtime import wiring
 from bot.runtime.settings import Need, check_settings, sqlite_path
-from bot.store import schema
+from bot.store import schema, triggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.approvals.policy_file import Policy
     from bot.runtime.settings import Settings
     from bot.slack.outbound.people import Identity, SlackPeople
+    from bot.store import Database
 
 LARGEST_SKEW_S = 60
 """Slack refuses, and so do we, what is more than five minutes off."""
@@ -109,9 +110,36 @@ def _database(settings: Settings) -> Iterator[Check]:
         else:
             found = f"schema {at or 'empty'}, this program's is {schema.HEAD}"
             yield Check("database", "warning", found, "serve migrates it, or run: peftsize database upgrade")
+        if at is not None:
+            yield _triggers(database)
+        yield from _anchor(settings)
     finally:
         if database is not None:
             database.close()
+
+
+def _triggers(database: Database) -> Check:
+    """Look whether the database refuses to change the audit."""
+    with database.read() as connection:
+        missing = triggers.missing(connection)
+    if missing:
+        fix = "restart the bot or run peftsize database upgrade, then find out who dropped them"
+        return Check("audit triggers", "failed", f"missing: {', '.join(missing)}", fix)
+    return Check("audit triggers", "ok", "the database refuses to change or delete audit rows")
+
+
+def _anchor(settings: Settings) -> Iterator[Check]:
+    """Look whether the anchor could be written."""
+    path = settings.anchor_file
+    if path is None:
+        return
+    if os.access(path if path.exists() else path.parent, os.W_OK) and not path.is_dir():
+        yield Check("audit anchor", "ok", f"{path} can be written")
+    else:
+        fix = "make it writable for the bot, or set another file in PEFTSIZE_ANCHOR_FILE"
+        yield Check(
+            "audit anchor", "failed", f"{path} cannot be written, so nothing vouches for the audit", fix
+        )
 
 
 def _slack(settings: Settings) -> Iterator[Check]:

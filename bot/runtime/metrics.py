@@ -45,6 +45,12 @@ class Metrics:
         self._chain_age = Gauge(
             "peftsize_audit_head_age_seconds", "Time since the last audit event.", registry=registry
         )
+        self._unprotected = Gauge(
+            "peftsize_audit_unprotected",
+            "1 where the anchor cannot be written, or triggers of the audit are missing.",
+            ["what"],
+            registry=registry,
+        )
         self.decision = Histogram(
             "peftsize_decision_seconds",
             "Time from submission to decision.",
@@ -105,7 +111,7 @@ class Metrics:
     def text(self) -> bytes:
         """Return Prometheus text; raises ``StoreError`` where the rows cannot be read."""
         with self._store.read() as tx:
-            counts, ages = tx.counts(), tx.ages()
+            counts, ages, missing = tx.counts(), tx.ages(), tx.audit_log.missing_triggers()
         for state in State:
             self._requests.labels(state.value).set(counts["requests"].get(state.value, 0))
         for outcome in OUTCOMES:
@@ -113,4 +119,6 @@ class Metrics:
         self._oldest_pending.set(ages["pending"])
         self._outbox_age.set(ages["outbox"])
         self._chain_age.set(ages["audit"])
+        self._unprotected.labels("triggers").set(bool(missing))
+        self._unprotected.labels("anchor").set(self._store.anchor_trouble() is not None)
         return generate_latest(self.registry)

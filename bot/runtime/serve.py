@@ -98,12 +98,30 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
 def start(product: Product) -> None:
     """Migrate the database, say who we are in Slack, and start the workers."""
     schema.migrate(product.store.database)
-    anchor_file = product.settings.anchor_file
-    if anchor_file is not None:
-        anchor.compact(anchor_file)
-    product.store.note_head()
+    _guard_audit(product)
     product.identify()
     product.dispatcher.start()
+
+
+def _guard_audit(product: Product) -> None:
+    """See that the audit is append-only and anchored; ``/readyz`` goes on telling what cannot be mended."""
+    try:
+        if missing := product.store.restore_triggers():
+            log.warning(
+                "the audit's triggers were missing and are back", extra={"facts": {"triggers": missing}}
+            )
+    except StoreError as error:
+        if error.what != "forbidden":
+            raise
+        log.warning("the audit's triggers are missing; as their owner run: peftsize database upgrade")
+    anchor_file = product.settings.anchor_file
+    if anchor_file is not None:
+        try:
+            anchor.compact(anchor_file)
+        except OSError as error:
+            facts = {"file": str(anchor_file), "error": error.strerror}
+            log.warning("the audit's anchor could not be shortened", extra={"facts": facts})
+    product.store.note_head()
 
 
 def _alone(settings: Settings) -> AbstractContextManager[Any]:

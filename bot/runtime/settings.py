@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,11 +128,23 @@ class Settings(BaseSettings):
 
     @property
     def anchor_file(self) -> Path | None:
-        """Where the head of the audit chain is noted: beside the SQLite file unless set."""
+        """Where the head of the audit chain is noted; None for a database in memory."""
         if self.peftsize_anchor_file:
             return Path(self.peftsize_anchor_file)
+        if not self.database_url.startswith("sqlite"):
+            return Path(f"peftsize-{socket.gethostname()}.anchor")  # each replica writes its own
         path = sqlite_path(self.database_url)
         return path.with_name(path.name + ".anchor") if path else None
+
+    @property
+    def anchor_files(self) -> list[Path]:
+        """What there is to compare the audit with: on PostgreSQL every replica's file that lies here."""
+        path = self.anchor_file
+        if path is None:
+            return []
+        if self.peftsize_anchor_file or self.database_url.startswith("sqlite"):
+            return [path]
+        return sorted(path.parent.glob("peftsize-*.anchor")) or [path]
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the log's redaction and for nothing else."""

@@ -346,6 +346,11 @@ def ready(product: Product) -> list[str]:
     try:
         with product.store.write() as tx:
             tx.note("ready", 1)
+            missing = tx.audit_log.missing_triggers()
+        if missing:
+            problems.append(f"the audit can be changed: triggers are missing ({', '.join(missing)}); restart")
+        if trouble := product.store.anchor_trouble():
+            problems.append(f"the audit's anchor {product.settings.anchor_file} cannot be written: {trouble}")
     except StoreError as error:
         problems.append(f"the database does not take writes: {error.what}")
     return problems

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, select, text
 
 from bot.audit.chain import GENESIS, Event, Head, chain
+from bot.store import triggers
 from bot.store.prepared import Prepared, every
 from bot.store.tables import audit
 
@@ -72,6 +73,10 @@ class AuditLog:
         """Return the last row's number and hash."""
         rows = _HEAD(self._connection, {})
         return Head(rows[0]["seq"], rows[0]["hash"]) if rows else Head(0, GENESIS)
+
+    def missing_triggers(self) -> list[str]:
+        """Return the names of the triggers that should keep the table append-only, and do not."""
+        return triggers.missing(self._connection)
 
     def story(self, request_id: str) -> list[dict[str, Any]]:
         """Return the events of one request, oldest first."""

@@ -53,6 +53,7 @@ _SQLSTATE_TROUBLE = (
     ("40", "conflict"),  # serialization failure, deadlock
     ("53100", "full"),
     ("25006", "read-only"),
+    ("42501", "forbidden"),  # the role lacks a privilege
     ("25P03", "away"),  # silent for too long in a transaction, which was rolled back
     ("55P03", "busy"),  # lock time-out
     ("57014", "busy"),  # statement time-out

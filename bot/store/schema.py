@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from bot.errors import NoDatabase, SettingsError
-from bot.store import jobs
-from bot.store.triggers import DROP_TRIGGERS, TRIGGERS
+from bot.store import jobs, triggers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -24,7 +23,7 @@ HEAD = "0002"
 
 REVISIONS = ("0001", "0002")
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_ONE_MIGRATOR = text("SELECT pg_advisory_xact_lock(7350011)")
+ONE_MIGRATOR = text("SELECT pg_advisory_xact_lock(7350011)")
 
 
 def current(connection: Connection) -> str | None:
@@ -54,7 +53,7 @@ def migrate(database: Database, to: str = HEAD) -> bool:
             return False
     with database.write() as connection:
         if not database.is_sqlite:
-            connection.execute(_ONE_MIGRATOR)
+            connection.execute(ONE_MIGRATOR)
         if _done(connection, to):
             return False
         at = current(connection)
@@ -122,9 +121,7 @@ def _run(connection: Connection, at: str | None, to: str) -> None:
     config.attributes["connection"] = connection
     down = to == "base" or (at is not None and to < at)
     if down:
-        for statement in DROP_TRIGGERS[connection.dialect.name]:
-            connection.exec_driver_sql(statement)
+        triggers.drop(connection)
     (command.downgrade if down else command.upgrade)(config, to)
     if to != "base":
-        for statement in (*DROP_TRIGGERS[connection.dialect.name], *TRIGGERS[connection.dialect.name]):
-            connection.exec_driver_sql(statement)
+        triggers.create(connection)

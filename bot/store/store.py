@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.audit.chain import Event
 from bot.errors import StoreError
+from bot.store import schema, triggers
 from bot.store.attempts import Attempts
 from bot.store.audit_log import AuditLog
 from bot.store.database import trouble
@@ -147,6 +149,7 @@ class Store:
         self.anchor = anchor
         self.waker = waker
         self._names = names
+        self._unnoted: str | None = None
         self._group_commit = GroupCommit(self._carry_out)
 
     def run(self, once: Callable[[Tx], T]) -> T:
@@ -216,8 +219,47 @@ class Store:
         try:
             self.anchor.note(head)
         except OSError as error:
-            facts = {"error": error.strerror}
-            log.exception("writing the audit anchor failed", extra={"facts": facts})
+            if self._unnoted is None:  # a full disk is told once, not at every commit
+                facts = {"file": str(self.anchor.path), "error": error.strerror}
+                log.exception("writing the audit anchor failed", extra={"facts": facts})
+            self._unnoted = error.strerror
+        else:
+            self._unnoted = None
+
+    def anchor_trouble(self) -> str | None:
+        """Return why the anchor cannot be written, None where it can; a head that failed is noted again.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        if self.anchor is None:
+            return None
+        if self._unnoted is not None:
+            self.note_head()
+        try:
+            self.anchor.try_out()
+        except OSError as error:
+            return error.strerror
+        return self._unnoted
+
+    def restore_triggers(self) -> list[str]:
+        """Put back the triggers of the audit where one is missing, and audit that.
+
+        Returns:
+            What was missing.
+
+        Raises:
+            StoreError: The database did not take it; ``forbidden`` where the table is another role's.
+        """
+        with self.write() as tx:
+            missing = tx.audit_log.missing_triggers()
+            if missing and not self.database.is_sqlite:
+                tx.connection.execute(schema.ONE_MIGRATOR)
+                missing = tx.audit_log.missing_triggers()
+            if missing:
+                triggers.create(tx.connection)
+                tx.audit_log.append(Event(tx.now, "triggers_restored", reason=", ".join(missing)))
+        return missing
 
     def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
         """Tell the anchor and the dispatcher."""

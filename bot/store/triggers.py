@@ -1,42 +1,75 @@
-"""The triggers that make the audit append-only, created again after every migration.
+"""The triggers that make the audit append-only, created again after every migration and at every start.
 
 Alembic's batch mode drops SQLite's triggers silently, so they are no part of any migration; a
 test lists them after each. ``INSERT OR REPLACE`` and ``TRUNCATE`` pass the triggers on UPDATE and
-DELETE, hence the other two.
+DELETE, hence the other two. On PostgreSQL the primary key refuses a second row of the same number.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 _SQLITE = {
-    "audit_no_update": ("UPDATE", ""),
-    "audit_no_delete": ("DELETE", ""),
-    "audit_no_replace": ("INSERT", " WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)"),
+    name: f"CREATE TRIGGER {name} BEFORE {verb} ON audit{when} "
+    "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
+    for name, verb, when in (
+        ("audit_no_update", "UPDATE", ""),
+        ("audit_no_delete", "DELETE", ""),
+        ("audit_no_replace", "INSERT", " WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)"),
+    )
 }
-
-TRIGGERS: dict[str, tuple[str, ...]] = {
-    "sqlite": tuple(
-        f"CREATE TRIGGER {name} BEFORE {verb} ON audit{when} "
-        "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
-        for name, (verb, when) in _SQLITE.items()
+_BODY = " BEGIN RAISE EXCEPTION 'the audit is append-only'; END "
+_FUNCTION = f"CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $${_BODY}$$"
+_POSTGRESQL = {
+    "audit_no_change": (
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH ROW EXECUTE FUNCTION audit_append_only()"
     ),
-    "postgresql": (
-        (
-            "CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$"
-        ),
-        (
-            "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit "
-            "FOR EACH ROW EXECUTE FUNCTION audit_append_only()"
-        ),
-        (
-            "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit "
-            "FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()"
-        ),
+    "audit_no_truncate": (
+        "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()"
     ),
 }
-"""On PostgreSQL the primary key refuses a second row of the same number."""
+_KINDS = {"audit_no_change": 27, "audit_no_truncate": 34}
+"""``pg_trigger.tgtype``: row 1, before 2, delete 8, update 16, truncate 32.
+Source: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_trigger.h"""
 
-DROP_TRIGGERS: dict[str, tuple[str, ...]] = {
-    "sqlite": tuple(f"DROP TRIGGER IF EXISTS {name}" for name in _SQLITE),
-    "postgresql": ("DROP FUNCTION IF EXISTS audit_append_only() CASCADE",),
-}
+_SQLITE_FOUND = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
+_POSTGRESQL_FOUND = (
+    "SELECT tgname, tgtype::int, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+    "WHERE tgrelid = to_regclass('audit') AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgqual IS NULL"
+)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Return the names of the triggers that are gone, switched off or rewritten."""
+    if connection.dialect.name == "sqlite":
+        expected: list[tuple[object, ...]] = list(_SQLITE.items())
+        found = connection.exec_driver_sql(_SQLITE_FOUND)
+    else:
+        expected = [(name, kind, _BODY) for name, kind in _KINDS.items()]
+        found = connection.exec_driver_sql(_POSTGRESQL_FOUND)
+    there = {tuple(row) for row in found}
+    return [str(one[0]) for one in expected if one not in there]
+
+
+def create(connection: Connection) -> None:
+    """Create every trigger, in place of any of the same name."""
+    drop(connection)
+    sqlite = connection.dialect.name == "sqlite"
+    for statement in _SQLITE.values() if sqlite else (_FUNCTION, *_POSTGRESQL.values()):
+        connection.exec_driver_sql(statement)
+
+
+def drop(connection: Connection) -> None:
+    """Drop every trigger."""
+    if connection.dialect.name == "sqlite":
+        for name in _SQLITE:
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        return
+    for name in _POSTGRESQL:
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON audit")
+    connection.exec_driver_sql("DROP FUNCTION IF EXISTS audit_append_only() CASCADE")

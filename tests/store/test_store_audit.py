@@ -13,8 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.audit import anchor
 from bot.audit.anchor import AnchorFile
 from bot.audit.chain import GENESIS, Who, verify
-from bot.store import Database, Store
-from bot.store.triggers import DROP_TRIGGERS
+from bot.store import Database, Store, triggers
 from tests.audit.golden import EVENTS, HASHES, TEXTS
 from tests.store_rows import T0, Clock, event
 
@@ -37,7 +36,8 @@ def verdict(store: Store, anchors: dict[int, str] | None = None) -> tuple[bool, 
 def tamper(database: Database, *statements: str) -> None:
     """Do what somebody with the database password could."""
     with database.write() as connection:
-        for statement in (*DROP_TRIGGERS[connection.dialect.name], *statements):
+        triggers.drop(connection)
+        for statement in statements:
             connection.exec_driver_sql(statement)
 
 
@@ -235,3 +235,40 @@ def test_pages_of_a_long_history_are_all_read(store: Store) -> None:
     with store.read() as tx:
         found = verify(tx.audit_log.rows(), {})
     assert (found.ok, found.rows) == (True, 2100)
+
+
+def test_missing_triggers_are_put_back_once_and_audited(database: Database, clock: Clock) -> None:
+    """All of them, in one transaction with the event; where none is missing nothing is written."""
+    store = Store(database, clock)
+    assert store.restore_triggers() == []
+    with database.write() as connection:
+        triggers.drop(connection)
+    missing = store.restore_triggers()
+    assert len(missing) == (3 if database.is_sqlite else 2)
+    assert store.restore_triggers() == []
+    with store.read() as tx:
+        (row,) = tx.audit_log.rows()
+    assert (row["event"], row["reason"]) == ("triggers_restored", ", ".join(missing))
+    with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM audit")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "how",
+    [
+        "ALTER TABLE audit DISABLE TRIGGER audit_no_change",
+        "CREATE OR REPLACE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "DROP TRIGGER audit_no_truncate ON audit",
+    ],
+)
+def test_a_trigger_of_postgresql_that_refuses_nothing_is_missing(postgresql_url: str, how: str) -> None:
+    """Switched off, emptied or dropped: each is found and put back."""
+    database = Database(postgresql_url)
+    store = Store(database, Clock())
+    with database.write() as connection:
+        connection.exec_driver_sql(how)
+    assert store.restore_triggers() != []
+    with store.read() as tx:
+        assert tx.audit_log.missing_triggers() == []
+    database.close()
