@@ -88,7 +88,7 @@ def _steps(store: Store) -> Steps:
         store=store,
         people=_People(),
         site=SITE,
-        rules=Policy.model_validate({"defaults": {"approvers": ["UADA"]}}),
+        rules=Policy.model_validate({"defaults": {"approvers": ["UADA"], "cli_decisions": "allow"}}),
         clock=store.clock,
         new_id=lambda: f"N{next(numbers):08d}",
     )

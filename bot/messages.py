@@ -71,6 +71,8 @@ REFUSALS: Mapping[str, str] = {
     "foreign_message": "This message is not the current card of the request, so nothing was decided. Use the card "
     "in its channel.",
     "stale_home": "This Home tab was out of date, so nothing was decided. It is being refreshed: decide there.",
+    "cli_decisions": "The policy takes this decision in Slack only. Press the button on the card, or set "
+    'cli_decisions = "allow" in the policy file.',
     "quorum_gone": "Not enough valid approvals. Submit a new request.",
     "no_existing": "No existing spec fits this request. Approve or reject it instead.",
     "unreadable": "The request text could not be read, so nothing was changed. Rewrite it.",
@@ -194,6 +196,8 @@ _FACTS: Mapping[str, str] = {
     "unknown_model": "Nearest: {}.",
     "name_taken": "It belongs to {}.",
     "deletion_asked": "It is request {}.",
+    "cli_decisions": "The policy takes this decision in Slack only. Press the button on the card, or set "
+    'cli_decisions = "allow" in the policy file.',
     "quorum_gone": "Reason: {}.",
     "lookup_failed": "Slack said: {}.",
     "no_live_spec": "It is {}.",

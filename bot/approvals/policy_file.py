@@ -139,6 +139,7 @@ class Defaults(_Model):
     notify: tuple[SlackId, ...] | None = None
     admins: frozenset[SlackId] = frozenset()
     workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
+    cli_decisions: Literal["deny", "allow"] = "deny"
 
 
 _Table = TypeVar("_Table", Defaults, Rule)

@@ -21,12 +21,21 @@ FRESH_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The actor of an event; all None for the bot itself."""
+    """The actor of an event; all None for the bot itself.
+
+    Args:
+        enterprise_id: Enterprise Grid, if any.
+        team_id: Workspace.
+        user_id: The person.
+        name: Display name.
+        os_uid: On the command line, the operating-system user who acted in that person's name.
+    """
 
     enterprise_id: str | None = None
     team_id: str | None = None
     user_id: str | None = None
     name: str | None = None
+    os_uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ class Event:
                 "team_id": who.team_id,
                 "user_id": who.user_id,
                 "name": who.name,
+                **({} if who.os_uid is None else {"os_uid": who.os_uid}),
             },
             "origin": self.origin,
             "from_state": self.from_state,

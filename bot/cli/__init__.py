@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli.ending import told
@@ -17,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ``serve`` is read before the other commands are even imported: a bot that runs for months
     need not carry the parser of commands that people type.
     """
+    _settle_home()
     words = sys.argv[1:] if arguments is None else list(arguments)
     with told():
         if words[:1] == ["serve"]:
@@ -27,3 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from bot.cli.commands import run_command
 
         sys.exit(run_command(words))
+
+
+def _settle_home() -> None:
+    """Say where home is for a user number without a name, as containers have them.
+
+    Slack's SDK asks for it when it is imported (``FileInstallationStore``), though nothing is read there.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import os
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
             at=desk.service.clock(),
             origin="cli",
             reason=reason,
-            operator=getpass.getuser(),
+            os_uid=os.getuid(),
             source=Source.CLI,
         )
         outcome = desk.decide(click)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,7 @@ def delete(spec_id: str, user_id: str) -> None:
             name=user_id,
             at=desk.service.clock(),
             origin="cli",
-            operator=getpass.getuser(),
+            os_uid=os.getuid(),
             source=Source.CLI,
         )
         outcome = desk.decide(click)

@@ -20,10 +20,7 @@ def who_asked(ask: Ask) -> Who:
 
 def who_clicked(click: Click, name: str | None = None) -> Who:
     """Return the person of a click, by the looked-up name where there is one."""
-    shown = name or click.name
-    if click.operator:
-        shown = f"{shown} (by {click.operator})"
-    return Who(click.enterprise_id, click.team_id, click.user_id, shown)
+    return Who(click.enterprise_id, click.team_id, click.user_id, name or click.name, click.os_uid)
 
 
 def event_of(

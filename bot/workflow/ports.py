@@ -71,7 +71,7 @@ class Click:
         trigger_hash: Of the trigger, for the audit.
         reason: For a rejection.
         text: For an edit.
-        operator: The operating-system user, on the command line.
+        os_uid: The operating-system user's number, on the command line: names can be set by whoever runs it.
         source: What it was made on; it says what the click is checked against.
         view_id: The Home tab it was pressed on, or from which the modal was opened.
         view_hash: Which state of that Home tab.
@@ -92,7 +92,7 @@ class Click:
     trigger_hash: str | None = None
     reason: str | None = None
     text: str | None = None
-    operator: str | None = None
+    os_uid: int | None = None
     source: Source = Source.CARD
     view_id: str | None = None
     view_hash: str | None = None

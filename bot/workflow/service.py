@@ -198,7 +198,8 @@ class RequestService:
         """Rule on the row and decide; reads only."""
         if request is None:
             return Refusal("unknown_request", click.request_id)
-        if (refusal := misplaced(tx, request, click)) is not None:
+        on_the_line = self.rules.defaults.cli_decisions == "allow"
+        if (refusal := misplaced(tx, request, click, cli_decisions=on_the_line)) is not None:
             return refusal
         ruling = self.ruling_of(request)
         return actions.decide(

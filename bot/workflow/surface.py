@@ -20,9 +20,23 @@ HOME_READ_MS = 3_600_000
 """How long after somebody opened their Home tab it follows the requests."""
 
 
-def misplaced(tx: Tx, request: Request, click: Click) -> Refusal | None:
-    """Return the refusal of a click that does not count where it was made, else None."""
-    if click.source is Source.CLI or click.action == "post_again":  # posting a card again decides nothing
+FOR_SLACK_ALONE = frozenset({"approve", "retry"})
+"""What leads to a specification: on the command line only where the policy says ``cli_decisions = "allow"``."""
+
+
+def misplaced(tx: Tx, request: Request, click: Click, *, cli_decisions: bool = False) -> Refusal | None:
+    """Return the refusal of a click that does not count where it was made, else None.
+
+    Args:
+        tx: The transaction.
+        request: The row.
+        click: The person's action.
+        cli_decisions: Whether the policy takes every decision from the command line.
+    """
+    if click.source is Source.CLI:
+        barred = click.action in FOR_SLACK_ALONE and not cli_decisions
+        return Refusal("cli_decisions") if barred else None
+    if click.action == "post_again":  # posting a card again decides nothing
         return None
     if click.source is Source.CARD or click.view_id is None:
         copies = {(copy.channel_id, copy.message_ts) for copy in tx.requests.copies(request.id)}

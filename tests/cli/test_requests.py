@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, ROSA, TEXT
+from tests.scenarios.team import ADA, POLICY, ROSA, TEXT
 from tests.support.command_line import Ran, on_terminal, run
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def test_an_unknown_request_is_told_how_to_find_one(team: Team) -> None:
 
 def test_decisions_say_where_the_request_is_now(team: Team) -> None:
     """Approved by one who may: exit code 0; by the requester: exit code 1 and why; in Slack it is the same."""
+    team.rules(POLICY + 'cli_decisions = "allow"\n')
     request = team.ask()
     refused = peftsize(team, "requests", "approve", request.id, "--as", ROSA)
     assert (refused.code, refused.out) == (1, "")

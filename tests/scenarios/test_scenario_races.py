@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from bot.approvals.request import Request
 
+RULES = POLICY + 'cli_decisions = "allow"\n'
+"""The clicks of these races come from no card."""
 ROUNDS, ROUNDS_OVER_HTTP = 200, 20
 HOME = "T0HOME001"
 
@@ -70,7 +72,7 @@ def still_team(request: pytest.FixtureRequest, new_team: Callable[..., Team]) ->
     settings = {}
     if request.param == "postgresql":
         settings["peftsize_database_url"] = request.getfixturevalue("postgresql_url")
-    team = new_team(**settings)
+    team = new_team(policy=RULES, **settings)
     team.product.dispatcher.stop()
     return team
 
@@ -111,7 +113,7 @@ def test_an_approval_and_a_rejection(still_team: Team) -> None:
 
 def test_two_presses_of_one_person(new_team: Callable[..., Team]) -> None:
     """Two presses of the same person at once are one vote."""
-    team = new_team(policy=POLICY + "quorum = 2\n")
+    team = new_team(policy=RULES + "quorum = 2\n")
     team.product.dispatcher.stop()
     service = team.product.service
     for number in range(1, 21):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, BEN, INES, NAME, ROSA, TWO, Team
+from tests.scenarios.team import ADA, BEN, INES, NAME, POLICY, ROSA, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.approvals.request import Request
 
+ON_THE_LINE = 'cli_decisions = "allow"\n'
 OTHER = {"cpu": {"units": "1"}, "mem": {"size": "1Gi"}, "gpu": {"num_gpu": 1}}
 _IDS = re.compile(r"\b(?:[0-9a-f]{8}-[0-9a-f-]{27}|R[0-9A-HJKMNP-TV-Z]{8}|[0-9a-f]{64})\b")
 
@@ -90,15 +92,16 @@ def without_chance(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["rest"] = {key: row["rest"][key] for key in ("status", "spec_id")} | {
             "attempt": bool(row["rest"]["attempt"])
         }
-        row["actor"] = row["actor"] | {"name": (row["actor"]["name"] or "").partition(" (by ")[0]}
+        row["actor"] = {key: value for key, value in row["actor"].items() if key != "os_uid"}
         kept.append(named(row))
     return kept
 
 
 @pytest.mark.heavy
 def test_one_story_one_audit(new_team: Callable[..., Team]) -> None:
-    """But for origin, times, ids and triggers the rows are equal; the operator's name is added on the line."""
-    http, socket, line = new_team(policy=TWO), new_team(policy=TWO, socket=True), new_team(policy=TWO)
+    """But for origin, times, ids and triggers the rows are equal; the operator's number is added on the line."""
+    http, socket = new_team(policy=TWO), new_team(policy=TWO, socket=True)
+    line = new_team(policy=TWO + ON_THE_LINE)
     over_http = tell(http, in_slack(http))
     over_socket = tell(socket, in_slack(socket))
     on_the_line = tell(line, on_the_command_line(line))
@@ -107,13 +110,13 @@ def test_one_story_one_audit(new_team: Callable[..., Team]) -> None:
     assert {row["origin"] for row in over_http} == {"slack-http", "system"}
     assert {row["origin"] for row in over_socket} == {"slack-socket", "system"}
     assert {row["origin"] for row in on_the_line} == {"slack-http", "cli", "system"}
-    assert all(" (by " in row["actor"]["name"] for row in on_the_line if row["origin"] == "cli")
+    assert all(row["actor"]["os_uid"] == os.getuid() for row in on_the_line if row["origin"] == "cli")
     assert line.cli("audit", "verify").exit_code == 0
 
 
 def test_the_card_is_redrawn_from_the_command_line(new_team: Callable[..., Team]) -> None:
     """A decision there shows in Slack at once, and a refusal ends with exit code 1 and the words."""
-    team = new_team()
+    team = new_team(policy=POLICY + ON_THE_LINE)
     request = team.ask()
     refused = team.cli("requests", "approve", request.id, "--as", ROSA)
     assert refused.exit_code == 1

@@ -179,7 +179,7 @@ def test_each_step_is_audited(story: Story) -> None:
     story.press(ADA, "reject", request_id, revision=2, reason="Too large.")
     nowhere = {"channel_id": None, "message_ts": None, "trigger_hash": None}
     story.press(
-        ADA, "cancel", request_id, revision=None, source=Source.CLI, origin="cli", operator="root", **nowhere
+        ADA, "cancel", request_id, revision=None, source=Source.CLI, origin="cli", os_uid=1000, **nowhere
     )
     story.press(ADA, "approve", "R9999999-and-more-than-an-id", message_ts="1.1")
     assert [
@@ -215,7 +215,7 @@ def test_each_step_is_audited(story: Story) -> None:
         ("E1", "T1", "U0ROSA", "Rosa"),
         ("E1", "T1", "U0BEN", "Ben"),
         ("E1", "T1", "U0ADA", "Ada"),
-        ("E1", "T1", "U0ADA", "Ada (by root)"),
+        ("E1", "T1", "U0ADA", "Ada", 1000),
         ("E1", "T1", "U0ADA", "Ada"),
     ]
     assert [tuple(row["slack"].values()) for row in story.events()] == [
