@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all a newcomer needs: Python >= 3.11 and nothing else. Without make:
 # `sh scripts/demo`, `sh scripts/test`. Everything happens in .venv, made from the pinned and hashed lock files.
 .DEFAULT_GOAL := check
-.PHONY: check format lint types test demo sandbox bench chaos mutation test-all audit lock release pictures fix clean
+.PHONY: check format lint types test demo sandbox bench chaos mutation test-all audit lock release image pictures fix clean
 
 PYTHON ?= $(shell scripts/find-python)
 BIN := .venv/bin
@@ -45,5 +45,7 @@ lock:
 	scripts/lock
 release:
 	scripts/release
+image:
+	scripts/image
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

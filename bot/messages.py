@@ -361,10 +361,14 @@ def reason_problem(reason: str) -> str | None:
     return "secret_in_reason" if looks_secret(reason) else None
 
 
-NEEDS_POSIX = (
-    "The bot and the sandbox need Linux, macOS or another POSIX system; on Windows, run them in WSL. "
-    "Sizing works here: peftsize size."
-)
+_NO_SANDBOX = "The image leaves the sandbox out. Install peftsize with pip to run it."
+MISSING = {
+    "fcntl": "The bot and the sandbox need Linux, macOS or another POSIX system; on Windows, run them in WSL. "
+    "Sizing works here: peftsize size.",
+    "rich": _NO_SANDBOX,
+    "websockets": _NO_SANDBOX,
+}
+"""What to say where a module is missing for a known reason, by its first name."""
 
 
 def unexpected(reference: str) -> str:

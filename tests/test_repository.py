@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,7 +25,7 @@ FORBIDDEN = {
 
 def tracked() -> list[Path]:
     """Return what belongs to the repository: what git knows, or all files where there is no git."""
-    if (ROOT / ".git").exists():
+    if (ROOT / ".git").exists() and shutil.which("git"):
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -33,8 +34,8 @@ def tracked() -> list[Path]:
         ).stdout.decode()
         found = [ROOT / name for name in listed.split("\0") if name]
     else:
-        skipped = {".venv", "__pycache__", "node_modules"}
-        found = [path for path in ROOT.rglob("*") if skipped.isdisjoint(path.parts)]
+        made = {".git", ".venv", "__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+        found = [path for path in ROOT.rglob("*") if made.isdisjoint(path.relative_to(ROOT).parts)]
     return [path for path in found if path.is_file()]
 
 

@@ -83,8 +83,10 @@ def ending(error: Exception) -> tuple[int, str]:
         elif isinstance(error, errors.SettingsError | errors.NoDatabase):
             code = UNREADABLE
         return code, on_the_command_line(messages.explain(error))
-    if isinstance(error, ModuleNotFoundError) and error.name == "fcntl":
-        return UNREADABLE, messages.NEEDS_POSIX
+    if isinstance(error, ModuleNotFoundError):
+        missing = (error.name or "").partition(".")[0]
+        if missing in messages.MISSING:
+            return UNREADABLE, messages.MISSING[missing]
     reference = secrets.token_hex(4)
     _log_bug(error, reference)
     return BUG, messages.unexpected(reference)

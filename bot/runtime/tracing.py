@@ -42,6 +42,7 @@ def set_up() -> None:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     _tracer = trace.get_tracer("peftsize")
+    log.info("sending traces")
 
 
 @contextmanager
