@@ -128,12 +128,14 @@ class PeopleError(BotError):
     Args:
         method: The Web API method.
         error: Slack's name for the error, or the kind of the failure.
+        retry_after_s: Seconds that Slack asked us to wait, if it did.
     """
 
-    def __init__(self, method: str, error: str) -> None:
+    def __init__(self, method: str, error: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(f"{method}: {error}")
         self.method = method
         self.error = error
+        self.retry_after_s = retry_after_s
 
     @property
     def what(self) -> str:

@@ -157,12 +157,20 @@ class Policy(_Model):
 
     def approvers(self) -> frozenset[str]:
         """Return every entry that may ever approve something, ``anyone`` included."""
+        return frozenset[str]().union(*self._voting())
+
+    def groups_for(self, user_id: str) -> frozenset[str]:
+        """Return the user groups that may give somebody a say: those of each list that does not name the person."""
+        lists = [entries for entries in (*self._voting(), self.defaults.admins) if user_id not in entries]
+        return frozenset(entry for entries in lists for entry in entries if entry.startswith("S"))
+
+    def _voting(self) -> Iterator[frozenset[str]]:
+        """Yield every list of entries that may approve something."""
         tables: tuple[Defaults | Rule, ...] = (self.defaults, *self.rule)
-        found = frozenset[str]()
         for table in tables:
-            parties = (need.among for need in table.need or ())
-            found = found.union(table.approvers or (), *parties, *(stage.to for stage in table.escalate))
-        return found
+            yield table.approvers or frozenset()
+            yield from (need.among for need in table.need or ())
+            yield from (stage.to for stage in table.escalate)
 
     @functools.cached_property
     def digest(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import SlackTrouble, StoreError
 from bot.log_context import bind
+from bot.workflow.backoff import wait_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,8 @@ log = logging.getLogger(__name__)
 
 LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
 """How long a claimed row is left alone; a dead worker's rows are taken over after it."""
-PAUSES_MS = (1_000, 2_000, 5_000, 15_000, 30_000, 60_000)
-"""Waits between tries of a delivery, or of work that failed unexpectedly."""
+MOST_MS, UNEXPECTED_MS = 60_000, 15_000
+"""The longest wait between tries of a delivery, and the wait after work that failed unexpectedly."""
 REFUSED_MS = 3_600_000
 """How soon a delivery is tried again that takes a repair; the next start tries it at once."""
 HOLD_MS, LONGEST_HOLD_MS = 1_000, 60_000
@@ -138,7 +139,7 @@ class Worker:
     def _after_trouble(self, message: OutboxMessage, trouble: SlackTrouble) -> None:
         facts = {"kind": message.kind, "what": trouble.what, "tries": message.tries}
         with self.store.write() as tx:
-            wait = REFUSED_MS if trouble.permanent else _pause_ms(message.tries)
+            wait = REFUSED_MS if trouble.permanent else wait_ms(message.tries + 1, most_ms=MOST_MS)
             if trouble.retry_after_s is not None:
                 wait = int(trouble.retry_after_s * 1000) + 1
                 if message.channel_id and wait <= LONGEST_HOLD_MS:
@@ -153,10 +154,6 @@ class Worker:
     def _later(self, lane: str, key: str) -> None:
         try:
             with self.store.write() as tx:
-                tx.queues.postpone(lane, key, tx.now + PAUSES_MS[-1] // 4)
+                tx.queues.postpone(lane, key, tx.now + UNEXPECTED_MS)
         except StoreError:
             log.warning("database unreachable; the lease will expire", extra={"facts": {"lane": lane}})
-
-
-def _pause_ms(tries: int) -> int:
-    return PAUSES_MS[min(tries, len(PAUSES_MS) - 1)]

@@ -29,9 +29,9 @@ from bot.provisioning.transitions import (
     step,
     taken,
     wait,
-    wait_ms,
 )
 from bot.store.attempts import Attempt
+from bot.workflow.backoff import wait_ms
 from bot.workflow.notify import tell_admins
 from sizing import SizingError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.approvals import policy
 from bot.approvals.request import Kind, Request
 from bot.approvals.state_machine import Action
-from bot.errors import SpecsError
+from bot.errors import SpecsError, Unavailable
 from bot.provisioning.comparison import hardware_differences
 from bot.provisioning.transitions import lock_unchanged, step
 from bot.workflow import outbox
@@ -37,8 +37,9 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
         nobody: The bot itself, for the audit.
     """
     asked_at = request.revised_at or request.created_at
+    match_at = None
     if specs is not None and request.existing is None and request.updated_at == asked_at:
-        _match(service, specs, request)
+        match_at = _match(service, specs, request)
     ruling = service.ruling_of(request)
     reminder = policy.remind_at(ruling, asked_at, request.reminded)
     voters = None
@@ -60,7 +61,7 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
             sent += 1
             _remind(tx, row, sorted(voters), sent, nobody)
         following = policy.remind_at(ruling, asked_at, sent)
-        due = min(row.expires_at, following or row.expires_at)
+        due = min(at for at in (row.expires_at, following, match_at) if at is not None)
         tx.requests.note(row.id, due_at=due, claimed_by=None, reminded=sent)
         tx.queues.wake(row.id, due)
 
@@ -71,20 +72,27 @@ def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> 
     tx.audit_log.append(event_of(row, "reminded", nobody, None, reason=reason, at=tx.now))
 
 
-def _match(service: RequestService, specs: Specs, request: Request) -> None:
-    """Note which live spec already serves a 16-bit request; quantized ones are never served so."""
+def _match(service: RequestService, specs: Specs, request: Request) -> int | None:
+    """Note which live spec already serves a 16-bit request; quantized ones are never served so.
+
+    Returns:
+        When to look again where the list may not be asked for yet, UTC epoch milliseconds; else None.
+    """
     try:
         drafted = service.draft(request.text, request.use_gpus)
         if request.kind is not Kind.CREATE or drafted.sized.quantized:
-            return
+            return None
         live = specs.list(drafted.space_id)
+    except Unavailable as error:
+        return None if error.retry_after_s is None else service.clock() + int(error.retry_after_s * 1000)
     except (SizingError, SpecsError):
-        return  # a convenience; the request does not wait for it
+        return None  # a convenience; the request does not wait for it
     fit = [spec for spec in live if not hardware_differences(drafted.body["nodes"], spec)]
     if not fit:
-        return
+        return None
     best = min(fit, key=lambda spec: (not spec.is_global, spec.name, spec.id))
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         tx.requests.note(row.id, existing_id=best.id, existing_name=best.name)
         outbox.card(tx, row)
+    return None

@@ -12,6 +12,7 @@ from bot.audit.chain import Rest
 from bot.errors import SpecsError, Unavailable, VersionConflict
 from bot.provisioning.comparison import differences, in_words
 from bot.workflow import outbox
+from bot.workflow.backoff import wait_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from bot.workflow.service import RequestService
 
 LOOKUP_GAP_MS = 30_000
-BACKOFF_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000)
-"""Waits between tries where provably nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +138,6 @@ def error_text(error: SpecsError) -> str:
 def rest_of(error: SpecsError, attempt_id: str | None = None) -> Rest:
     """Return the REST side of an audit event for an error."""
     return Rest(error.status, error.trace, None, attempt_id)
-
-
-def wait_ms(tries: int, asked_s: float | None) -> int:
-    """Return the wait before the next try: what the service asked for, or the next of the waits."""
-    if asked_s is not None:
-        return max(1_000, int(asked_s * 1000))
-    return BACKOFF_MS[min(tries, len(BACKOFF_MS)) - 1]
 
 
 def _retire(tx: Tx, row: Request, spec_id: str) -> None:

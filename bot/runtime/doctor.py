@@ -296,7 +296,7 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
         rules = configuration.rules(settings)
     except SettingsError:
         return  # among the settings already
-    roll = _Roll(SlackPeople(client, lambda: identity), min(identity.team_ids))
+    roll = _Roll(SlackPeople(client, lambda: identity, wiring.clock), min(identity.team_ids))
     try:
         useless = [(entry, why) for entry in sorted(rules.entries()) if (why := roll.useless(entry))]
         short = policies.shortages(rules, roll.able_in, roll.barred)

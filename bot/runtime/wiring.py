@@ -235,6 +235,7 @@ def build(
     from bot.slack.inbound.context import ListenerContext
     from bot.slack.outbound.delivery import OutboxDelivery
     from bot.slack.outbound.people import SlackPeople
+    from bot.watsonx.shared import SharedSpecs
 
     database = open_database(settings)
     store = make_store(settings, database, clock)
@@ -243,10 +244,12 @@ def build(
     token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
     client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
     modals = slack.web_client(token, settings.slack_api_url, MODAL_TIMEOUT_S)
+    people = SlackPeople(client, lambda: me.identity, clock)
     specs = None if dry_run else make_specs(settings, metrics, clock)
+    shared = None if specs is None else SharedSpecs(specs, clock)
     service = RequestService(
         store=store,
-        people=SlackPeople(client, lambda: me.identity),
+        people=people,
         site=configuration.site(settings, dry_run=dry_run),
         rules=configuration.rules(settings),
         clock=clock,
@@ -254,14 +257,15 @@ def build(
         on_outcome=metrics.on_outcome,
     )
     pace = Pace(int(settings.watsonx_timeout_s * 1000), int(settings.peftsize_settle_s * 1000))
-    executor = Executor(service, specs, pace, new_attempt)
+    executor = Executor(service, shared, pace, new_attempt)
     maintenance = Maintenance(
         service, specs, settings.peftsize_anchor_channel, settings.peftsize_spaces.values()
     )
     delivery = OutboxDelivery(
         client=client,
+        people=people,
         service=service,
-        specs=specs,
+        specs=shared,
         identity=lambda: me.identity,
         clock=clock,
         api_url=settings.slack_api_url,

@@ -201,17 +201,17 @@ class Specs(Protocol):
 
 
 class People(Protocol):
-    """Who somebody is, asked live."""
+    """Who somebody is; the members of a group may be a few seconds old unless asked ``live``."""
 
-    def look_up(self, team_id: str, user_id: str, groups: Collection[str]) -> Person:
-        """Describe a person and which of the groups they are in.
+    def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
+        """Describe a person and which of the groups they are in; ``live``: nothing is answered from memory.
 
         Raises:
             PeopleError: Slack could not say.
         """
 
-    def members(self, group_id: str) -> frozenset[str] | None:
-        """Return the members of a user group, or None if there is no such group.
+    def members(self, group_id: str, *, live: bool = False) -> frozenset[str] | None:
+        """Return the members of a user group, or None if there is no such group; ``live`` as for ``look_up``.
 
         Raises:
             PeopleError: Slack could not say.

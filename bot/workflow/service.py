@@ -20,6 +20,7 @@ from bot.errors import PeopleError
 from bot.log_context import bind
 from bot.workflow import actions, outbox
 from bot.workflow.actions import Case
+from bot.workflow.backoff import wait_ms
 from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
@@ -45,7 +46,7 @@ UNKNOWN_ACTION_MS = 30_000
 log = logging.getLogger(__name__)
 
 LOOK_UP_TRIES = 5
-"""Look-ups of a person before a click is refused: after 1, 2, 4 and 8 s."""
+"""Look-ups of a person before a click is refused."""
 
 
 class RequestService:
@@ -163,7 +164,7 @@ class RequestService:
             )
             if tries + 1 < LOOK_UP_TRIES:
                 with self.store.write() as tx:
-                    tx.queues.postpone("inbox", key, tx.now + 1000 * 2**tries)
+                    tx.queues.postpone("inbox", key, tx.now + wait_ms(tries + 1, error.retry_after_s))
                     if tries == 0 and click.source is not Source.CLI:
                         self._say_checking(tx, click)
                 return None
@@ -176,9 +177,8 @@ class RequestService:
         outbox.answer(tx, click.key, click.user_id, click.channel_id, code="checking")
 
     def look_up(self, team_id: str, user_id: str) -> Person:
-        """Describe a person and the policy's groups they are in, live; raises ``PeopleError``."""
-        groups = sorted(entry for entry in self.rules.entries() if entry.startswith("S"))
-        return self.people.look_up(team_id, user_id, groups)
+        """Describe a person and the policy's groups that give them a say; raises ``PeopleError``."""
+        return self.people.look_up(team_id, user_id, sorted(self.rules.groups_for(user_id)))
 
     def decide(self, click: Click, person: Person) -> Outcome:
         """Decide a click of a person who was looked up, in one transaction."""

@@ -330,12 +330,41 @@ def test_once_somebody_has_voted_it_is_not_looked_for_any_more(new_bench: Callab
 
 
 def test_a_new_revision_is_looked_for_anew(bench: Bench) -> None:
-    """With its own size."""
+    """With its own size, in a list that is a moment old."""
     spec_id = bench.add_spec(nodes_of("30b 1x10MB lora"), "bigger")
     request = bench.ask(LORA)
     bench.edit("rosa", request, "30b 1x10MB lora")
     assert offered(bench, request) == (spec_id, "bigger")
+    assert bench.calls() == ["list"]
+
+
+def test_a_burst_of_requests_looks_once(bench: Bench) -> None:
+    """Each finds its own match in the one list; five seconds later the list is looked up anew."""
+    ids = {n: bench.add_spec(nodes_of(f"{n}b 1x10MB lora"), f"same-{n}") for n in (20, 40, 60)}
+    asked = {n: bench.ask(f"{n}b 1x10MB lora") for n in ids}
+    assert {n: offered(bench, row) for n, row in asked.items()} == {
+        n: (spec_id, f"same-{n}") for n, spec_id in ids.items()
+    }
+    assert bench.calls() == ["list"]
+    late = bench.add_spec(nodes_of("80b 1x10MB lora"), "same-80")
+    bench.advance(5_000)
+    assert offered(bench, bench.ask("80b 1x10MB lora")) == (late, "same-80")
     assert bench.calls() == ["list", "list"]
+
+
+def test_what_we_change_ourselves_is_looked_up_a_second_later(bench: Bench) -> None:
+    """A request made right after a change waits for the next look-up: the cluster is asked once a second at most."""
+    specs, space_id = bench.product.executor.specs, bench.product.service.site.space_id
+    wanted = bench.add_spec(nodes_of(LORA), "same")
+    assert specs is not None
+    specs.list(space_id)
+    specs.delete("gone", space_id, attempt_id="peftsize-1")
+    request = bench.ask(LORA)
+    assert (offered(bench, request), bench.due_at(request)) == (None, bench.now + 1_000)
+    bench.advance(1_000)
+    bench.run_due()
+    assert offered(bench, request) == (wanted, "same")
+    assert bench.calls() == ["list", "delete", "list"]
 
 
 def test_cancelled_during_the_look_for_it(bench: Bench) -> None:

@@ -13,6 +13,8 @@ from tests.scenarios.team import ADA, BEN, CHANNEL, INES, POLICY, Team
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SHARED_S = 5.0
+"""How long the members of a group serve."""
 EVERYBODY = '[defaults]\napprovers = ["anyone"]\nadmins = ["U0INES001", "U0GUS0001"]\n'
 
 
@@ -131,6 +133,7 @@ def test_a_failed_look_up_of_a_group_denies_too(team: Team) -> None:
     """Whether somebody is in a group is part of who they are: no answer, no vote."""
     request = team.ask()
     team.slack.faults.only, team.slack.faults.http_500 = frozenset({"usergroups.users.list"}), 100
+    team.later(SHARED_S)
     team.click("ben", "approve", request)
     team.later(20)
     assert team.last("approve.refused")["reason"].startswith("lookup_failed: usergroups.users.list")
@@ -138,7 +141,7 @@ def test_a_failed_look_up_of_a_group_denies_too(team: Team) -> None:
 
 
 def test_membership_is_asked_at_every_click(new_team: Callable[..., Team]) -> None:
-    """Who left the group between two clicks can vote no more, and who joined it can."""
+    """Who left the group seconds before can vote no more, and who joined it can."""
     team = new_team(policy=POLICY + "quorum = 2\n")
     request = team.ask()
     team.approve("ben", request)
@@ -146,6 +149,7 @@ def test_membership_is_asked_at_every_click(new_team: Callable[..., Team]) -> No
     assert team.click("ben", "withdraw", request).ok
     assert team.last("withdrawn")["actor"]["user_id"] == BEN
     team.slack.directory.change_group("S0APPROVE", members=(ADA, INES))
+    team.later(SHARED_S)
     team.approve("ben", request)
     assert team.last("approve.refused")["reason"] == "not_an_approver"
     team.approve("ines", request)
@@ -167,6 +171,7 @@ def test_the_voter_is_who_submitted(team: Team) -> None:
     team.click("ada", "reject", request)
     view = team.slack.modals("ada")[-1]
     team.slack.directory.change_group("S0APPROVE", members=(BEN,))
+    team.later(SHARED_S)
     team.slack.submit("ada", view, {"text": "Too large."})
     team.quiet()
     assert team.last("reject.refused")["reason"] == "not_an_approver"

@@ -60,10 +60,11 @@ class Office:
         self.revoked: list[str] = []
         self.who: Identity | None = None
         self.client = web_client(self.slack.bot_token, self.slack.url, 5)
+        self.people = SlackPeople(self.client, lambda: self.who, self.clock)
         ids = count(1)
         self.service = RequestService(
             store=self.store,
-            people=SlackPeople(self.client, lambda: self.who),
+            people=self.people,
             site=Site("https://cpd.example", "space-1"),
             rules=rules,
             clock=self.clock,
@@ -89,6 +90,7 @@ class Office:
         self.calls: list[tuple[str, int | str]] = []
         self.announcer = OutboxDelivery(
             client=self.client,
+            people=self.people,
             service=self.service,
             specs=more.get("specs"),
             identity=lambda: self.who,

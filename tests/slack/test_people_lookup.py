@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from bot.approvals.policy_file import Policy
 from bot.errors import PeopleError
 from bot.sandbox.slack.people import Person
 from bot.slack.inbound.app import web_client
-from bot.slack.outbound.people import SlackPeople, identify
+from bot.slack.outbound.people import GROUP_FRESH_MS, SlackPeople, identify
+from tests.support.menu import press
 
 HOME, AWAY = "T0HOME001", "T0AWAY001"
 
 
 @pytest.fixture
 def people(office) -> SlackPeople:
-    return SlackPeople(office.client, lambda: office.who)
+    return office.people
 
 
 @pytest.mark.parametrize(
@@ -57,14 +59,69 @@ def test_people_of_our_grid_are_home(office, people):
 
 
 def test_groups_are_asked_anew_and_missing_ones_have_no_members(office, people):
-    """Membership is live; a group that is gone, disabled or unknown gives nobody a right."""
+    """Membership is seconds old at most; a group that is gone, disabled or unknown gives nobody a right."""
     asked = ["S0APPROVE", "S0NOTHERE"]
     assert people.look_up(HOME, "U0ADA0001", asked).groups == {"S0APPROVE"}
     office.slack.directory.change_group("approvers", members=("U0BEN0001",))
+    office.clock.ahead_ms += GROUP_FRESH_MS
     assert people.look_up(HOME, "U0ADA0001", asked).groups == frozenset()
     office.slack.directory.change_group("approvers", disabled=True)
+    office.clock.ahead_ms += GROUP_FRESH_MS
     assert people.look_up(HOME, "U0BEN0001", asked).groups == frozenset()
     assert people.members("S0NOTHERE") is None
+
+
+def test_who_must_know_what_is_true_now_asks_live(office, people):
+    """As before a POST: an answer that serves others is not enough."""
+    assert people.look_up(HOME, "U0ADA0001", ["S0APPROVE"]).groups == {"S0APPROVE"}
+    office.slack.directory.change_group("approvers", members=("U0BEN0001",))
+    assert people.look_up(HOME, "U0ADA0001", ["S0APPROVE"]).groups == {"S0APPROVE"}
+    assert people.look_up(HOME, "U0ADA0001", ["S0APPROVE"], live=True).groups == frozenset()
+    assert people.members("S0APPROVE") == {"U0BEN0001"}
+
+
+def _asked(office, method):
+    return [call.method for call in office.slack.calls].count(method)
+
+
+def test_one_who_presses_often_spends_no_budget(office):
+    """Clicks of a member who may not approve ask once in 5 seconds for the group; the right one is heard at once."""
+    began_at = office.clock()
+    office.ask()
+    for _ in range(22):
+        press(office.slack, "ines", office.card(), "approve")
+    office.work()
+    assert _asked(office, "usergroups.users.list") <= 1 + (office.clock() - began_at) // GROUP_FRESH_MS
+    office.press("ada", "approve")
+    assert office.row().state == "approved"
+
+
+def test_slacks_pause_is_kept_and_refuses_nobody(office):
+    """A group that Slack will not tell for 20 s is asked for again after that, once, and the vote counts."""
+    office.ask()
+    office.later(GROUP_FRESH_MS / 1000)
+    office.slack.faults.only = frozenset({"usergroups.users.list"})
+    office.slack.faults.rate_limited, office.slack.faults.retry_after_s = 1, 20
+    office.press("ada", "approve")
+    before = _asked(office, "usergroups.users.list")
+    office.later(19)
+    assert (office.names(), _asked(office, "usergroups.users.list")) == (["requested"], before)
+    office.later(2)
+    assert office.row().state == "approved"
+
+
+def test_an_approver_who_is_named_needs_no_group(office):
+    """Only the lists that do not name somebody are asked about for them."""
+    office.service.rules = Policy.model_validate(
+        {"defaults": {"approvers": ["U0ADA0001", "S0APPROVE"], "admins": ["U0INES001"]}}
+    )
+    office.ask()
+    office.later(GROUP_FRESH_MS / 1000)
+    before = _asked(office, "usergroups.users.list")
+    office.service.look_up(HOME, "U0ADA0001")
+    assert _asked(office, "usergroups.users.list") == before
+    office.service.look_up(HOME, "U0BEN0001")
+    assert _asked(office, "usergroups.users.list") == before + 1
 
 
 @pytest.mark.parametrize(
@@ -86,7 +143,7 @@ def test_when_slack_cannot_say_it_is_an_error_and_never_a_guess(office, fault):
     for name, value in fault.items():
         setattr(office.slack.faults, name, value)
     with pytest.raises(PeopleError) as caught:
-        SlackPeople(client, lambda: office.who).look_up(HOME, "U0ADA0001", ["S0APPROVE"])
+        SlackPeople(client, lambda: office.who, office.clock).look_up(HOME, "U0ADA0001", ["S0APPROVE"])
     assert caught.value.what.startswith("users.info: ")
     assert office.slack.bot_token not in str(caught.value)
 

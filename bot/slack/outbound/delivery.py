@@ -17,7 +17,6 @@ from bot.slack.blocks import answers
 from bot.slack.blocks.kit import Message
 from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view, waiting_for
-from bot.slack.outbound.people import SlackPeople
 from bot.slack.outbound.private import (
     digest,
     lead_to_card,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from bot.approvals.policy import Ruling, Shortage
-    from bot.slack.outbound.people import Identity
+    from bot.slack.outbound.people import Identity, SlackPeople
     from bot.store.queues import OutboxMessage
     from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
@@ -70,6 +69,7 @@ class OutboxDelivery:
 
     Args:
         client: With the bot's token, a deadline, and no retry handlers.
+        people: Members of groups, and names; the same as decisions use, so that they share look-ups.
         service: Rows, drafts and rulings.
         specs: The live specs, for their list; None in a dry run.
         identity: Who we are; None while Slack has not said.
@@ -83,6 +83,7 @@ class OutboxDelivery:
         self,
         *,
         client: WebClient,
+        people: SlackPeople,
         service: RequestService,
         specs: Specs | None,
         identity: Callable[[], Identity | None],
@@ -91,7 +92,7 @@ class OutboxDelivery:
         shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None,
         on_call: Callable[[str, int | str, float], None] = lambda *_: None,
     ) -> None:
-        self._people = people = SlackPeople(client, identity)
+        self._people = people
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
         self._picture = CardView(service, self._names, shortage)
@@ -248,7 +249,7 @@ class OutboxDelivery:
         try:
             found = self._people.members(str(body["group_id"])) or frozenset()
         except PeopleError as error:
-            raise SlackTrouble(error.what) from None
+            raise SlackTrouble(error.what, retry_after_s=error.retry_after_s) from None
         with self._store.write() as tx:
             for user_id in sorted(found - set(body["but"])):
                 each = body["body"] | {"user_id": user_id}

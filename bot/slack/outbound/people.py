@@ -1,18 +1,21 @@
-"""Who somebody is, asked of Slack at the moment of deciding; and who we are ourselves.
+"""Who somebody is, asked of Slack when it is decided; and who we are ourselves.
 
-Nothing is kept: a right that was taken away a second ago is gone. A failed question is a
-``PeopleError``, never a guess.
+A person is looked up for every decision; those who decide at the same moment share the call. The members of a
+user group serve for a few seconds, since one person who presses a button often would spend what Slack allows
+(https://docs.slack.dev/reference/methods/usergroups.users.list: tier 2, 20 a minute). Whoever must know what
+is true now asks for it ``live``. A failed question is a ``PeopleError``, never a guess.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.approvals.policy import Person
 from bot.errors import PeopleError
-from bot.slack.outbound.web_api import FAILURES, word_of
+from bot.slack.outbound.web_api import FAILURES, retry_after_s, word_of
+from bot.workflow.single_flight import SingleFlight, TooSoon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,7 +26,11 @@ _NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
 _WILL_NOT_SAY = frozenset({"missing_scope", "unknown_method", "bot_not_found", "not_allowed_token_type"})
 _SLACKBOT = "USLACKBOT"
+_USER, _MEMBERS = "users.info", "usergroups.users.list"
+GROUP_FRESH_MS = 5_000
+"""How long the members of a user group serve: removing somebody may count so much later, except before a POST."""
 
+Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
@@ -116,19 +123,27 @@ class SlackPeople:
     Args:
         client: With the bot's token and a short timeout.
         identity: Who we are; None while Slack has not said.
+        clock: Returns UTC epoch milliseconds.
     """
 
-    def __init__(self, client: WebClient, identity: Callable[[], Identity | None]) -> None:
+    def __init__(
+        self, client: WebClient, identity: Callable[[], Identity | None], clock: Callable[[], int]
+    ) -> None:
         self._client = client
         self._identity = identity
+        self._users = SingleFlight(self._ask_user, clock, fresh_ms=0, retry_after_s=_asked_to_wait)
+        self._groups = SingleFlight(
+            self._ask_members, clock, fresh_ms=GROUP_FRESH_MS, retry_after_s=_asked_to_wait
+        )
 
-    def look_up(self, team_id: str, user_id: str, groups: Collection[str]) -> Person:
+    def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
         """Describe a person and which of the groups they are in.
 
         Args:
             team_id: The person's workspace as the delivery named it.
             user_id: The person.
             groups: User groups to ask about; not asked for somebody who has no say anyway.
+            live: Whether groups are asked now, too.
 
         Raises:
             PeopleError: Slack could not say.
@@ -136,11 +151,8 @@ class SlackPeople:
         identity = self._identity()
         if identity is None:
             raise PeopleError("auth.test", "not answered yet")
-        try:
-            user: Mapping[str, Any] = _asked("users.info", self._client.users_info, user=user_id)["user"]
-        except PeopleError as error:
-            if error.error not in _NOBODY:
-                raise
+        user = _shared(self._users, _USER, user_id, live=live)
+        if user is None:
             return Person(team_id, user_id, user_id, barred="unknown_person")
         enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
         barred = _barred(user) or _foreign(identity, team_id, user, enterprise)
@@ -150,22 +162,20 @@ class SlackPeople:
             name=_name(user) or user_id,
             enterprise_id=enterprise.get("enterprise_id") or None,
             barred=barred,
-            groups=frozenset() if barred else self._groups_of(user_id, groups),
+            groups=frozenset() if barred else self._groups_of(user_id, groups, live=live),
         )
 
-    def members(self, group_id: str) -> frozenset[str] | None:
+    def members(self, group_id: str, *, live: bool = False) -> frozenset[str] | None:
         """Return the members of a user group, or None if there is no such group.
+
+        Args:
+            group_id: The group.
+            live: Whether it is asked now; else the answer is at most ``GROUP_FRESH_MS`` old.
 
         Raises:
             PeopleError: Slack could not say.
         """
-        try:
-            told = _asked("usergroups.users.list", self._client.usergroups_users_list, usergroup=group_id)
-        except PeopleError as error:
-            if error.error not in _NO_GROUP:
-                raise
-            return None
-        return frozenset(told.get("users") or ())
+        return _shared(self._groups, _MEMBERS, group_id, live=live)
 
     def name(self, entry: str) -> str:
         """Return the display name of a person, or the handle of a user group; empty if there is none.
@@ -174,19 +184,46 @@ class SlackPeople:
             PeopleError: Slack could not say.
         """
         if not entry.startswith("S"):
-            try:
-                return _name(_asked("users.info", self._client.users_info, user=entry)["user"])
-            except PeopleError as error:
-                if error.error not in _NOBODY:
-                    raise
-                return ""
+            user = _shared(self._users, _USER, entry)
+            return _name(user) if user is not None else ""
         told = _asked("usergroups.list", self._client.usergroups_list)
         found = (group for group in told.get("usergroups") or () if group.get("id") == entry)
         return next((f"@{group['handle']}" for group in found), "")
 
-    def _groups_of(self, user_id: str, groups: Collection[str]) -> frozenset[str]:
+    def _groups_of(self, user_id: str, groups: Collection[str], *, live: bool) -> frozenset[str]:
         """Return those of the groups that somebody is in; a group that is gone has no members."""
-        return frozenset(group for group in groups if user_id in (self.members(group) or ()))
+        return frozenset(group for group in groups if user_id in (self.members(group, live=live) or ()))
+
+    def _ask_user(self, user_id: str) -> Mapping[str, Any] | None:
+        """Return what Slack says of a user, or None if there is none."""
+        try:
+            user: Mapping[str, Any] = _asked(_USER, self._client.users_info, user=user_id)["user"]
+        except PeopleError as error:
+            if error.error not in _NOBODY:
+                raise
+            return None
+        return user
+
+    def _ask_members(self, group_id: str) -> frozenset[str] | None:
+        try:
+            told = _asked(_MEMBERS, self._client.usergroups_users_list, usergroup=group_id)
+        except PeopleError as error:
+            if error.error not in _NO_GROUP:
+                raise
+            return None
+        return frozenset(told.get("users") or ())
+
+
+def _shared(flights: SingleFlight[Answer], method: str, key: str, *, live: bool = False) -> Answer:
+    """Return a shared answer; raises ``PeopleError`` while Slack wants to be left alone."""
+    try:
+        return flights.get(key, live=live)
+    except TooSoon as early:
+        raise PeopleError(method, "ratelimited", retry_after_s=early.wait_s) from None
+
+
+def _asked_to_wait(error: Exception) -> float | None:
+    return error.retry_after_s if isinstance(error, PeopleError) else None
 
 
 def _asked(method: str, call: Callable[..., Any], **arguments: str) -> Mapping[str, Any]:
@@ -194,7 +231,7 @@ def _asked(method: str, call: Callable[..., Any], **arguments: str) -> Mapping[s
     try:
         told: Mapping[str, Any] = call(**arguments).data
     except FAILURES as error:
-        raise PeopleError(method, word_of(error)) from None
+        raise PeopleError(method, word_of(error), retry_after_s=retry_after_s(error)) from None
     return told
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
-from bot.errors import SpecsError
+from bot.errors import SlackTrouble, SpecsError, Unavailable
 from bot.slack.blocks import lists
 from bot.slack.blocks.buttons import block_id
 from bot.slack.blocks.kit import LONGEST_SECTION, Message, actions, button, section
@@ -27,6 +27,8 @@ NOTICES = {
 }
 """What a notice begins with, by its code."""
 _MOST_LINES = 20
+SOON_S = 1.0
+"""How long a list waits that may not be looked up yet, rather than say so."""
 
 
 def said(words: str, title: str = "") -> Message:
@@ -117,18 +119,27 @@ def not_posted(request: Request, word: str) -> Message:
 
 
 def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Message:
-    """List the live specs of the default space, asked now.
+    """List the live specs of the default space.
 
     Args:
         service: For our own records of them.
         specs: The API; None in a dry run.
         page: From 1.
+
+    Raises:
+        SlackTrouble: The list may be looked up a moment later.
     """
     if specs is None:
         return said("This is a dry run: no cluster is asked for its specs.")
     try:
         found = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
     except SpecsError as error:
+        if (
+            isinstance(error, Unavailable)
+            and (wait_s := error.retry_after_s) is not None
+            and wait_s <= SOON_S
+        ):
+            raise SlackTrouble("the list of specs", retry_after_s=wait_s, paced=True) from None
         return said(messages.explain(error))
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)

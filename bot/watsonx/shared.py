@@ -1,0 +1,72 @@
+"""The list of live specs, looked up once for all who ask; every other call goes straight through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.errors import Unavailable
+from bot.workflow.single_flight import SingleFlight, TooSoon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.workflow.ports import Created, Deleted, RemoteSpec, SpecList, Specs
+
+FRESH_MS, GAP_MS = 5_000, 1_000
+"""How long a list serves, and how soon it is looked up again where we changed the space meanwhile."""
+
+
+class SharedSpecs:
+    """The port ``Specs`` for requests and answers: a burst of either costs one look-up of the list.
+
+    A name is always looked up live, since a POST depends on it.
+
+    Args:
+        specs: The REST client.
+        clock: Returns UTC epoch milliseconds.
+    """
+
+    def __init__(self, specs: Specs, clock: Callable[[], int]) -> None:
+        self._specs = specs
+        self._lists: SingleFlight[SpecList] = SingleFlight(
+            specs.list,
+            clock,
+            fresh_ms=FRESH_MS,
+            gap_ms=GAP_MS,
+            retry_after_s=lambda error: error.retry_after_s if isinstance(error, Unavailable) else None,
+        )
+
+    def find(self, name: str, space_id: str) -> SpecList:
+        """Return the specs of exactly this name, live."""
+        return self._specs.find(name, space_id)
+
+    def list(self, space_id: str) -> SpecList:
+        """Return every spec visible in a space, as it was at most ``FRESH_MS`` ago.
+
+        Raises:
+            Unavailable: ``retry_after_s`` says when to ask again, if that is known.
+        """
+        try:
+            return self._lists.get(space_id)
+        except TooSoon as early:
+            raise Unavailable("the list was looked up just now", retry_after_s=early.wait_s) from None
+
+    def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
+        """Return one spec, live, or None if there is none."""
+        return self._specs.get(spec_id, space_id)
+
+    def create(
+        self, body: dict[str, Any], space_id: str, *, attempt_id: str, not_after_ms: int | None = None
+    ) -> Created:
+        """Create a spec; whatever came of it, the list is looked up anew."""
+        try:
+            return self._specs.create(body, space_id, attempt_id=attempt_id, not_after_ms=not_after_ms)
+        finally:
+            self._lists.forget(space_id)
+
+    def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
+        """Delete a spec; whatever came of it, the list is looked up anew."""
+        try:
+            return self._specs.delete(spec_id, space_id, attempt_id=attempt_id)
+        finally:
+            self._lists.forget(space_id)

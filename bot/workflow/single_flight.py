@@ -1,0 +1,116 @@
+"""One look-up for all who ask for the same thing at the same time, or within a few seconds."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+_MOST_KEPT = 1000
+
+
+class TooSoon(Exception):
+    """Nothing was asked, and nothing may be before ``wait_s`` seconds are over."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
+@dataclass(slots=True)
+class _Flight(Generic[Answer]):
+    """A look-up under way or done: ``answer`` or ``error`` is set with ``landed``."""
+
+    began_at: int
+    answer: Answer | None = None
+    error: Exception | None = None
+    landed: threading.Event = field(default_factory=threading.Event)
+
+
+class SingleFlight(Generic[Answer]):
+    """Shares look-ups by key.
+
+    Args:
+        look_up: Asks; whatever it raises is raised for everybody who waits for it, and not kept.
+        clock: Returns UTC epoch milliseconds.
+        fresh_ms: How long an answer serves, counted from when it was asked for.
+        gap_ms: At least so long between two look-ups of a key, whatever is forgotten meanwhile.
+        retry_after_s: Reads from an error how long nobody may ask again, whatever the key.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[str], Answer],
+        clock: Callable[[], int],
+        *,
+        fresh_ms: int,
+        gap_ms: int = 0,
+        retry_after_s: Callable[[Exception], float | None] = lambda _: None,
+    ) -> None:
+        self._look_up = look_up
+        self._clock = clock
+        self._fresh_ms = fresh_ms
+        self._gap_ms = gap_ms
+        self._retry_after_s = retry_after_s
+        self._gate = threading.Lock()
+        self._flights: dict[str, _Flight[Answer]] = {}
+        self._asked_at: dict[str, int] = {}
+        self._closed_at, self._closed_ms = 0, 0
+
+    def get(self, key: str, *, live: bool = False) -> Answer:
+        """Return the answer for a key.
+
+        Args:
+            key: What to ask about.
+            live: Ask now; an answer to somebody who asked earlier will not do.
+
+        Raises:
+            TooSoon: There is no answer that will do, and nobody may ask yet.
+        """
+        with self._gate:
+            flight, leads = self._board(key, live=live)
+        if leads:
+            self._fly(key, flight)
+        flight.landed.wait()
+        if flight.error is not None:
+            raise flight.error
+        return flight.answer  # type: ignore[return-value]  # set where there is no error; it may be None
+
+    def forget(self, key: str) -> None:
+        """Serve no earlier answer: what was looked up has changed."""
+        with self._gate:
+            self._flights.pop(key, None)
+
+    def _board(self, key: str, *, live: bool) -> tuple[_Flight[Answer], bool]:
+        """Return the flight that serves, and whether the caller has to fly it."""
+        now = self._clock()
+        flight = self._flights.get(key)
+        if flight is not None and not live:
+            under_way = not flight.landed.is_set()
+            if under_way or (flight.error is None and abs(now - flight.began_at) < self._fresh_ms):
+                return flight, False
+        since_ms = abs(now - self._asked_at.get(key, -self._gap_ms))
+        wait_ms = max(self._gap_ms - since_ms, self._closed_ms - abs(now - self._closed_at))
+        if wait_ms > 0:
+            raise TooSoon(wait_ms / 1000)
+        if len(self._flights) > _MOST_KEPT:
+            self._flights.clear()
+            self._asked_at.clear()
+        flight = self._flights[key] = _Flight(now)
+        self._asked_at[key] = now
+        return flight, True
+
+    def _fly(self, key: str, flight: _Flight[Answer]) -> None:
+        try:
+            flight.answer = self._look_up(key)
+        except Exception as error:  # noqa: BLE001 - raised again for everybody who waits
+            flight.error = error
+            asked_s = self._retry_after_s(error)
+            if asked_s is not None:
+                self._closed_at, self._closed_ms = self._clock(), int(asked_s * 1000)
+        finally:
+            flight.landed.set()
