@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.audit import signing_key
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 
@@ -65,6 +66,8 @@ def running(database_url: str | None = None) -> Iterator[Bench]:
         slack.rates.on = False
         url = database_url or f"sqlite:///{folder}/bench.db"
         environment = {**os.environ, **settings(slack, cluster), "PEFTSIZE_DATABASE_URL": url}
+        signing_key.create(Path(folder) / "signing.key")
+        environment["PEFTSIZE_SIGNING_KEY_FILE"] = f"{folder}/signing.key"
         noop = start([sys.executable, str(ROOT / "benchmarks/noop.py"), "{port}", slack.signing_secret])
         product = start([str(PEFTSIZE), "serve", "--host", "127.0.0.1", "--port", "{port}"], environment)
         slack.attach(f"http://127.0.0.1:{product.port}/slack/events")

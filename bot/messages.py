@@ -94,6 +94,9 @@ REFUSALS: Mapping[str, str] = {
     "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. You need not "
     "click again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
+    # the signing key
+    "key_exists": "There is a file already, and a lost key voids every approval; nothing was written. Choose "
+    "another file.",
     # what was typed
     "reason_missing": "A rejection needs a reason. Write one sentence to help the requester.",
     "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",
@@ -205,6 +208,7 @@ _FACTS: Mapping[str, str] = {
     "unknown_spec": "You entered {}.",
     "not_ours": "Its id is {}.",
     "unreadable": "Reason: {}.",
+    "key_exists": "It is {}.",
 }
 """What the fact of a code adds to its sentence."""
 

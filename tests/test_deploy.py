@@ -13,6 +13,7 @@ import yaml
 from typer.main import get_command
 
 from bot.approvals import policy_file
+from bot.audit import signing_key
 from bot.cli.commands import app
 from bot.runtime import settings as configuration
 from bot.runtime.settings import SECRETS, Need, Settings, check_settings
@@ -240,7 +241,10 @@ def test_every_way_to_run_it_has_what_serve_needs(name: str, tmp_path: Path) -> 
     environment = {}
     for setting in names:
         environment[setting] = values.get(setting, "made-up")
-        if setting.endswith("_FILE") and setting not in values:
+        if setting == "PEFTSIZE_SIGNING_KEY_FILE":
+            signing_key.create(tmp_path / "key")
+            environment[setting] = str(tmp_path / "key")
+        elif setting.endswith("_FILE") and setting not in values:
             secret = tmp_path / setting
             secret.write_text(
                 "postgresql://u:p@h/d" if "DATABASE" in setting else "made-up", encoding="utf-8"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.audit import anchor as anchors
+from bot.audit import signing_key
 from bot.audit.chain import verify as judge
 from bot.cli.output import GREEN, RED, complain, paint, say, say_json
-from bot.errors import SettingsError
+from bot.errors import Refused, SettingsError
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import clock, open_store
 
@@ -60,6 +62,21 @@ def verify(anchor_files: Sequence[str], *, allow_unanchored: bool, as_json: bool
         say(_words(verdict, unproven))
     if not ok:
         sys.exit(1)
+
+
+def new_key(file: str | None) -> None:
+    """Write a fresh signing key, and say its public key."""
+    path = Path(file) if file else configuration.load().signing_key_file
+    if path is None:
+        raise SettingsError(("Say where to write the key: peftsize audit new-key FILE",))
+    try:
+        key = signing_key.create(path)
+    except FileExistsError:
+        raise Refused("key_exists", detail=path) from None
+    except OSError as error:
+        raise SettingsError((f"{path} cannot be written: {error.strerror}.",)) from None
+    say(f"New signing key {key.id} in {path}. Back it up, away from the database.")
+    say(f"Public key: {base64.b64encode(key.public).decode()}")
 
 
 def _words(verdict: Verdict, unproven: str | None) -> str:

@@ -350,6 +350,18 @@ def audit_verify(
     verify(anchor or [], allow_unanchored=allow_unanchored, as_json=json)
 
 
+@audit_app.command("new-key")
+def audit_new_key(
+    file: Annotated[
+        str | None, typer.Argument(help="Where to write it instead of PEFTSIZE_SIGNING_KEY_FILE.")
+    ] = None,
+) -> None:
+    """Make the key that seals approvals; never over an existing file."""
+    from bot.cli.audit import new_key
+
+    new_key(file)
+
+
 @database_app.command("upgrade")
 def database_upgrade() -> None:
     """Migrate the database to this program's schema; serve does so, too."""

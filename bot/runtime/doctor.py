@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bot import messages
 from bot.approvals import policy as policies
+from bot.audit import signing_key
+from bot.audit.signing_key import UnusableKey
 from bot.errors import PeopleError, SettingsError, SpecsError, StoreError
 from bot.runtime import settings as configuration
 from bot.runtime import wiring
@@ -82,6 +85,17 @@ def _settings(settings: Settings) -> Iterator[Check]:
             yield Check("settings", "failed", problem, "see docs/settings.md")
     else:
         yield Check("settings", "ok", f"complete for {'Socket' if socket else 'HTTP'} mode")
+    yield from _signing_key(settings)
+
+
+def _signing_key(settings: Settings) -> Iterator[Check]:
+    """Name the key that seals approvals; what is wrong with it is among the settings already."""
+    path = settings.signing_key_file
+    with suppress(UnusableKey):
+        if path is not None and path.exists():
+            yield Check("signing key", "ok", f"key {signing_key.load(path).id} in {path}")
+        elif path is not None and sqlite_path(settings.database_url) is not None:
+            yield Check("signing key", "ok", f"serve makes it at its first start, in {path}")
 
 
 def _database(settings: Settings) -> Iterator[Check]:

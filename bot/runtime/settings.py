@@ -28,6 +28,8 @@ from bot.watsonx.url import check_base_url
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from bot.audit.signing_key import UnusableKey
+
 SECRETS = (
     "SLACK_BOT_TOKEN",
     "SLACK_SIGNING_SECRET",
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     peftsize_spaces: Pairs = {}
     peftsize_anchor_file: str | None = None
     peftsize_anchor_channel: str | None = None
+    peftsize_signing_key_file: str | None = None
     peftsize_trust_proxy: bool = False
     peftsize_approval_channel: str | None = None
     peftsize_settle_s: float = 30
@@ -145,6 +148,16 @@ class Settings(BaseSettings):
         if self.peftsize_anchor_file or self.database_url.startswith("sqlite"):
             return [path]
         return sorted(path.parent.glob("peftsize-*.anchor")) or [path]
+
+    @property
+    def signing_key_file(self) -> Path | None:
+        """Where the signing key is: beside the anchor of a SQLite file unless set."""
+        if self.peftsize_signing_key_file:
+            return Path(self.peftsize_signing_key_file)
+        path = sqlite_path(self.database_url)
+        if path is None:
+            return None
+        return (self.anchor_file or path).with_name(path.name + ".key")
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the log's redaction and for nothing else."""
@@ -340,8 +353,43 @@ def check_settings(settings: Settings, need: Need) -> None:
         troubles += _watsonx(settings)
     if need.approvers:
         troubles += _approvers(settings)
+        troubles += _signing_key(settings)
     if troubles:
         raise SettingsError(tuple(troubles))
+
+
+NO_KEY = (
+    "PEFTSIZE_SIGNING_KEY_FILE is missing: on PostgreSQL every replica needs the same key. Make one with "
+    "peftsize audit new-key FILE, and give a copy to each replica."
+)
+
+
+def _signing_key(settings: Settings) -> list[str]:
+    """Name what is wrong with the key that seals approvals; on SQLite a missing one will be made."""
+    from bot.audit import signing_key
+
+    path = settings.signing_key_file
+    on_sqlite = sqlite_path(settings.database_url) is not None
+    if path is None:
+        return [NO_KEY]
+    try:
+        signing_key.load(path)
+    except signing_key.UnusableKey as error:
+        return [] if error.why == "missing" and on_sqlite else [unusable_key(path, error)]
+    return []
+
+
+def unusable_key(path: Path, error: UnusableKey) -> str:
+    """Say what is wrong with the signing key, and what to do."""
+    return (
+        f"PEFTSIZE_SIGNING_KEY_FILE: {path} "
+        + {
+            "missing": f"is not there. Restore it from its backup, or make one: peftsize audit new-key {path}",
+            "open": f"can be read or changed by others (mode {error.detail}). Check who could, then: chmod 600 {path}",
+            "unreadable": f"cannot be read: {error.detail}.",
+            "garbage": "holds no Ed25519 key in PEM form. Restore it from its backup.",
+        }[error.why]
+    )
 
 
 def _watsonx(settings: Settings) -> list[str]:

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot.audit import signing_key
 from bot.audit.anchor import AnchorFile
+from bot.audit.signing_key import UnusableKey
 from bot.dispatch.periodic import Periodic
 from bot.dispatch.worker import Worker
 from bot.errors import NoDatabase, PeopleError, SettingsError, StoreError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from slack_bolt import App
     from slack_sdk import WebClient
 
+    from bot.audit.signing_key import SigningKey
     from bot.runtime.settings import Settings
     from bot.slack.outbound.people import Identity
     from bot.watsonx.client import SpecsClient
@@ -80,10 +83,12 @@ class Product:
         me: Who we are in Slack.
         client: The Web API.
         specs: The REST client; None in a dry run.
+        signing_key: Seals approvals.
     """
 
     settings: Settings
     store: Store
+    signing_key: SigningKey
     service: RequestService
     executor: Executor
     worker: Worker
@@ -146,6 +151,25 @@ def make_store(settings: Settings, database: Database, now: Callable[[], int] = 
     """Return the store with its anchor."""
     anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
     return Store(database, now, anchor=anchor, names=settings.peftsize_audit_names)
+
+
+def open_signing_key(settings: Settings) -> SigningKey:
+    """Return the key that seals approvals; on SQLite it is made where there is none.
+
+    Raises:
+        SettingsError: It cannot be used, or not be made.
+    """
+    path = settings.signing_key_file
+    if path is None:
+        raise SettingsError((configuration.NO_KEY,))
+    on_sqlite = sqlite_path(settings.database_url) is not None
+    try:
+        return signing_key.load_or_create(path) if on_sqlite else signing_key.load(path)
+    except UnusableKey as error:
+        raise SettingsError((configuration.unusable_key(path, error),)) from None
+    except OSError as error:
+        why = f"PEFTSIZE_SIGNING_KEY_FILE: {path} cannot be written: {error.strerror}."
+        raise SettingsError((why,)) from None
 
 
 @contextmanager
@@ -237,6 +261,7 @@ def build(
     from bot.slack.outbound.people import SlackPeople
     from bot.watsonx.shared import SharedSpecs
 
+    key = open_signing_key(settings)
     database = open_database(settings)
     store = make_store(settings, database, clock)
     metrics = Metrics(store)
@@ -296,6 +321,7 @@ def build(
     product = Product(
         settings=settings,
         store=store,
+        signing_key=key,
         service=service,
         executor=executor,
         worker=worker,

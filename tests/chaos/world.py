@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from bot.audit import signing_key
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.watsonx.api import PATH
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
@@ -41,6 +42,7 @@ class World:
         self.folder = folder
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
+        self.key = signing_key.load_or_create(folder / "signing.key")
         self.slack = FakeSlack()
         self.slack.rates.on = False  # the bot's own pacing stays; the limits have tests of their own
         self.cluster = FakeCluster()
@@ -107,6 +109,7 @@ class World:
             "PEFTSIZE_ADMINS": "U0INES001",
             "PEFTSIZE_DATABASE_URL": self.url,
             "PEFTSIZE_ANCHOR_FILE": str(self.folder / "audit.anchor"),
+            "PEFTSIZE_SIGNING_KEY_FILE": str(self.folder / "signing.key"),
         }
 
     def _cluster_call(self, moment: str, call: Call, port: int) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.audit import signing_key
 from tests.support.command_line import NOBODY_THERE, run
 
 if TYPE_CHECKING:
@@ -88,9 +89,12 @@ def test_a_server_s_empty_database_stays_empty(
 ) -> None:
     """PostgreSQL without our tables is no database either, and gets none by being looked at."""
     url = postgresql.create(empty=True)
+    key = tmp_path / "signing.key"
+    signing_key.create(key)
+    ours = {"PEFTSIZE_DATABASE_URL": url, "PEFTSIZE_SIGNING_KEY_FILE": str(key)}
     try:
         for _ in range(2):
-            ran = run(*words, folder=tmp_path, environment=NOBODY_THERE | {"PEFTSIZE_DATABASE_URL": url})
+            ran = run(*words, folder=tmp_path, environment=NOBODY_THERE | ours)
             assert (ran.code, "No database here: it has no tables." in ran.err) == (2, True)
     finally:
         postgresql.drop(url)

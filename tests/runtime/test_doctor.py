@@ -30,8 +30,8 @@ def test_a_right_installation_passes_every_check(site: Site) -> None:
     checks = {check["check"]: check["status"] for check in ran.json}
     assert (ran.code, set(checks.values())) == (0, {"ok"}), ran.out
     assert list(checks) == [
-        "settings", "database", "Slack token", "Slack scopes", "clock", "Socket Mode", "manifest", "channel",
-        "policy", "watsonx space the default space", "watsonx specs",
+        "settings", "signing key", "database", "Slack token", "Slack scopes", "clock", "Socket Mode", "manifest",
+        "channel", "policy", "watsonx space the default space", "watsonx specs",
     ]  # fmt: skip
     assert list(site.folder.iterdir()) == []
     assert not [call for call in site.slack.calls if call.method.startswith("chat.")]

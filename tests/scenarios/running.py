@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import event
 from typer.testing import CliRunner
 
+from bot.audit import signing_key
 from bot.cli.commands import app as commands
 from bot.runtime import serve, shutdown, wiring
 from bot.runtime import settings as configuration
@@ -97,6 +98,9 @@ class Running:
             "PEFTSIZE_DATABASE_URL": f"sqlite:///{self.folder / 'team.db'}",
             "PEFTSIZE_POLICY_FILE": str(self.folder / "policy.toml"),
         }
+        if "peftsize_database_url" in self.settings:  # PostgreSQL
+            signing_key.load_or_create(self.folder / "signing.key")
+            found["PEFTSIZE_SIGNING_KEY_FILE"] = str(self.folder / "signing.key")
         if self.socket:
             found["SLACK_APP_TOKEN"] = self.slack.app_token
         return found | {name.upper(): value for name, value in self.settings.items()}

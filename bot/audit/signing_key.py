@@ -1,0 +1,129 @@
+"""The Ed25519 key that seals what may lead to a POST, and signs the audit's checkpoints.
+
+It is a file outside the database: whoever can write to the database alone can forge no signature.
+The file is PEM (PKCS #8), so that ``openssl pkey -pubout`` shows its public key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING, Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP
+"""A group may read the file: Kubernetes and Docker hand secrets over that way."""
+
+
+class UnusableKey(Exception):
+    """A signing key that cannot be used.
+
+    Args:
+        why: ``missing``, ``open`` to others, ``unreadable``, or ``garbage``.
+        detail: The mode, or what the system said.
+    """
+
+    def __init__(self, why: Literal["missing", "open", "unreadable", "garbage"], detail: str = "") -> None:
+        super().__init__(f"{why}: {detail}" if detail else why)
+        self.why = why
+        self.detail = detail
+
+
+class SigningKey:
+    """Signs.
+
+    Args:
+        private: The key.
+    """
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.public = private.public_key().public_bytes_raw()
+        self.id = key_id(self.public)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a message, 64 bytes."""
+        return self._private.sign(message)
+
+
+def key_id(public: bytes) -> str:
+    """Return the short name of a public key (32 bytes): 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Return whether a signature is that of a message under a public key (32 bytes)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def load(path: Path) -> SigningKey:
+    """Read the key.
+
+    Raises:
+        UnusableKey: There is none, others can read or change it, or it is no Ed25519 key.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        pem = path.read_bytes()
+    except FileNotFoundError:
+        raise UnusableKey("missing") from None
+    except OSError as error:
+        raise UnusableKey("unreadable", error.strerror or "") from None
+    if mode & OPEN_TO_OTHERS:
+        raise UnusableKey("open", f"{mode:04o}")
+    try:
+        private = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):  # TypeError: it asks for a password
+        raise UnusableKey("garbage") from None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise UnusableKey("garbage")
+    return SigningKey(private)
+
+
+def create(path: Path) -> SigningKey:
+    """Write a fresh key, readable by its owner only; never over an existing file.
+
+    Raises:
+        FileExistsError: There is one; it may have been made this moment.
+        OSError: It cannot be written.
+    """
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    whole = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(whole, path)  # whole or not at all, and never over another one
+    finally:
+        whole.unlink(missing_ok=True)
+    return SigningKey(private)
+
+
+def load_or_create(path: Path) -> SigningKey:
+    """Read the key, or write a fresh one where there is none.
+
+    Raises:
+        UnusableKey: It cannot be used.
+        OSError: It cannot be written.
+    """
+    with contextlib.suppress(FileExistsError):
+        if not path.exists():
+            return create(path)
+    return load(path)
