@@ -63,7 +63,7 @@ def main() -> int:
             counts = Counter(outcome.what for outcome in outcomes)
             counts["equivalent"] = len(sample) - len(different)
             scores.append(Score(room, wanted.seed, len(by_room[room]), counts))
-    say(table([line(score) for score in scores]))
+            say(line(scores[-1]))
     if wanted.write:
         SCORE.write_text(table(_with_other_rooms(scores)), encoding="utf-8")
     return 1 if strangers or any(score.percent < score.room.needed for score in scores) else 0

@@ -102,7 +102,7 @@ def note(root: Path, tree: Path, tests: Sequence[str], *, reuse: bool) -> Noted:
     cache = root / ".mutation"
     which = hashlib.sha256(" ".join(tests).encode()).hexdigest()[:8]
     known = sorted(cache.glob(f"{which}-*.json"), key=lambda file: file.stat().st_mtime)
-    file = known[-1] if reuse and known else cache / f"{which}-{_fingerprint(root)}.json"
+    file = known[-1] if reuse and known else cache / f"{which}-{_fingerprint(tree)}.json"
     if not file.exists():
         notes = tree.parent / f"notes-{which}"
         notes.mkdir()
@@ -116,7 +116,7 @@ def note(root: Path, tree: Path, tests: Sequence[str], *, reuse: bool) -> Noted:
         file.write_text(json.dumps(_merged(notes)), encoding="utf-8")
     noted = json.loads(file.read_text(encoding="utf-8"))
     tests = list(noted["seconds"])
-    here = {test for test in tests if (root / test.partition("::")[0]).exists()}
+    here = {test for test in tests if (tree / test.partition("::")[0]).exists()}
     by_line = {
         name: {
             int(line): [tests[each] for each in places if tests[each] in here]
@@ -245,9 +245,9 @@ def _changed(tree: Path, mutant: Mutant) -> Iterator[None]:
         compiled.unlink(missing_ok=True)
 
 
-def _fingerprint(root: Path) -> str:
-    files = sorted(file for folder in ("bot", "sizing", "tests") for file in (root / folder).rglob("*.py"))
-    text = b"".join(str(file.relative_to(root)).encode() + file.read_bytes() for file in files)
+def _fingerprint(tree: Path) -> str:
+    files = sorted(file for folder in ("bot", "sizing", "tests") for file in (tree / folder).rglob("*.py"))
+    text = b"".join(str(file.relative_to(tree)).encode() + file.read_bytes() for file in files)
     return hashlib.sha256(text).hexdigest()[:16]
 
 
