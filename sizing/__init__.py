@@ -1,4 +1,4 @@
-"""Sizing by the published formula, exactly: text in, request, breakdown and hardware specification out.
+"""Exact sizing by the published formula: from a request text to a breakdown and a hardware specification.
 
 >>> from sizing import size, spec_for
 >>> needs = size("10b 2x128MB qlora4")

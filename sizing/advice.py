@@ -1,4 +1,4 @@
-"""What a result means: what still fits, what would be cheaper, what to look out for."""
+"""Explain a result: what still fits, what would be cheaper, and what to watch out for."""
 
 from typing import NamedTuple
 
@@ -12,15 +12,15 @@ from sizing.request import SizingRequest
 VALID_GPUS = (1, 2, 4, 8)
 
 
-class Warning_(NamedTuple):  # noqa: N801 `Warning` is Python's own
-    """Something to know about a request that is sized all the same."""
+class Warning_(NamedTuple):  # noqa: N801 ``Warning`` is a builtin
+    """Something the requester should know. The request is sized all the same."""
 
     code: str
     message: str
 
 
 class Row(NamedTuple):
-    """One method of the comparison: the request as it would be, and what it would need."""
+    """One method of the comparison: the request with that method, and what it would need."""
 
     request: SizingRequest
     breakdown: Breakdown
@@ -70,18 +70,18 @@ class Advice(NamedTuple):
     """What a result means.
 
     Args:
-        use_percent: share of the GPUs' memory that is used, two decimals, halves to even: `9.84`.
-        use_percent_short: the same with one decimal: `9.8`.
-        headroom_gb_exact: GB that are left on the GPUs, an exact decimal.
-        more_fit: adapters of the largest group that still fit on the same GPUs; None without adapters.
-        more_fit_size: the size of such an adapter.
-        largest_base_params: parameters of the largest base model on the same GPUs with these adapters.
-        largest_base: the same, cut to one decimal: `106.1b`.
-        methods: the three methods side by side, in the table's order.
-        cheaper: the next method that needs fewer GPUs, None where there is none or one GPU is enough.
-        next_valid_gpus: the next number of GPUs that tensor parallelism can start on, None where the computed
-            one is, or no single node has so many.
-        warnings: W1 to W6.
+        use_percent: Share of the GPUs' memory in use, with two decimals, halves rounded to even: ``9.84``.
+        use_percent_short: The same with one decimal: ``9.8``.
+        headroom_gb_exact: Unused GB on the GPUs, as an exact decimal.
+        more_fit: How many more adapters of the largest size fit on the same GPUs. None without adapters.
+        more_fit_size: The size of such an adapter: ``128MB``.
+        largest_base_params: Parameters of the largest base model that fits on the same GPUs with these adapters.
+        largest_base: The same, truncated to one decimal: ``106.1b``.
+        methods: All methods side by side, in the order of the table.
+        cheaper: The first method in the table that needs fewer GPUs, or None.
+        next_valid_gpus: The next GPU count that tensor parallelism can start on. None if the computed count is
+            valid, or if no single node has enough GPUs.
+        warnings: W1 to W6, in that order.
     """
 
     use_percent: str
@@ -98,7 +98,7 @@ class Advice(NamedTuple):
 
 
 def advise(request: SizingRequest, breakdown: Breakdown) -> Advice:
-    """Work out what a result means.
+    """Explain what a result means.
 
     >>> from sizing import parse
     >>> request = parse("10b 2x128MB qlora4")
@@ -125,7 +125,7 @@ def advise(request: SizingRequest, breakdown: Breakdown) -> Advice:
 
 
 def more_fit(request: SizingRequest, breakdown: Breakdown) -> int | None:
-    """Adapters of the largest group that can be added before the next GPU: one more would need it."""
+    """Count how many adapters of the largest size can be added before another GPU is needed."""
     if not request.adapters:
         return None
     room = breakdown.num_gpus * request.gpu_gb * units.TICKS_PER_GB
@@ -134,33 +134,33 @@ def more_fit(request: SizingRequest, breakdown: Breakdown) -> int | None:
 
 
 def largest_base_params(request: SizingRequest, breakdown: Breakdown) -> int:
-    """Parameters of the largest base model that needs the same GPUs, with the same adapters and method."""
+    """Return the parameters of the largest base model that fits on the same GPUs, all else being equal."""
     room = breakdown.num_gpus * request.gpu_gb * units.TICKS_PER_GB
     one = base_ticks(1, METHODS[request.method].half_bytes)
     return (2 * room - 3 * breakdown.adapter_ticks) // (3 * one)
 
 
 def compare(request: SizingRequest, breakdown: Breakdown) -> tuple[Row, ...]:
-    """The three methods side by side; the request's own with its own result."""
+    """Size the request with every method. Its own method keeps the given breakdown."""
     own = Row(request, breakdown)
     others = (None if name == request.method else request.with_method(name) for name in METHODS)
     return tuple(own if other is None else Row(other, size(other)) for other in others)
 
 
 def cheaper(breakdown: Breakdown, rows: tuple[Row, ...]) -> Row | None:
-    """The method with the least quantization that needs fewer GPUs than the request's own."""
+    """Return the method with the least quantization that needs fewer GPUs than the request's own."""
     return next((row for row in rows if row.num_gpus < breakdown.num_gpus), None)
 
 
 def next_valid_gpus(num_gpus: int) -> int | None:
-    """The next number of GPUs that tensor parallelism starts on, None where this one is or a node has no more."""
+    """Return the next GPU count that tensor parallelism can start on. None if this one is valid or above 8."""
     if num_gpus in VALID_GPUS:
         return None
     return next((valid for valid in VALID_GPUS if valid > num_gpus), None)
 
 
 def warnings(request: SizingRequest, breakdown: Breakdown) -> tuple[Warning_, ...]:
-    """What to look out for, in the order of the codes."""
+    """Return what to watch out for, in the order of the codes."""
     found = []
     gpus, word = breakdown.num_gpus, request.method_word
     if gpus not in VALID_GPUS:
@@ -190,14 +190,14 @@ def warnings(request: SizingRequest, breakdown: Breakdown) -> tuple[Warning_, ..
 
 
 def _one_adapter_ticks(request: SizingRequest) -> int:
-    """Memory of one adapter of the largest group."""
+    """Return the memory of one adapter of the largest size."""
     return request.adapters[0].microbytes * units.TICKS_PER_MICROBYTE
 
 
 def _unsupported(request: SizingRequest) -> str | None:
-    """What IBM's support table says this model has not, of what was asked.
+    """Name the requested technique if IBM's support table says that the model does not support it.
 
-    Source: IBM Software Hub 2.1.x documentation, "Requirements for deploying PEFT models", kept in `models.csv`.
+    Source: IBM Software Hub 2.1.x documentation, "Requirements for deploying PEFT models", kept in ``models.csv``.
     """
     if request.model is None:
         return None
@@ -206,7 +206,7 @@ def _unsupported(request: SizingRequest) -> str | None:
 
 
 def _short(params: int) -> str:
-    """A parameter count in billions (millions below one), cut to one decimal: never more than fits."""
+    """Write a parameter count in billions (or millions), truncated to one decimal: never more than fits."""
     scale = "b" if params >= units.PARAMS_PER["b"] else "m"
     tenths = params * 10 // units.PARAMS_PER[scale]
     return f"{units.decimal_text(tenths, 10)}{scale}"

@@ -1,11 +1,11 @@
-"""PyTorch's caching allocator on paper: what a GPU has reserved after a row of tensors came and went.
+"""A model of PyTorch's caching allocator: how much GPU memory is reserved after a series of allocations.
 
-vLLM before 0.6.4 takes as used what the allocator has reserved from the driver, not what tensors hold. With hundreds
-of adapter slots the two differ by gigabytes, so the rounding is replayed instead of guessed.
+vLLM before 0.6.4 counts the memory that the allocator has reserved from the driver as used, not the memory that
+tensors occupy. With hundreds of adapter slots the two differ by gigabytes, so we replay the rounding.
 
-Source: PyTorch 2.3, `c10/cuda/CUDACachingAllocator.cpp`: small blocks up to 1 MiB come from segments of 2 MiB, larger
-ones below 10 MiB from segments of 20 MiB, others from one of their own, rounded up to 2 MiB. The smallest free block
-that is large enough is taken, and split where more than 1 MiB (or 512 bytes of a small one) would be left.
+Source: PyTorch 2.3, ``c10/cuda/CUDACachingAllocator.cpp``. Blocks up to 1 MiB come from segments of 2 MiB, blocks below
+10 MiB from segments of 20 MiB, and larger blocks from segments of their own, rounded up to 2 MiB. The allocator takes
+the smallest free block that is large enough and splits it if more than 1 MiB (512 bytes of a small block) remains.
 """
 
 from bisect import bisect_left, insort
@@ -21,7 +21,7 @@ _SMALL_SEGMENT, _SHARED_SEGMENT, _OWN_STEP = 2 * _MIB, 20 * _MIB, 2 * _MIB
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """A piece of a segment; its neighbours in the same segment are linked."""
+    """A part of a segment, linked to its neighbours in the same segment."""
 
     size: int
     small: bool
@@ -35,9 +35,9 @@ class Allocator:
     """The state of one GPU.
 
     Args:
-        reserved: bytes taken from the driver.
-        used: bytes in blocks that hold a tensor.
-        peak: the most that was ever used.
+        reserved: Bytes reserved from the driver.
+        used: Bytes in blocks that hold a tensor.
+        peak: Maximum of ``used`` so far.
     """
 
     reserved: int = 0
@@ -65,7 +65,7 @@ class Allocator:
         return block
 
     def give(self, *blocks: Block) -> None:
-        """Free tensors; a block joins its free neighbours and stays reserved."""
+        """Free tensors. A block merges with its free neighbours and stays reserved."""
         for given in blocks:
             self.used -= given.size
             block, after = given, given.after
@@ -81,21 +81,21 @@ class Allocator:
             insort(self._free[block.small], block, key=_BY_SIZE)
 
     def trim(self) -> None:
-        """Hand back the segments in which nothing is used (`torch.cuda.empty_cache`)."""
+        """Release the segments that are completely free (``torch.cuda.empty_cache``)."""
         for pool in self._free:
             kept = [block for block in pool if block.before is not None or block.after is not None]
             self.reserved -= sum(block.size for block in pool) - sum(block.size for block in kept)
             pool[:] = kept
 
     def _segment(self, size: int, *, small: bool) -> Block:
-        """Reserve a segment."""
+        """Reserve a segment for a block of this size."""
         own = -(-size // _OWN_STEP) * _OWN_STEP
         length = _SMALL_SEGMENT if small else _SHARED_SEGMENT if size < _LARGE else own
         self.reserved += length
         return Block(length, small)
 
     def _drop(self, block: Block) -> None:
-        """Take a block out of the free ones."""
+        """Remove a block from the free blocks."""
         pool = self._free[block.small]
         place = bisect_left(pool, block.size, key=_BY_SIZE)
         while pool[place] is not block:
@@ -104,7 +104,7 @@ class Allocator:
 
     @staticmethod
     def _join(first: Block, second: Block) -> None:
-        """Make one block of two neighbours."""
+        """Merge two neighbours into the first."""
         first.size += second.size
         first.after = second.after
         if second.after is not None:

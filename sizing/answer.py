@@ -1,4 +1,4 @@
-"""A whole answer as one JSON object, for the command line and for scripts."""
+"""The complete answer as one JSON object, for the command line and for scripts."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from sizing.request import SizingRequest
 
 
 def result_json(text: str) -> dict[str, Any]:
-    """Size a text, or say why not; never raises.
+    """Size a text, or explain why it cannot be sized. Never raises.
 
     Returns:
-        `{"request": {...}, "gpu_memory_gb": 8, ..., "hardware_specification": {...}}`, or `{"error": {...}}`.
+        ``{"request": {...}, "gpu_memory_gb": 8, ..., "hardware_specification": {...}}``, or ``{"error": {...}}``.
     """
     try:
         request = parse(text)
@@ -24,7 +24,7 @@ def result_json(text: str) -> dict[str, Any]:
 
 
 def answer_json(request: SizingRequest, needs: Breakdown) -> dict[str, Any]:
-    """The object of `result_json` for a request and what it needs."""
+    """Return the object of ``result_json`` for a request that has been sized."""
     return {
         "request": {
             "params": request.params,
@@ -48,7 +48,7 @@ def answer_json(request: SizingRequest, needs: Breakdown) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    """One alternative as JSON."""
+    """Return one alternative as JSON."""
     return {
         "method": row.method,
         "name": row.name,

@@ -1,7 +1,6 @@
-"""Any other model: its layer shapes from the `config.json` of a Hugging Face repository.
+"""Models that are not in the table: layer shapes from the ``config.json`` of a Hugging Face repository.
 
-Source: Hugging Face Transformers, the `configuration_*.py` of each class, for the names of the fields and for what
-a class takes where a field is missing.
+Source: Hugging Face Transformers, the ``configuration_*.py`` of each class, for the names and defaults of the fields.
 """
 
 import json
@@ -13,7 +12,7 @@ from sizing.models import BaseModel
 from sizing.parsing.limits import FEWEST_PARAMS, MOST_PARAMS
 from sizing.shapes import ARCHITECTURES, Architecture, Bias, Latent, Mamba, Shapes
 
-_MOST = 10**9  # of any one number: more is a slip
+_MOST = 10**9  # of any number; a larger one is a mistake
 _MOST_LAYERS = 10_000
 
 
@@ -21,13 +20,13 @@ def read(text: str) -> BaseModel:
     """Read a model's shapes and count its parameters.
 
     Args:
-        text: the file.
+        text: The content of the file.
 
     Returns:
-        A row like the table's, without a name.
+        A row like those of the model table, with an empty name.
 
     Raises:
-        ConfigError: the file is no configuration of a class that can be counted; the field is named.
+        ConfigError: The file is not a configuration, or not of a class that we can count.
     """
     try:
         config = json.loads(text)
@@ -56,7 +55,7 @@ def read(text: str) -> BaseModel:
 
 
 class _Reader:
-    """The fields of one configuration, each read under the names that classes give it."""
+    """Reads the fields of a configuration. Classes have different names for the same field."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
@@ -98,7 +97,7 @@ class _Reader:
         )
 
     def _architecture(self) -> str:
-        """The class, one that can be counted."""
+        """Return the class, if it can be counted."""
         named = self.config.get("architectures")
         if named is None:
             raise ConfigError("architectures", "is missing")
@@ -113,20 +112,20 @@ class _Reader:
         return architecture
 
     def _refuse_what_is_not_counted(self) -> None:
-        """A vision tower has parameters that the shapes of the text model do not tell."""
+        """Refuse a vision tower, whose parameters do not follow from the shapes of the text model."""
         for field in ("vision_config", "text_config", "audio_config"):
             if field in self.config:
                 raise ConfigError(field, "is of a model that sees or hears, which I cannot count")
 
     def _value(self, *fields: str) -> tuple[str, Any]:
-        """The first of several fields that is there, with its value."""
+        """Return the first of several fields that is present, and its value."""
         return next(
             ((field, self.config[field]) for field in fields if self.config.get(field) is not None),
             (fields[0], None),
         )
 
     def _optional(self, *fields: str, least: int = 1, most: int = _MOST) -> int | None:
-        """A whole number, or None where no field has it."""
+        """Return an integer, or None if the field is missing."""
         field, value = self._value(*fields)
         if value is None:
             return None
@@ -137,14 +136,14 @@ class _Reader:
         return value
 
     def _number(self, *fields: str, most: int = _MOST) -> int:
-        """A whole number that must be there."""
+        """Return a required integer."""
         found = self._optional(*fields, most=most)
         if found is None:
             raise ConfigError(fields[0], "is missing")
         return found
 
     def _flag(self, field: str, *, default: bool) -> bool:
-        """True or false."""
+        """Return a boolean."""
         value = self.config.get(field)
         if value is None:
             return default
@@ -153,7 +152,7 @@ class _Reader:
         return value
 
     def _intermediate(self, architecture: str, hidden: int, *, dense: bool) -> int:
-        """Width of a dense MLP, 0 where no layer has one."""
+        """Return the width of a dense MLP, 0 if no layer has one."""
         if not dense:
             return 0
         if architecture == "GraniteMoeHybridForCausalLM":
@@ -165,7 +164,7 @@ class _Reader:
         return self._number("intermediate_size")
 
     def _kv_heads(self, architecture: str, heads: int) -> int:
-        """Key and value heads: as many as query heads where nothing else is said."""
+        """Return the number of key and value heads. It defaults to the number of query heads."""
         if architecture == "GPTBigCodeForCausalLM":
             return 1 if self._flag("multi_query", default=True) else heads
         if architecture == "FalconForCausalLM":
@@ -180,7 +179,7 @@ class _Reader:
         return found
 
     def _head_dim(self, hidden: int, heads: int, latent: Latent | None) -> int:
-        """Width of one head; with latent attention its plain and its rotary part."""
+        """Return the width of one head. With latent attention, the sum of its plain and its rotary part."""
         if latent is not None:
             return self._number("qk_nope_head_dim") + latent.rotary
         found = self._optional("head_dim")
@@ -189,7 +188,7 @@ class _Reader:
         return found or hidden // heads
 
     def _bias(self, kind: Architecture) -> Bias:
-        """Which attention projections carry a bias."""
+        """Return which attention projections have a bias."""
         if kind.bias is not None:
             return kind.bias
         if self._flag("use_qkv_bias", default=False):
@@ -197,7 +196,7 @@ class _Reader:
         return "all" if self._flag("attention_bias", default=False) else "none"
 
     def _experts(self, kind: Architecture) -> int:
-        """Experts of a mixture; must be there where the class is one."""
+        """Return the number of experts. Required if the class is a mixture."""
         fields = ("num_local_experts", "num_experts", "n_routed_experts")
         found = self._optional(*fields, least=0)
         if kind.mixture and not found:
@@ -205,7 +204,7 @@ class _Reader:
         return found or 0
 
     def _dense_layers(self, layers: int) -> int:
-        """Layers of a mixture that are dense: the first few, or those between."""
+        """Return the number of dense layers of a mixture: the first few, or those in between."""
         first = self._optional("first_k_dense_replace", least=0, most=layers)
         if first is not None:
             return first
@@ -214,7 +213,7 @@ class _Reader:
         return len(listed) if isinstance(listed, list) and listed else layers - layers // step
 
     def _shared(self, architecture: str, experts: int) -> int:
-        """Width of the expert that every token uses."""
+        """Return the width of the expert that every token uses."""
         if not experts:
             return 0
         if architecture.startswith("Llama4"):
@@ -225,7 +224,7 @@ class _Reader:
         return self._optional("shared_intermediate_size", "shared_expert_intermediate_size", least=0) or 0
 
     def _layer_types(self, layers: int) -> list[Any] | None:
-        """What each layer is, where the file lists it."""
+        """Return the kind of each layer, if the file lists them."""
         listed = self.config.get("layer_types")
         if listed is None:
             return None
@@ -234,7 +233,7 @@ class _Reader:
         return listed
 
     def _windows(self, architecture: str, layers: int) -> tuple[int, int]:
-        """The window in tokens, and how many layers have it."""
+        """Return the window in tokens, and how many layers have it."""
         window = self._optional("sliding_window", "attention_chunk_size") or 0
         if not window or not self._flag("use_sliding_window", default=True):
             return 0, 0
@@ -248,7 +247,7 @@ class _Reader:
         return window, layers - layers // pattern if pattern else layers
 
     def _mamba(self, layers: int) -> Mamba | None:
-        """The Mamba-2 layers of a hybrid."""
+        """Return the Mamba-2 layers of a hybrid."""
         listed = self._layer_types(layers)
         if listed is None:
             raise ConfigError("layer_types", "is missing: which layers are Mamba")
@@ -259,7 +258,7 @@ class _Reader:
         return Mamba(count, heads, width, self._number("mamba_d_state"))
 
     def _latent(self) -> Latent:
-        """DeepSeek's compressed keys and values."""
+        """Return the latent attention of DeepSeek."""
         return Latent(
             self._number("q_lora_rank"),
             self._number("kv_lora_rank"),

@@ -1,7 +1,8 @@
-"""The next step after a specification exists: the deployment requests that use it.
+"""The next step once a specification exists: the requests that deploy the base model and its adapters.
 
-The specification belongs to the deployment of the base model; a deployment of an adapter names the
-base deployment and no hardware. LoRA is switched on inside ``online.parameters.foundation_model``.
+The deployment of the base model refers to the specification. The deployment of an adapter refers to the base
+deployment and names no hardware. LoRA is enabled in ``online.parameters.foundation_model``.
+
 Sources: IBM watsonx documentation, "Deploying PEFT models"; the tests of IBM's Node.js SDK
 (https://github.com/IBM/watsonx-ai-node-sdk).
 """
@@ -15,9 +16,9 @@ PATH = "/ml/v4/deployments"
 VERSION = "2024-03-14"
 """The API version that IBM's samples send."""
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM takes as ``max_lora_rank``. Source: vLLM, ``vllm/config/lora.py``."""
+"""The values of ``max_lora_rank`` that vLLM accepts. Source: vLLM, ``vllm/config/lora.py``."""
 ASSUMED_RANK = 64
-"""Where only file sizes were given, so that the rank is not known."""
+"""If only file sizes were given, so that the rank is unknown."""
 BASE_MODEL, ADAPTER, BASE_DEPLOYMENT = "<base model asset id>", "<adapter asset id>", "<base deployment id>"
 
 
@@ -26,9 +27,9 @@ class Deployment:
     """One request to create a deployment.
 
     Args:
-        path: path and query, to be put behind the cluster's address.
-        body: the JSON body.
-        assumed: what was assumed or is still to be filled in, one sentence each.
+        path: Path and query, relative to the cluster's address.
+        body: The JSON body.
+        assumed: Sentences that name what was assumed and what must be filled in.
     """
 
     path: str
@@ -37,13 +38,7 @@ class Deployment:
 
 
 def base_deployment(request: SizingRequest, spec_id: str, space_id: str) -> Deployment:
-    """Return the request that deploys the base model on a specification.
-
-    Args:
-        request: what the specification was sized for.
-        spec_id: the specification.
-        space_id: the deployment space.
-    """
+    """Return the request that deploys the base model on a specification."""
     assumed = [f"Replace {BASE_MODEL}: the asset of the base model in the space."]
     body: dict[str, Any] = {
         "name": request.spec_name,
@@ -76,10 +71,8 @@ def adapter_deployment(
     """Return the request that deploys one adapter on the base deployment.
 
     Args:
-        request: what the specification was sized for.
-        space_id: the deployment space.
-        asset_id: the adapter's asset, if it is known.
-        base_deployment_id: the deployment of the base model, if it is known.
+        asset_id: The adapter's asset. None leaves a placeholder.
+        base_deployment_id: The deployment of the base model. None leaves a placeholder.
     """
     assumed = []
     if asset_id is None:
@@ -102,7 +95,7 @@ def _path() -> str:
 
 
 def _serving_name(request: SizingRequest) -> str:
-    """Return a name for the inference address: lower case letters, digits and underscores, at most 36.
+    """Return a name for the inference URL: at most 36 lowercase letters, digits and underscores.
 
     Source: IBM watsonx documentation, "Creating online deployments" (``serving_name``).
     """

@@ -1,6 +1,6 @@
-"""The exceptions of this package: a request text that cannot be sized, a configuration that cannot be counted.
+"""The exceptions of this package: for a request that cannot be sized, and for a ``config.json`` that cannot be read.
 
-The error is data first (code, message, source, span, a way out); the picture with the caret is made from it.
+Errors are data: code, message, source, span and suggestion. The picture with the caret is drawn from these.
 """
 
 from typing import Any
@@ -9,17 +9,17 @@ COMMAND = "/peftsize"
 
 
 class SizingError(Exception):
-    """A request text was refused, with the place, the reason and a request that runs.
+    """A request text was refused. Says where, why, and what to write instead.
 
     Args:
-        code: `E01` to `E17`, one kind of mistake each.
-        message: at most two short sentences, at most 140 characters.
-        source: the text as it was given.
-        span: half-open range of characters of `source`; `(len, len + 1)` for what is missing at the end.
-        suggestion: a whole request made only of numbers and names that were typed, or None.
-        example: a whole request where the fix had to invent a number or a name, or None.
-        candidates: where the text has several readings, or a name is near to several models, a whole request for
-            each, the most likely first.
+        code: ``E01`` to ``E17``, one for each kind of mistake.
+        message: At most two short sentences and 140 characters.
+        source: The text as given.
+        span: Half-open range of characters of ``source``. ``(len, len + 1)`` if something is missing at the end.
+        suggestion: A complete request that uses only numbers and names from the text, or None.
+        example: A complete request that contains an invented number or name, or None.
+        candidates: Complete requests, most likely first, if the text has several readings or a name is close to
+            several models.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class SizingError(Exception):
 
     @property
     def hint(self) -> str:
-        """The line to type next: `Try: /peftsize 10b 2x128MB qlora4`."""
+        """What to type next: ``Try: /peftsize 10b 2x128MB qlora4``."""
         return f"Try: {COMMAND} {self.suggestion or self.example}"
 
     def picture(self) -> str:
-        """The text as typed with the offending part underlined.
+        """Draw the text as typed with the offending part underlined.
 
         Returns:
-            Two lines, `10b 2x128Mbit lora` over `    ~~~~~~~~^`; only what stands near the fault of a long text.
+            Two lines, ``10b 2x128Mbit lora`` over ``    ~~~~~~~~^``. Of a long text, only the part around the mistake.
         """
         start, end = self.span
         first = max(0, start - 60)
@@ -61,10 +61,7 @@ class SizingError(Exception):
         return f"{line}\n{' ' * (start - first)}{'~' * (width - 1)}^"
 
     def to_json(self) -> dict[str, Any]:
-        """The error as the JSON object of the command line's contract, without the surrounding key.
-
-        `candidates` is there only where there are any.
-        """
+        """Return the error as the command line's JSON object. ``candidates`` is left out if there are none."""
         found: dict[str, Any] = {
             "code": self.code,
             "message": self.message,
@@ -79,11 +76,11 @@ class SizingError(Exception):
 
 
 class ConfigError(Exception):
-    """A model's `config.json` was refused.
+    """A model's ``config.json`` was refused.
 
     Args:
-        field: the field that is missing or wrong, None where it is the whole file.
-        reason: what is wrong with it, as the end of a sentence.
+        field: The field that is missing or wrong, or None if it is the whole file.
+        reason: What is wrong, as the end of a sentence that begins with the field's name.
     """
 
     code = "E18"
@@ -95,7 +92,7 @@ class ConfigError(Exception):
 
     @property
     def message(self) -> str:
-        """What is wrong, in one sentence that names the field."""
+        """One sentence that names the field and says what is wrong."""
         return f"{f'“{self.field}”' if self.field else 'The file'} {self.reason}."
 
     @property
@@ -104,5 +101,5 @@ class ConfigError(Exception):
         return "Correct the file, or write the model's parameters in its place: peftsize size 8b 2x128MB"
 
     def to_json(self) -> dict[str, Any]:
-        """The error as a JSON object, without the surrounding key."""
+        """Return the error as a JSON object."""
         return {"code": self.code, "field": self.field, "message": self.message, "hint": self.hint}

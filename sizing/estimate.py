@@ -1,7 +1,7 @@
-"""The second opinion: what a vLLM server would do with the GPUs that the formula asks for.
+"""The second opinion: what a vLLM server could do with the GPUs that the formula asks for.
 
-An estimate with its assumptions beside the formula's number, which it never changes. It needs the model's layer
-shapes, so it is silent about typed parameter counts.
+The estimate never changes the formula's number. It needs the model's layer shapes, so there is none for a request
+that gives only a parameter count.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -20,49 +20,49 @@ from sizing.vllm import Batch, Held, Slots
 Verdict = Literal["fits", "tight", "does_not_fit"]
 
 CONTEXT_TOKENS = 8192
-_BLOCK_TOKENS = 16  # vLLM hands out KV cache in blocks of this many tokens
+_BLOCK_TOKENS = 16  # vLLM allocates KV cache in blocks of this many tokens
 _FAR_OFF = 4
 
-# What lies outside PyTorch's allocator on each GPU, in GiB: CUDA's modules, libraries' buffers. Fitted: 53 runs of
-# two Llama-2 models on vLLM 0.5.0 leave 0.247 to 0.275, so 0.25 with as much again either way.
+# Memory outside PyTorch's allocator on each GPU, in GiB: CUDA modules and buffers of libraries. Fitted: in 53 runs of
+# two Llama-2 models on vLLM 0.5.0 it was 0.247 to 0.275, so we take 0.25 plus or minus 0.25.
 _OUTSIDE_MEASURED = Span(0, 0.5)
-# Not fitted: as above with room, and since 0.6.4 with the CUDA context.
+# Not fitted: the above with a margin; since 0.6.4 it includes the CUDA context.
 _OUTSIDE_RESERVED, _OUTSIDE_CONTEXT = Span(0, 0.75), Span(0.1, 1.0)
-_OUTSIDE_PARALLEL = Span(0.2, 1.2)  # buffers of NCCL and of the custom all-reduce, not fitted
+_OUTSIDE_PARALLEL = Span(0.2, 1.2)  # not fitted: buffers of NCCL and of the custom all-reduce
 _MEASURED_FAMILY, _MEASURED_RELEASE = "llama-2-", (0, 5, 0)
 
 
 class Tokens(NamedTuple):
-    """The fewest and the most tokens."""
+    """A lower and an upper bound."""
 
     low: int
     high: int
 
 
 class Estimate(NamedTuple):
-    """What is left for serving, on all GPUs together.
+    """What memory is left for serving. Amounts are totals over all GPUs, unless stated otherwise.
 
     Args:
-        verdict: `fits` where even the pessimistic end holds the load, `does_not_fit` where not even the optimistic
-            end has room for a KV cache (or for the users that were given), else `tight`.
-        num_gpus: GPUs it was computed for.
-        usable_bytes: memory that vLLM may use.
-        weights_bytes: the base model.
-        model_load_gib: what one GPU's log says of loading the model; with adapters, vLLM before 0.12 loads more rows.
-        adapter_bytes: the adapter slots.
-        reserve_gib: what vLLM keeps for one full batch and what lies outside it.
-        kv_gib: what is left for keys and values.
-        kv_bytes_per_token: keys and values of one token in all layers, on average over the longest sequence.
-        tokens_left: tokens whose keys and values fit in what is left.
-        contexts_8k: sequences of 8192 tokens that fit at the same time at the pessimistic end.
-        load_tokens: tokens that have to fit at the same time.
-        rank_bucket: the adapter rank that is allocated, None without adapters.
-        options: how the server is started.
-        range_because: why it is a range, a sentence each.
-        measured: whether a measurement covers it.
-        assumptions: what had to be assumed, a sentence each.
-        serving_flags: the arguments of `vllm serve` that go with it.
-        vllm_defaults: those of them that vLLM would take by itself.
+        verdict: ``fits`` if even the pessimistic bound holds the load, ``does_not_fit`` if not even the optimistic
+            bound has room for a KV cache (or for the given users), otherwise ``tight``.
+        num_gpus: The number of GPUs that this estimate is for.
+        usable_bytes: Memory that vLLM may use.
+        weights_bytes: Weights of the base model.
+        model_load_gib: What vLLM logs after loading the model, for one GPU.
+        adapter_bytes: The adapter slots.
+        reserve_gib: Memory per GPU for one full batch and outside PyTorch's allocator.
+        kv_gib: Memory left for keys and values.
+        kv_bytes_per_token: Keys and values of one token in all layers, averaged over the longest sequence.
+        tokens_left: Tokens whose keys and values fit in ``kv_gib``.
+        contexts_8k: Sequences of 8192 tokens that fit at the same time, by the pessimistic bound.
+        load_tokens: Tokens that must fit at the same time.
+        rank_bucket: The adapter rank that vLLM allocates. None without adapters.
+        options: The server's options.
+        range_because: Sentences that explain why there are two bounds.
+        measured: Whether measurements cover this configuration.
+        assumptions: Sentences that name what had to be assumed.
+        serving_flags: The matching arguments of ``vllm serve``.
+        vllm_defaults: Those of ``serving_flags`` that equal vLLM's defaults.
     """
 
     verdict: Verdict
@@ -86,7 +86,7 @@ class Estimate(NamedTuple):
     vllm_defaults: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The estimate as a JSON object."""
+        """Return the estimate as a JSON object."""
         found = {key: list(v) if type(v) is tuple else v for key, v in self._asdict().items()}
         found |= {key: getattr(self, key)._asdict() for key in ("reserve_gib", "kv_gib", "tokens_left")}
         found["options"] = [option._asdict() for option in self.options]
@@ -94,7 +94,7 @@ class Estimate(NamedTuple):
 
 
 class _Server(NamedTuple):
-    """Everything that decides what is held."""
+    """Everything that determines the memory in use."""
 
     request: SizingRequest
     model: str
@@ -110,13 +110,11 @@ def explain(
     """Estimate what a vLLM server can do on the computed GPUs.
 
     Args:
-        request: what was asked.
-        breakdown: what the formula says.
-        use_gpus: another number of GPUs than the computed one.
-        serving: how the server is started; None for the defaults.
+        use_gpus: Overrides the computed number of GPUs.
+        serving: The server's options. None for the defaults.
 
     Returns:
-        The estimate, or None where the model's layer shapes are not known.
+        The estimate, or None if the model's layer shapes are unknown.
     """
     shapes = shapes_of(request)
     if shapes is None:
@@ -131,14 +129,14 @@ def explain(
 
 
 def shapes_of(request: SizingRequest) -> Shapes | None:
-    """The layer shapes that an estimate needs, or None where they are not known."""
+    """Return the layer shapes of the request's model, or None if they are unknown."""
     if request.model is None:
         return request.shapes
     return models.table()[request.model].shapes
 
 
 def contradiction(breakdown: Breakdown, found: Estimate) -> str | None:
-    """Say in one line where memory contradicts the formula; None where the two agree."""
+    """Describe in one line how the estimate contradicts the formula. None if the two agree."""
     gpus = f"{found.num_gpus} GPU" + ("s" if found.num_gpus != 1 else "")
     fixed = (found.weights_bytes + found.adapter_bytes) / GIB
     load = found.load_tokens * found.kv_bytes_per_token / GIB
@@ -163,9 +161,9 @@ def contradiction(breakdown: Breakdown, found: Estimate) -> str | None:
 
 
 def rank_bucket(request: SizingRequest, shapes: Shapes, serving: Serving) -> int | None:
-    """The rank that is allocated for every slot: the largest adapter's, rounded up to one that vLLM knows.
+    """Return the rank that vLLM allocates for every slot: the largest adapter's, rounded up to a rank it supports.
 
-    Where only sizes were given, the rank that such an adapter has when it targets all linear layers but experts.
+    If only sizes were given, assume adapters that target all linear layers except experts.
     """
     if not request.adapters:
         return None
@@ -176,7 +174,7 @@ def rank_bucket(request: SizingRequest, shapes: Shapes, serving: Serving) -> int
 
 
 def _estimate(server: _Server) -> Estimate:
-    """Put the two ends together."""
+    """Combine the two bounds."""
     request, serving, gpus = server.request, server.serving, server.gpus
     bits = METHODS[request.method].bits
     usable = int(serving.gpu_bytes(request.gpu_gb) * serving.gpu_memory_utilization)
@@ -216,7 +214,7 @@ def _estimate(server: _Server) -> Estimate:
 
 
 def _batches(serving: Serving) -> tuple[Batch, Batch]:
-    """The smallest and the largest batch that vLLM may try."""
+    """Return the smallest and the largest batch that vLLM may profile."""
     samplers = serving.generation.samplers
     few, many = serving.batched_tokens()
     return Batch(few, serving.max_num_seqs, samplers[0]), Batch(many, serving.max_num_seqs, samplers[-1])
@@ -230,12 +228,12 @@ def _held(server: _Server, batch: Batch) -> Held:
 
 
 def _tokens(kv: int, longest: int, max_model_len: int) -> int:
-    """Tokens that fit, in whole blocks."""
+    """Return how many tokens fit, in whole blocks."""
     return kv * max_model_len // longest // _BLOCK_TOKENS * _BLOCK_TOKENS
 
 
 def _verdict(server: _Server, kv: Span, longest: int) -> Verdict:
-    """Compare what is left with the load."""
+    """Compare the memory that is left with the load."""
     users, serving = server.serving.users, server.serving
     load = (
         users.people * vllm.sequence_bytes(server.shapes, users.tokens, serving, server.gpus) if users else 0
@@ -246,7 +244,7 @@ def _verdict(server: _Server, kv: Span, longest: int) -> Verdict:
 
 
 def _unmeasured(server: _Server) -> tuple[str, ...]:
-    """What no measurement covers."""
+    """Name everything that no measurement covers."""
     serving = server.serving
     found = [
         (not server.model.startswith(_MEASURED_FAMILY), server.model),
@@ -259,7 +257,7 @@ def _unmeasured(server: _Server) -> tuple[str, ...]:
 
 
 def _outside(server: _Server) -> Span:
-    """GiB on each GPU that no tensor of ours explains."""
+    """Return bounds for the memory outside PyTorch's allocator, in GiB per GPU."""
     generation = server.serving.generation
     if not _unmeasured(server):
         return _OUTSIDE_MEASURED
@@ -272,7 +270,7 @@ def _outside(server: _Server) -> Span:
 
 
 def _because(server: _Server, unmeasured: tuple[str, ...]) -> tuple[str, ...]:
-    """Why the answer is a range."""
+    """Explain why there are two bounds."""
     serving, generation, outside = server.serving, server.serving.generation, _outside(server)
     few, many = _batches(serving)
     graphs = generation.graphs_gib
@@ -295,12 +293,12 @@ def _because(server: _Server, unmeasured: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _listed(words: tuple[str, ...]) -> str:
-    """Words as a list with `or`."""
+    """Join words with commas and ``or``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _assumptions(server: _Server) -> tuple[str, ...]:
-    """What the numbers rest on."""
+    """Name what the numbers assume."""
     request, serving = server.request, server.serving
     said = [
         f"vLLM may use {serving.gpu_memory_utilization:.0%} of each GPU of {serving.gib(request.gpu_gb):g} GiB.",
@@ -345,7 +343,7 @@ def _adapter_assumptions(server: _Server) -> list[str]:
 
 
 def _flags(server: _Server) -> tuple[str, ...]:
-    """The arguments of `vllm serve`."""
+    """Return the arguments of ``vllm serve``."""
     serving = server.serving
     flags = [
         f"--tensor-parallel-size={server.gpus}",

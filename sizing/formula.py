@@ -1,12 +1,12 @@
-"""Request in, breakdown out: the published formula in exact whole numbers, one function a term.
+"""Size a request by the published formula, in exact whole numbers, with one function for each term.
 
     GPU memory  = ( billions of parameters * bytes per parameter + sum(count * size in GB) ) + 50 %
     GPUs        = GPU memory / 80 GB, rounded up
     CPUs        = GPUs + 1
     CPU memory  = GPU memory, rounded up to whole GB
 
-Source: IBM watsonx documentation, "Creating customized hardware specifications". Of the readings of its text this
-is the one that gives all three of its worked examples (31, 8 and 16 GB).
+Source: IBM watsonx documentation, "Creating customized hardware specifications". Its text can be read in several
+ways; this reading reproduces all three of its worked examples (31, 8 and 16 GB).
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from sizing.request import AdapterGroup, SizingRequest
 
 
 class Term(NamedTuple):
-    """One line of the calculation: what it is, how it is computed, and its exact gigabytes."""
+    """One line of the calculation: its label, how it is computed, and the exact number of gigabytes."""
 
     label: str
     text: str
@@ -30,8 +30,8 @@ class Term(NamedTuple):
 class Breakdown(BaseModel):
     """What a request needs, and how that was computed.
 
-    `raw_ticks` is the exact GPU memory in `units.TICKS_PER_GB`ths of a gigabyte; `gpu_memory_gb` and
-    `cpu_memory_gb` are whole GB, rounded up.
+    ``raw_ticks`` is the exact GPU memory, in ticks (see ``sizing.units``). ``gpu_memory_gb`` and ``cpu_memory_gb`` are
+    in whole GB, rounded up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,18 +47,18 @@ class Breakdown(BaseModel):
 
     @property
     def gpu_memory_gb_exact(self) -> str:
-        """The GPU memory in GB as an exact decimal: `7.875`."""
+        """The GPU memory in GB as an exact decimal: ``7.875``."""
         return units.gb_text(self.raw_ticks)
 
     @property
     def formula(self) -> str:
-        """The calculation in one line: `(10 × 0.5 + 2 × 128/1024) × 1.5 = 7.875`."""
+        """The calculation in one line: ``(10 × 0.5 + 2 × 128/1024) × 1.5 = 7.875``."""
         parts = [base_text(self.request), *map(group_text, self.request.adapters)]
         return f"({' + '.join(parts)}) × 1.5 = {self.gpu_memory_gb_exact}"
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The calculation line by line: base model, adapter groups, overhead, total."""
+        """The calculation line by line: base model, adapter groups, overhead and total."""
         request = self.request
         base = Term("Base model", base_text(request), units.gb_text(self.base_ticks))
         groups = [
@@ -76,11 +76,8 @@ def size(request: SizingRequest | str) -> Breakdown:
     >>> size("10b 2x128MB qlora4").gpu_memory_gb_exact
     '7.875'
 
-    Args:
-        request: The request, or its text.
-
     Raises:
-        SizingError: The text is no request.
+        SizingError: The text is not a valid request.
     """
     if isinstance(request, str):
         request = parse(request)
@@ -102,37 +99,37 @@ def size(request: SizingRequest | str) -> Breakdown:
 
 
 def base_ticks(params: int, half_bytes: int) -> int:
-    """Memory of the base model's weights: billions of parameters times bytes per parameter."""
+    """Return the memory of the base model's weights: billions of parameters times bytes per parameter."""
     return params * half_bytes * units.TICKS_PER_HALF_BYTE_PARAM
 
 
 def group_ticks(group: AdapterGroup) -> int:
-    """Memory of one group of adapters; they stay in 16 bits, so no method scales them."""
+    """Return the memory of one group of adapters. They stay in 16 bits, so no method scales them."""
     return group.count * group.microbytes * units.TICKS_PER_MICROBYTE
 
 
 def with_overhead(ticks: int) -> int:
-    """Add the published "50 % additional memory"; both families count in even ticks, so this stays whole."""
+    """Add the published "50 % additional memory". Weights and adapters are even numbers of ticks: no rounding."""
     return ticks // 2 * 3
 
 
 def gpus_for(raw_ticks: int, gpu_gb: int) -> int:
-    """Number of GPUs of this memory that hold the exact amount: a full GPU is not one more."""
+    """Return how many GPUs of this memory hold the exact amount. A GPU may be filled completely."""
     return -(-raw_ticks // (gpu_gb * units.TICKS_PER_GB))
 
 
 def cpus_for(num_gpus: int) -> int:
-    """Number of CPUs: "Number of GPUs + 1"."""
+    """Return the number of CPUs: "Number of GPUs + 1"."""
     return num_gpus + 1
 
 
 def base_text(request: SizingRequest) -> str:
-    """The base model's term with the request's numbers: `10 × 0.5`."""
+    """Write the base model's term with the request's numbers: ``10 × 0.5``."""
     billions = units.decimal_text(request.params, units.PARAMS_PER["b"])
     return f"{billions} × {METHODS[request.method].factor}"
 
 
 def group_text(group: AdapterGroup) -> str:
-    """One adapter group's term with the request's numbers: `2 × 128/1024`."""
+    """Write an adapter group's term with the request's numbers: ``2 × 128/1024``."""
     number, unit = units.size_parts(group.microbytes)
     return f"{group.count} × {number}" + {"GB": "", "MB": "/1024", "KB": "/1048576"}[unit]

@@ -1,4 +1,4 @@
-"""How many GPUs a request needs as its adapters become more, by each method."""
+"""How the number of GPUs grows with the number of adapters, for each method."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,18 @@ from sizing.methods import METHODS
 from sizing.request import AdapterGroup, SizingRequest
 
 _USUAL = AdapterGroup(count=0, microbytes=128 * 1024**2 * units.MICROBYTES_PER_BYTE)
-_MOST = 1000  # adapters of one size that a request may have
+_MOST = 1000  # adapters that a request may have
 _POINTS, _FEWEST = 60, 10
 
 
 class Growth(NamedTuple):
-    """GPUs over the number of adapters.
+    """GPUs by number of adapters.
 
     Args:
-        adapter: the size of one adapter.
-        counts: numbers of adapters of that size, from 0.
-        gpus: what each count needs, by method.
-        own: the request's own number.
+        adapter: The size of one adapter: ``128MB``.
+        counts: Numbers of adapters of that size, ascending from 0.
+        gpus: For each method, the GPUs that each of ``counts`` needs.
+        own: The request's own number of adapters.
     """
 
     adapter: str
@@ -29,9 +29,9 @@ class Growth(NamedTuple):
 
 
 def growth(request: SizingRequest) -> Growth:
-    """Count GPUs for fewer and more adapters of the request's largest size (128 MB where it has none).
+    """Compute the GPUs for fewer and for more adapters of the request's largest size (128 MB if it has none).
 
-    The counts reach to twice the request's own, and on to where every method needs one GPU more than now.
+    The counts go up to twice the request's own, and further until every method needs another GPU.
     """
     group = request.adapters[0] if request.adapters else _USUAL
     now = _gpus(request, group, group.count)
@@ -46,7 +46,7 @@ def growth(request: SizingRequest) -> Growth:
 
 
 def _gpus(request: SizingRequest, group: AdapterGroup, count: int) -> dict[str, int]:
-    """GPUs by method with another number of the largest adapters."""
+    """Return the GPUs by method for another number of adapters of the largest size."""
     mine = (AdapterGroup(count=count, microbytes=group.microbytes),) if count else ()
     changed = request.model_copy(update={"adapters": (*mine, *request.adapters[1:])})
     return {name: size(changed.with_method(name)).num_gpus for name in METHODS}

@@ -1,10 +1,10 @@
-"""The rows of the sizing table, and the words people use for them: a method is one row here.
+"""The rows of the sizing table and the words that people use for them.
 
-Grammar, did-you-mean, advice, policy files, help and card read these rows.
+To add a method, add a row: grammar, suggestions, advice, policy files, help and card all read this table.
 
 Source: IBM watsonx documentation, "Creating customized hardware specifications", section "Calculating GPU memory
-for LoRA and QLoRA models". The page's worked 8-bit example multiplies by 1 (its total, 15.375, needs that), so the
-sentence "multiplied by 0.5" under it is taken as a slip, and so is its `0.128` for a 128 MB adapter.
+for LoRA and QLoRA models". The page's worked 8-bit example multiplies by 1 (as its total, 15.375, requires), so we
+treat the sentence "multiplied by 0.5" below it as a mistake, and also its ``0.128`` for a 128 MB adapter.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -16,13 +16,13 @@ class Method(NamedTuple):
     """One row of the sizing table.
 
     Args:
-        name: as the canonical text writes it.
-        bits: width of one weight of the base model.
-        half_bytes: memory of one parameter in halves of a byte, so that 4-bit weights stay whole numbers.
-        factor: the same in bytes, as the formula prints it.
-        technique: what IBM's support table calls it.
-        words: synonyms that name the width, beside `8bit` and `8-bit`.
-        vague: synonyms that exist in more than one width: read as this row, and said aloud.
+        name: As in the canonical text.
+        bits: Width of one weight of the base model.
+        half_bytes: Memory of one parameter in half bytes, so that 4-bit weights are integers.
+        factor: The same in bytes, as the formula prints it.
+        technique: The name in IBM's support table.
+        words: Synonyms that imply the width, besides ``8bit`` and ``8-bit``.
+        vague: Synonyms that exist in several widths. They select this row, with a warning.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Method(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What the card calls it: `QLoRA, 4-bit`."""
+        """The method as the card shows it: ``QLoRA, 4-bit``."""
         return f"{self.technique}, {self.bits}-bit"
 
     @property
     def quantized(self) -> bool:
-        """Whether the base model's weights are narrower than 16 bits."""
+        """Whether the base model's weights have fewer than 16 bits."""
         return self.bits < _FULL_WIDTH
 
 
@@ -49,11 +49,11 @@ _FULL_WIDTH = 16
 METHODS: dict[str, Method] = {
     row.name: row
     for row in (
-        # The table of non-quantized models: "Number of Billion parameters * 2"
+        # Table of non-quantized models: "Number of Billion parameters * 2"
         Method("lora", 16, 4, "2", "LoRA", ("fp16", "bf16")),
-        # The table "For 8-bit quantized models": billions of parameters, times nothing
+        # Table "For 8-bit quantized models": billions of parameters, without a factor
         Method("qlora8", 8, 2, "1", "QLoRA", ("int8", "q8", "fp8", "w8a8", "bnb-8bit")),
-        # The table "For 4-bit quantized models": "Number of Billion parameters * 0.5"
+        # Table "For 4-bit quantized models": "Number of Billion parameters * 0.5"
         Method(
             "qlora4",
             4,
@@ -66,13 +66,13 @@ METHODS: dict[str, Method] = {
     )
 }
 
-DEFAULT = "lora"  # the largest row: a forgotten word can only over-size
+DEFAULT = "lora"  # the largest row: leaving the method out can only oversize
 
 WIDTH_ASSUMED = frozenset(word for row in METHODS.values() for word in row.vague)
 
 
 def _words(row: Method) -> tuple[str, ...]:
-    """Every word for a row: its own, its width (`8bit`), and a technique with its width (`gptq-int8`)."""
+    """Return all words for a row: its own, its width (``8bit``), and a technique with a width (``gptq-int8``)."""
     found = [row.name, *row.words, *row.vague, f"{row.bits}bit", f"{row.bits}-bit"]
     if row.quantized:
         forms = (f"{row.bits}bit", f"{row.bits}-bit", f"int{row.bits}")
@@ -87,7 +87,7 @@ _LISTED_WIDTHS = ", ".join(f"{row.bits}-bit ({row.name})" for row in METHODS.val
 
 
 def _known(name: str) -> str:
-    """Check that a name is a row's."""
+    """Check that a row has this name."""
     if name not in METHODS:
         raise ValueError(f"is none of {LISTED}")
     return name
@@ -97,21 +97,21 @@ MethodName = Annotated[str, AfterValidator(_known)]
 
 
 def for_bits(bits: int) -> str:
-    """Name the row that holds weights of this width: rounded up where one is wide enough."""
+    """Return the name of the narrowest row that holds weights of this width."""
     rows = sorted(METHODS.values(), key=lambda row: row.bits)
     return next((row.name for row in rows if bits <= row.bits), DEFAULT)
 
 
 def no_row_for(bits: str) -> str:
-    """Say that the table has no row for weights of this width."""
+    """Return the sentence that the table has no row for weights of this width."""
     return f"{bits}-bit is not in the sizing table: it has {_LISTED_WIDTHS}."
 
 
 def one_method(first: str, second: str) -> str | None:
-    """Read a technique and its width as one method: `qlora 8bit`, `gptq int4`, `lora fp16`.
+    """Combine a technique and a width into one method: ``qlora 8bit``, ``gptq int4``, ``lora fp16``.
 
     Returns:
-        The word that names the width, or None where the two are two methods.
+        The word that gives the width, or None if the two words are different methods.
     """
     for technique, width in ((first, second), (second, first)):
         if technique not in WIDTH_ASSUMED and technique not in METHODS:

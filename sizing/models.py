@@ -1,8 +1,8 @@
-"""The base models that may be named instead of counted, and what is known of them.
+"""The table of base models that a request may name instead of giving a parameter count.
 
-The table is `models.csv` beside this file, read when the first name is looked up. `params_are` is `exact` (the count
-of the shapes is the published one), `computed` (of the shapes; no count is published) or `nominal` (only the name
-says it). `lora` and `qlora` repeat IBM's support table.
+The table is ``models.csv`` beside this file. It is read when the first name is looked up. ``params_are`` is ``exact``
+(computed from the shapes, equal to the published count), ``computed`` (from the shapes; no count is published) or
+``nominal`` (only the name gives it). ``lora`` and ``qlora`` are copied from IBM's support table.
 """
 
 import csv
@@ -16,7 +16,7 @@ from sizing.shapes import Bias, Latent, Mamba, Shapes
 
 ParamsAre = Literal["exact", "computed", "nominal"]
 
-# Published totals of mixtures that have no short name in the table, for the example in an error.
+# Published totals of mixtures that have no short name in the table, for examples in errors.
 # Source: the Llama 4 Scout and Maverick model cards, "Total Params" 109B and 400B.
 MIXTURE_TOTALS = {(16, 17): "109b", (128, 17): "400b"}
 
@@ -25,10 +25,10 @@ _ZERO_VERSION = re.compile(r"(?<=[0-9])\.0(?![0-9])")
 PUBLISHERS = ("meta", "ibm", "google", "microsoft", "openai", "mistralai", "deepseek-ai", "alibaba")
 _PUBLISHER = re.compile(rf"^(?:{'|'.join(PUBLISHERS)})-(?=[a-z])")
 _NUMBER_AFTER_NAME = re.compile(r"(?<=[a-z])-(?=[0-9])")
-# Variants of one base share its shapes; the words are no part of the size.
+# Variants have the shapes of their base model.
 VARIANTS = ("instruct", "chat", "base", "it", "hf")
 _VARIANT = re.compile(rf"-(?:{'|'.join(VARIANTS)})(?=-|$)")
-# `-2407`, `-0528`, `-20240723`, `-2024-07-23`: the release of a variant.
+# The release date of a variant: ``-2407``, ``-0528``, ``-20240723``, ``-2024-07-23``.
 _DATE = re.compile(
     r"-(?:20[2-3][0-9]-?(?:0[1-9]|1[0-2])(?:-?[0-3][0-9])?"
     r"|2[2-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01]))(?=-|$)"
@@ -53,21 +53,21 @@ class BaseModel(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that the row is listed under."""
+        """All names of the model."""
         return (self.name, *filter(None, [self.hub_id]), *self.aliases)
 
     def support(self, technique: Literal["LoRA", "QLoRA"]) -> str:
-        """What IBM's support table says of the technique: `yes`, `no` or `unknown`."""
+        """Return what IBM's support table says about the technique: ``yes``, ``no`` or ``unknown``."""
         return self.lora if technique == "LoRA" else self.qlora
 
     @property
     def is_mixture(self) -> bool:
-        """Whether it has experts: all of them are in memory, though a token uses few."""
+        """Whether it has experts. All of them are in memory, although a token uses only a few."""
         return self.shapes is not None and self.shapes.experts > 0
 
 
 def key(name: str) -> str:
-    """Reduce a model's name, as people paste it, to what tells models apart.
+    """Reduce a model's name, as people paste it, to the part that distinguishes models.
 
     >>> key("meta-llama/Llama-3.1-8B-Instruct"), key("llama3.1:8b")
     ('llama3-1-8b', 'llama3-1-8b')
@@ -76,24 +76,30 @@ def key(name: str) -> str:
 
 
 def plain(name: str) -> str:
-    """Write a name in lower case, without organisation, with dashes between its parts."""
+    """Write a name in lower case, without its organization, with dashes between its parts."""
     return _PUBLISHER.sub("", _SEPARATORS.sub("-", name.lower().rpartition("/")[2]))
 
 
 def _joined(name: str) -> str:
-    """Write `llama-3-1-8b` as `llama3-1-8b`: both are in use. Numbers stay apart."""
+    """Write ``llama-3-1-8b`` as ``llama3-1-8b``, since both are in use. Numbers stay separate."""
     return _NUMBER_AFTER_NAME.sub("", name)
 
 
 @functools.cache
 def table() -> dict[str, BaseModel]:
-    """The table by canonical name, in the file's order."""
+    """Return the table by canonical name, in the order of the file."""
     with Path(__file__).with_name("models.csv").open(encoding="utf-8", newline="") as rows:
         return {row["name"]: _row(row) for row in csv.DictReader(rows)}
 
 
 class _Index(NamedTuple):
-    """The table by reduced name: as listed, and without the words for variants where that is one model."""
+    """The table by reduced name.
+
+    Args:
+        listed: Names as in the table.
+        bare: Names without variants, where only one model has that name.
+        dated: Models whose releases differ by their dates.
+    """
 
     listed: dict[str, BaseModel]
     bare: dict[str, BaseModel]
@@ -102,13 +108,13 @@ class _Index(NamedTuple):
 
 @functools.cache
 def _index() -> _Index:
-    """Index the table. `dated` names the models that tell their releases apart by dates."""
+    """Index the table."""
     listed: dict[str, BaseModel] = {}
     bare: dict[str, set[str]] = {}
     dated = set()
     for model in table().values():
         for name in model.names:
-            for form in {name, _ZERO_VERSION.sub("", name)}:  # `granite-4-h-tiny` is 4.0
+            for form in {name, _ZERO_VERSION.sub("", name)}:  # ``granite-4-h-tiny`` is 4.0
                 listed[_joined(plain(form))] = model
                 bare.setdefault(key(form), set()).add(model.name)
             if _DATE.search(plain(name)):
@@ -119,14 +125,15 @@ def _index() -> _Index:
 
 @functools.lru_cache(maxsize=1024)
 def find(name: str) -> BaseModel | None:
-    """Look a model up by what people paste.
+    """Look up a model by any name that people paste.
 
     Args:
-        name: a name or alias of the table in any case, with any organisation, variant (`-instruct`, `-it`, `-chat`,
-            `-base`, `-hf`) or date, with spaces, points, colons or underscores for dashes.
+        name: A name or alias from the table, in upper or lower case. It may have an organization, a variant
+            (``-instruct``, ``-it``, ``-chat``, ``-base``, ``-hf``) or a date, and spaces, points, colons or
+            underscores instead of dashes.
 
     Returns:
-        The row, or None. A date that the row's own releases do not have is another model.
+        The row, or None. If the table distinguishes a model's releases by date, an unknown date is another model.
     """
     typed, index = plain(name), _index()
     found = index.listed.get(_joined(typed)) or _without_variant(typed, index)
@@ -138,7 +145,7 @@ def find(name: str) -> BaseModel | None:
 
 
 def _without_variant(name: str, index: _Index) -> BaseModel | None:
-    """Look a name up without its words for variants: the last one first, for some variants are listed."""
+    """Look up a name without its variants. They are removed from the end, because some variants are listed."""
     while variants := list(_VARIANT.finditer(name)):
         name = name[: variants[-1].start()] + name[variants[-1].end() :]
         if (found := index.listed.get(_joined(name))) is not None:
@@ -147,12 +154,12 @@ def _without_variant(name: str, index: _Index) -> BaseModel | None:
 
 
 def model_names() -> tuple[str, ...]:
-    """The canonical names, for completion and for did-you-mean."""
+    """Return the canonical names, for completion and suggestions."""
     return tuple(table())
 
 
 def _row(row: dict[str, str]) -> BaseModel:
-    """Read one line of the table."""
+    """Read a line of the table."""
     return BaseModel(
         name=row["name"],
         hub_id=row["hf_id"],
@@ -170,7 +177,7 @@ def _row(row: dict[str, str]) -> BaseModel:
 
 
 def _shapes(row: dict[str, str]) -> Shapes:
-    """Read the shapes of one line; an empty cell is 0."""
+    """Read the shapes in a line of the table. An empty cell means 0."""
 
     def number(column: str) -> int:
         return int(row[column] or 0)

@@ -1,4 +1,4 @@
-"""The exact body of the create call, its canonical text and its digest."""
+"""The exact body of the call that creates a hardware specification, its canonical text and its digest."""
 
 import hashlib
 import json
@@ -10,26 +10,26 @@ from sizing.formula import Breakdown, cpus_for
 from sizing.request import SizingRequest
 
 DESCRIPTION = "Custom hardware specification for foundation models"
-MOST_GPUS = 64  # of an override: more is a typing mistake, not a deployment
+MOST_GPUS = 64  # of an override; a larger number is a typing mistake
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Cpu(BaseModel):
-    """`{"units": "2"}`: a number of CPUs, written as text."""
+    """``{"units": "2"}``: the number of CPUs, as a string."""
 
     model_config = _STRICT
     units: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*\z")]
 
 
 class Mem(BaseModel):
-    """`{"size": "8Gi"}`: CPU memory, whole gibibytes."""
+    """``{"size": "8Gi"}``: CPU memory in whole gibibytes."""
 
     model_config = _STRICT
     size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*Gi\z")]
 
 
 class Gpu(BaseModel):
-    """`{"num_gpu": 1}`: a number of GPUs, a JSON integer."""
+    """``{"num_gpu": 1}``: the number of GPUs, as an integer."""
 
     model_config = _STRICT
     num_gpu: int
@@ -45,7 +45,7 @@ class Nodes(BaseModel):
 
 
 class HardwareSpec(BaseModel):
-    """A hardware specification as the REST API takes it.
+    """A hardware specification as the REST API expects it.
 
     Source: IBM watsonx documentation, "Creating customized hardware specifications", the curl sample.
     """
@@ -56,7 +56,7 @@ class HardwareSpec(BaseModel):
     nodes: Nodes
 
     def body(self) -> dict[str, Any]:
-        """The request body: the sample's keys, order and types."""
+        """Return the request body, with the keys, order and types of the sample."""
         nodes = self.nodes
         return {
             "name": self.name,
@@ -73,15 +73,13 @@ def spec_for(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None 
     """Make the specification that serves a request.
 
     Args:
-        request: what was asked.
-        breakdown: what it needs.
-        use_gpus: take this many GPUs instead of the computed number, at least that and at most 64.
+        use_gpus: Overrides the computed number of GPUs. At least that number, at most 64.
 
     Returns:
-        The specification; an override is told in its name and in its description.
+        The specification. An override shows in its name and in its description.
 
     Raises:
-        ValueError: `use_gpus` is out of range.
+        ValueError: ``use_gpus`` is out of range.
     """
     gpus, description = breakdown.num_gpus, DESCRIPTION
     if use_gpus == gpus:
@@ -105,15 +103,15 @@ def spec_for(request: SizingRequest, breakdown: Breakdown, use_gpus: int | None 
 
 
 def canonical_json(body: dict[str, Any]) -> str:
-    """Write a body so that equal bodies have equal texts: sorted keys, no spaces, ASCII."""
+    """Serialize a body so that equal bodies give equal text: sorted keys, no spaces, ASCII."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(body: dict[str, Any], target_url: str, space_id: str) -> str:
-    """Fingerprint what an approval is bound to: the exact body, the server and the space.
+    """Compute the fingerprint that an approval is bound to: of the exact body, the server and the space.
 
     Returns:
-        64 hexadecimal digits of SHA-256.
+        SHA-256 as 64 hexadecimal digits.
     """
     bound = {"body": body, "space_id": space_id, "target": target_url}
     return hashlib.sha256(canonical_json(bound).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What somebody asked for, as values, and the one text and name that stand for it."""
+"""A request as values, and the canonical text and name that stand for it."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ class AdapterGroup:
     """Adapters of one size that are served together with the base model.
 
     Args:
-        count: how many, 1 to 1000.
-        microbytes: the size of one adapter in millionths of a byte.
-        rank: the LoRA rank that the size was worked out from, if it was; no part of the value.
-        targets: the target modules that the rank was meant for; no part of the value.
+        count: 1 to 1000.
+        microbytes: The size of one adapter, in millionths of a byte.
+        rank: The LoRA rank that the size was computed from, if any. Not compared.
+        targets: The target modules of that rank. Not compared.
     """
 
     count: int
@@ -33,12 +33,12 @@ class AdapterGroup:
 
     @property
     def size(self) -> str:
-        """The size of one adapter in its canonical unit: `128MB`."""
+        """The size of one adapter in its canonical unit: ``128MB``."""
         return "".join(units.size_parts(self.microbytes))
 
     @property
     def typed(self) -> str:
-        """The group as a text asks for it: `4x128MB`, or `4xr16:qv` where it was asked for by rank."""
+        """The group as a request writes it: ``4x128MB``, or ``4xr16:qv`` if it was given by rank."""
         if self.rank is None:
             return f"{self.count}x{self.size}"
         return f"{self.count}xr{self.rank}" + (
@@ -47,27 +47,26 @@ class AdapterGroup:
 
     @property
     def gb(self) -> str:
-        """The size of one adapter in gigabytes, exact: `0.125`."""
+        """The exact size of one adapter in gigabytes: ``0.125``."""
         return units.gb_text(self.microbytes * units.TICKS_PER_MICROBYTE)
 
 
 class SizingRequest(BaseModel):
-    """A sizable request: base model, adapters, method, and the options that were given.
+    """A request that can be sized: base model, adapters, method and options.
 
-    Two requests are equal when their values are; spelling and assumptions do not count.
+    Requests are compared by value. How they were spelled and what was assumed does not matter.
 
     Args:
-        params: parameters of the base model, 1 million to 10 trillion.
-        model: canonical name of the table's model, None where a number was typed.
-        params_are: where `params` comes from: typed, or how the table knows it (`models.ParamsAre`).
-        method: row of the sizing table.
-        method_word: the method as it was typed, lower case; None where the default was taken.
-        adapters: groups, largest size first, each size once; empty for the base alone.
-        gpu_gb: memory of one GPU in GB.
-        space: deployment space as it was typed, or None for the default one.
-        name: name of the spec as it was typed, or None for the derived one.
-        assumptions: what was not typed and had to be assumed, one short phrase each.
-        shapes: layer shapes that came from a `config.json`; no part of the value. A named model's are the table's.
+        params: Parameters of the base model, 1 million to 10 trillion.
+        model: Canonical name in the model table, or None if a parameter count was given.
+        params_are: Where ``params`` comes from: typed, or as in ``models.ParamsAre``.
+        method: Name of a row of the sizing table.
+        method_word: The method as typed, in lower case, or None if the default was used.
+        adapters: Largest size first, each size once. Empty for the base model alone.
+        space: Deployment space as typed, or None for the default space.
+        name: Name of the specification as typed, or None to derive it.
+        assumptions: What was not typed and had to be assumed, as short phrases.
+        shapes: Layer shapes read from a ``config.json``. Not compared; those of a named model are in the table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,17 +85,17 @@ class SizingRequest(BaseModel):
 
     @property
     def quantized(self) -> bool:
-        """Whether the base model's weights are narrower than 16 bits."""
+        """Whether the base model's weights have fewer than 16 bits."""
         return METHODS[self.method].quantized
 
     @property
     def model_text(self) -> str:
-        """The base model as the canonical text writes it: `10b`, `llama-3.1-8b`."""
+        """The base model in canonical form: ``10b``, ``llama-3.1-8b``."""
         return self.model or units.params_text(self.params)
 
     @property
     def canonical(self) -> str:
-        """The one text that stands for these values: `10b 2x128MB qlora4`."""
+        """The canonical text of these values: ``10b 2x128MB qlora4``."""
         groups = "+".join(f"{g.count}x{g.size}" for g in self.adapters) or "none"
         text = f"{self.model_text} {groups} {self.method}"
         if self.gpu_gb != DEFAULT_GPU_GB:
@@ -109,17 +108,18 @@ class SizingRequest(BaseModel):
 
     @property
     def spec_name(self) -> str:
-        """The name of the hardware specification: as typed, else derived from the content."""
+        """The name of the hardware specification: as typed, or derived from the content."""
         return self.name_for(None)
 
     def name_for(self, use_gpus: int | None) -> str:
-        """Name the hardware specification, also where another number of GPUs is taken than computed.
+        """Name the hardware specification.
 
         Args:
-            use_gpus: the number of GPUs that overrides the computed one, or None.
+            use_gpus: The number of GPUs that overrides the computed one, or None.
 
         Returns:
-            At most 64 of `a-z 0-9 _ -` (a typed name keeps its capitals); unlike for unlike payloads of a request.
+            At most 64 of the characters ``a-z 0-9 _ -`` (a typed name keeps its capitals). Each ``use_gpus`` of a
+            request gives another name.
         """
         if self.name is not None:
             name = self.name
@@ -136,7 +136,7 @@ class SizingRequest(BaseModel):
         return f"{name[:55].rstrip('-')}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     def with_method(self, method: str) -> "SizingRequest":
-        """The same request in another row of the table; a typed name stays with the row it was typed for."""
+        """Return the request with another method. A typed name is dropped: it was meant for the original."""
         return SizingRequest(
             params=self.params,
             model=self.model,
@@ -150,7 +150,7 @@ class SizingRequest(BaseModel):
         )
 
     def _values(self) -> tuple[object, ...]:
-        """What makes two requests equal."""
+        """Return what is compared."""
         return (self.params, self.model, self.method, self.adapters, self.gpu_gb, self.space, self.name)
 
     def __eq__(self, other: object) -> bool:

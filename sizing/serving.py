@@ -1,9 +1,9 @@
-"""How a vLLM server is started, and what its generations do differently with a GPU's memory.
+"""The options of a vLLM server, and how the generations of vLLM differ in their use of GPU memory.
 
-Each generation begins with the first release that was read. Source: vLLM's own code at 0.5.0, 0.6.3, 0.6.4, 0.8.5,
-0.10.2, 0.12.0, 0.20.0 and 0.33.0: `worker/worker.py` and `v1/worker/gpu_worker.py` (what counts as used),
-`layers/sampler.py` and `v1/sample/ops/topk_topp_sampler.py` (the sampler), `lora/layers*` (adapter slots),
-`engine/arg_utils.py` and `config/cache.py` (defaults).
+Each generation is named by its oldest release that we have read. Source: the code of vLLM 0.5.0, 0.6.3, 0.6.4, 0.8.5,
+0.10.2, 0.12.0, 0.20.0 and 0.33.0: ``worker/worker.py`` and ``v1/worker/gpu_worker.py`` (what counts as used),
+``layers/sampler.py`` and ``v1/sample/ops/topk_topp_sampler.py`` (the sampler), ``lora/layers*`` (adapter slots),
+``engine/arg_utils.py`` and ``config/cache.py`` (defaults).
 """
 
 import re
@@ -15,8 +15,8 @@ _A80_GIB = 79.6  # what an "80 GB" H100 reports
 _SORT_16, _SORT_32, _KERNEL = (2, 8, 8, 10), (4, 4, 8, 8, 12), (4, 4, 4)
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
-# Base models with fewer positions than the default of 8192 tokens. Source: `max_position_embeddings` of each
-# `config.json` on the Hugging Face Hub.
+# Base models with fewer positions than the default of 8192 tokens. Source: ``max_position_embeddings`` of each
+# ``config.json`` on the Hugging Face Hub.
 SHORT_CONTEXTS = {
     **dict.fromkeys(("llama-2-7b", "llama-2-13b", "llama-2-70b", "granite-8b-code"), 4096),
     **dict.fromkeys(("olmo-2-7b", "olmo-2-13b", "yi-6b", "yi-9b", "yi-34b"), 4096),
@@ -31,27 +31,27 @@ CacheType = Literal["auto", "fp8"]
 
 
 class Span(NamedTuple):
-    """The least and the most that something may take."""
+    """A lower and an upper bound."""
 
     low: float
     high: float
 
 
 class Generation(NamedTuple):
-    """Releases of vLLM that use memory alike.
+    """Releases of vLLM that use memory in the same way.
 
     Args:
-        since: the first release that was read.
-        counts_reserved: what PyTorch's allocator has reserved counts as used, not what tensors hold.
-        samplers: tensors of the sampler while it sorts, in bytes a logit; the least and the most where kernels differ.
-            The sorted logits, their places, the places to start from, and the sort's double buffer; since 0.6 also a
-            copy in 32 bits, since 0.20 a kernel of vLLM's own that sorts nothing.
-        extra_vocab: words that every adapter may add to the vocabulary.
-        expert_adapters: the experts of a mixture have adapters.
-        windows: windowed layers keep no more than their window.
-        ranks: the ranks that slots may have.
-        graphs_gib: CUDA graphs, where they count.
-        utilization: the default share of the GPU.
+        since: The oldest release that we have read.
+        counts_reserved: Memory reserved by PyTorch's allocator counts as used, instead of memory in tensors.
+        samplers: Tensors of the sampler while it sorts, in bytes per logit; two rows if kernels differ. They are the
+            sorted logits, their indices, the initial indices and the sort's double buffer; since 0.6 also a 32-bit
+            copy; since 0.20 a kernel of vLLM that does not sort.
+        extra_vocab: Tokens that each adapter may add to the vocabulary.
+        expert_adapters: The experts of a mixture have adapters.
+        windows: Windowed layers keep only their window.
+        ranks: The ranks that slots may have.
+        graphs_gib: Memory of CUDA graphs, if vLLM counts it.
+        utilization: Default of ``--gpu-memory-utilization``.
     """
 
     since: Version
@@ -86,7 +86,7 @@ GENERATIONS = (
 
 
 class Option(NamedTuple):
-    """One option as it is used, and what it is when nobody gives it."""
+    """An option with its value and its default."""
 
     name: str
     value: str
@@ -94,7 +94,7 @@ class Option(NamedTuple):
 
 
 class Users(NamedTuple):
-    """People who are served at the same time, each with a sequence of this many tokens."""
+    """Concurrent users, each with a sequence of this many tokens."""
 
     people: int
     tokens: int
@@ -107,13 +107,11 @@ class Serving(NamedTuple):
     """The options of the server that an estimate is for.
 
     Args:
-        vllm: its release.
-        gpu_gib: memory of one GPU in GiB; None for what a GPU of the request's size reports.
-        gpu_memory_utilization: the share of it that vLLM may use, above 0 and at most 1.
-        max_num_seqs: sequences in one batch.
-        max_model_len: tokens of the longest sequence.
-        kv_cache_dtype: `auto` (16 bits) or `fp8`.
-        users: the load to hold, or None for one sequence of `max_model_len`.
+        vllm: The release of vLLM.
+        gpu_gib: Memory of one GPU in GiB. None for what a GPU of the request's size reports.
+        gpu_memory_utilization: Fraction of that memory that vLLM may use, above 0 and at most 1.
+        kv_cache_dtype: ``auto`` (16 bits) or ``fp8``.
+        users: The load to serve. None for one sequence of ``max_model_len`` tokens.
     """
 
     vllm: Version = (0, 33, 0)
@@ -126,12 +124,12 @@ class Serving(NamedTuple):
 
     @property
     def generation(self) -> Generation:
-        """What this release does."""
+        """The generation of this release."""
         return next(known for known in reversed(GENERATIONS) if known.since <= self.vllm)
 
     @property
     def release(self) -> str:
-        """The release as it is written: `0.10.2`."""
+        """The release as text: ``0.10.2``."""
         return ".".join(str(part) for part in self.vllm)
 
     @property
@@ -140,7 +138,7 @@ class Serving(NamedTuple):
         return 1 if self.kv_cache_dtype == "fp8" else 2
 
     def options(self, gpu_gb: int) -> tuple[Option, ...]:
-        """Every option with its value and its default."""
+        """Return all options with their values and defaults."""
         usual = Serving()
         rows = [
             ("--vllm", self.release, usual.release),
@@ -158,17 +156,17 @@ class Serving(NamedTuple):
         return tuple(Option(*row) for row in rows)
 
     def gpu_bytes(self, gpu_gb: int) -> int:
-        """Memory of one GPU; one that is sold as 80 GB reports 79.6 GiB, others in proportion."""
+        """Return the memory of one GPU. An 80 GB GPU reports 79.6 GiB, others in proportion."""
         return int(self.gib(gpu_gb) * GIB)
 
     def gib(self, gpu_gb: int) -> float:
-        """The same in GiB."""
+        """Return the memory of one GPU in GiB."""
         return self.gpu_gib if self.gpu_gib is not None else round(gpu_gb * _A80_GIB / 80, 2)
 
     def batched_tokens(self) -> tuple[int, int]:
-        """The fewest and the most tokens that vLLM runs at once to see what that takes (`max_num_batched_tokens`).
+        """Return bounds for the tokens in the batch that vLLM profiles at start-up (``max_num_batched_tokens``).
 
-        Before 0.8 a whole sequence; since then 2048, or 8192 where the GPU is a large one. Never fewer than sequences.
+        Before 0.8 it is a whole sequence, since then 2048, or 8192 on a large GPU; at least one token per sequence.
         """
         if self.vllm < (0, 8, 0):
             tokens = max(self.max_model_len, 2048, self.max_num_seqs)
@@ -176,8 +174,8 @@ class Serving(NamedTuple):
         return max(2048, self.max_num_seqs), max(8192, self.max_num_seqs)
 
     def default_flags(self, gpu_gb: int) -> frozenset[str]:
-        """The flags that this release would take by itself, as it writes them."""
-        seqs = 1024 if self.vllm >= (0, 10, 0) and self.gib(gpu_gb) >= 70 else 256  # noqa: PLR2004 vLLM's numbers
+        """Return the flags that equal this release's defaults."""
+        seqs = 1024 if self.vllm >= (0, 10, 0) and self.gib(gpu_gb) >= 70 else 256  # noqa: PLR2004 numbers of vLLM
         return frozenset(
             {
                 "--tensor-parallel-size=1",
@@ -191,7 +189,7 @@ class Serving(NamedTuple):
 
 
 def parse_version(text: str) -> Version | None:
-    """Read a release such as `0.10.2`; None where it is none, or older than what was read.
+    """Parse a release such as ``0.10.2``. None if it is not one, or older than the first generation.
 
     >>> parse_version("0.10.2"), parse_version("v0.5"), parse_version("0.4.2")
     ((0, 10, 2), (0, 5, 0), None)
@@ -204,7 +202,7 @@ def parse_version(text: str) -> Version | None:
 
 
 def parse_users(text: str) -> Users | None:
-    """Read people and tokens each: `20x4096`; None where it is not of this form."""
+    """Parse users and tokens per user: ``20x4096``. None if the text does not have this form."""
     found = re.fullmatch(r"(\d{1,6})[x×](\d{1,8})", text, re.ASCII)
     if found is None or int(found[1]) == 0 or int(found[2]) == 0:
         return None

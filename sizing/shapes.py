@@ -1,38 +1,37 @@
-"""A transformer's layer shapes, and what follows from them: its parameter count and the size of a LoRA adapter.
+"""The layer shapes of a transformer, from which its parameter count and the size of a LoRA adapter follow.
 
-Shapes are the numbers of a model's `config.json`. What a number alone does not say (which layers carry a bias, how
-many norms there are, which projections are fused) is a row of `ARCHITECTURES`. The model table's counts are
-recomputed from here in a test.
+Shapes are the numbers in a model's ``config.json``. What the numbers do not say (which layers have a bias, how many
+norms there are, which projections are fused) is in ``ARCHITECTURES``. A test recomputes the counts of the model table.
 
-Source: the `modeling_*.py` of Hugging Face Transformers named by `architectures` in each `config.json`.
+Source: the ``modeling_*.py`` of Hugging Face Transformers for the ``architectures`` in each ``config.json``.
 """
 
 from typing import Literal, NamedTuple
 
 TARGETS = ("all", "attn", "qv")
-_ADAPTER_BYTES_PER_PARAM = 2  # adapters are served in 16 bits, whatever the base is quantized to
-_MAMBA_KERNEL = 4  # `mamba_d_conv` of every Granite 4 hybrid; one group of states
+_ADAPTER_BYTES_PER_PARAM = 2  # adapters are served in 16 bits, even on a quantized base model
+_MAMBA_KERNEL = 4  # ``mamba_d_conv`` of all Granite 4 hybrids; they have one group of states
 
 Bias = Literal["none", "qkv", "all"]
 
 
 class Architecture(NamedTuple):
-    """What a class of models does that the numbers of its configuration do not say.
+    """Properties of a class of models that its configuration does not contain.
 
     Args:
-        norms: norms of one layer, the final one not counted.
-        norm_bias: the norms are LayerNorms with a bias, not RMSNorms.
-        qk_norm: queries and keys have a norm each, of one head's width or of the full width.
-        gated: the MLP is gate, up and down; else up and down.
-        bias: which attention projections carry a bias, where the class decides it.
-        mixture: the MLP of most layers is a mixture of experts.
-        fused: projections that are one module: `qkv`, `gate_up`. An adapter sits beside the whole module.
-        positions: learned positions with an embedding each.
-        head_bias: the output layer carries a bias, even where its weights are the embedding's.
-        router_bias: a mixture's router carries a bias an expert.
-        expert_bias: a mixture's experts carry biases.
-        sinks: attention has one learned sink a head.
-        ties: embedding and output layer share weights where the configuration does not say.
+        norms: Norms per layer, without the final norm.
+        norm_bias: The norms are LayerNorms with a bias instead of RMSNorms.
+        qk_norm: Queries and keys have a norm each, of one head's width or of the full width.
+        gated: The MLP has gate, up and down projections; otherwise only up and down.
+        bias: Which attention projections have a bias, if the class determines it.
+        mixture: The MLP of most layers is a mixture of experts.
+        fused: Projections that form one module: ``qkv``, ``gate_up``. An adapter targets the whole module.
+        positions: Learned position embeddings.
+        head_bias: The output layer has a bias, even if it shares its weights with the embedding.
+        router_bias: The router of a mixture has a bias for each expert.
+        expert_bias: The experts of a mixture have biases.
+        sinks: Attention has a learned sink for each head.
+        ties: Default of ``tie_word_embeddings``.
     """
 
     norms: int = 2
@@ -86,7 +85,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 class Mamba(NamedTuple):
-    """The Mamba-2 layers of a hybrid: they keep a state instead of keys and values."""
+    """The Mamba-2 layers of a hybrid model, which keep a state instead of keys and values."""
 
     layers: int
     heads: int
@@ -95,7 +94,7 @@ class Mamba(NamedTuple):
 
 
 class Latent(NamedTuple):
-    """DeepSeek's latent attention: keys and values are kept as one compressed vector and one rotary part."""
+    """DeepSeek's latent attention, which keeps keys and values as a compressed vector and a rotary part."""
 
     query: int
     key_value: int
@@ -104,30 +103,28 @@ class Latent(NamedTuple):
 
 
 class Shapes(NamedTuple):
-    """The layer shapes of a transformer, as its `config.json` gives them.
+    """The layer shapes of a transformer, as its ``config.json`` gives them.
 
     Args:
-        architecture: a key of `ARCHITECTURES`.
-        hidden: width of the residual stream.
-        intermediate: width of a dense layer's MLP; 0 where every layer is a mixture.
-        layers: all of them, Mamba layers included.
-        heads: query heads.
-        kv_heads: key and value heads.
-        head_dim: width of one head; not always hidden / heads.
-        vocab: rows of the embedding.
-        tied_embeddings: the output layer is the embedding.
-        bias: which attention projections carry a bias.
-        mlp_bias: the projections of a dense MLP carry one too.
-        experts: experts of one mixture layer; 0 for a dense model.
-        experts_per_token: experts that one token uses.
-        moe_intermediate: width of one expert.
-        shared_intermediate: width of the expert that every token uses; 0 without one.
-        dense_layers: layers of a mixture that are dense.
-        window: tokens that a windowed layer attends to; 0 where all layers attend to all.
-        windowed_layers: how many layers are windowed.
-        mamba: the Mamba-2 layers, if there are any.
-        latent: latent attention, if the model has it.
-        vision: parameters of a vision tower and its projector.
+        architecture: A key of ``ARCHITECTURES``.
+        hidden: Width of the residual stream.
+        intermediate: Width of the MLP in dense layers; 0 if every layer is a mixture.
+        layers: All layers, including Mamba layers.
+        heads: Query heads.
+        kv_heads: Key and value heads.
+        head_dim: Width of one head, not always hidden / heads.
+        vocab: Rows of the embedding.
+        tied_embeddings: The output layer shares the weights of the embedding.
+        bias: Which attention projections have a bias.
+        mlp_bias: The projections of a dense MLP have a bias.
+        experts: Experts in a mixture layer; 0 for a dense model.
+        experts_per_token: Experts that a token uses.
+        moe_intermediate: Width of one expert.
+        shared_intermediate: Width of the expert that every token uses; 0 if there is none.
+        dense_layers: Dense layers of a mixture model.
+        window: Tokens that a windowed layer attends to; 0 if no layer has a window.
+        windowed_layers: Number of layers with a window.
+        vision: Parameters of a vision tower and its projector.
     """
 
     architecture: str
@@ -159,27 +156,27 @@ class Shapes(NamedTuple):
 
     @property
     def kv_dim(self) -> int:
-        """Width of the keys (and of the values) of one token in one layer."""
+        """Width of the keys, and of the values, of one token in one layer."""
         return self.kv_heads * self.head_dim
 
     @property
     def attention_layers(self) -> int:
-        """Layers that keep keys and values."""
+        """Number of layers that keep keys and values."""
         return self.layers - (self.mamba.layers if self.mamba else 0)
 
     @property
     def uniform(self) -> bool:
-        """Whether every layer is the same dense attention layer: the models whose LoRA ranks have a size."""
+        """Whether all layers are the same dense attention layer. Only then does a LoRA rank have one size."""
         return not (self.experts or self.mamba or self.latent)
 
     def linears(self, targets: str) -> tuple[tuple[int, int], ...]:
-        """The (input, output) widths of one dense layer's target modules.
+        """Return the input and output widths of the target modules in one dense layer.
 
         Args:
-            targets: `qv`, `attn` (q k v o) or `all` (q k v o gate up down; up and down where nothing gates).
+            targets: ``qv``, ``attn`` (q k v o) or ``all`` (q k v o gate up down, without gate if the MLP has none).
 
         Returns:
-            One pair a module, a fused module once; empty where the targets are part of a fused module.
+            One pair for each module. Empty if the targets are only a part of a fused module.
         """
         kind = ARCHITECTURES[self.architecture]
         q, k, o = (self.hidden, self.q_dim), (self.hidden, self.kv_dim), (self.q_dim, self.hidden)
@@ -201,10 +198,10 @@ class Shapes(NamedTuple):
         return (*attention, up, up, down)
 
     def adapter_bytes(self, rank: int, targets: str = "all") -> int:
-        """Size of one LoRA adapter as it is served; 0 where the targets are part of a fused module.
+        """Return the size of a LoRA adapter as it is served. 0 if the targets are only a part of a fused module.
 
-        A pair of matrices, `rank x input` and `output x rank`, stands beside each target module: that is
-        rank * (input + output) parameters of 2 bytes. A saved file is often fp32, and so twice this.
+        Each target module gets two matrices, ``rank x input`` and ``output x rank``: rank * (input + output)
+        parameters of 2 bytes. A saved file is often in fp32 and twice as large.
 
         Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.1.
         """
@@ -212,7 +209,7 @@ class Shapes(NamedTuple):
         return rank * widths * self.layers * _ADAPTER_BYTES_PER_PARAM
 
     def parameters(self) -> int:
-        """Count every parameter of the model, all experts and a vision tower included."""
+        """Count all parameters of the model, including all experts and a vision tower."""
         kind = ARCHITECTURES[self.architecture]
         norm = self.hidden * (2 if kind.norm_bias else 1)
         mixtures = self.layers - self.dense_layers if self.experts else 0
@@ -226,11 +223,11 @@ class Shapes(NamedTuple):
         return total
 
     def _norms(self, kind: Architecture) -> int:
-        """Norms of one layer; Falcon has one where all heads share one key, two where they do not."""
+        """Return the norms per layer. Falcon has one if all heads share a key, otherwise two."""
         return 1 if self.architecture == "FalconForCausalLM" and self.kv_heads == 1 else kind.norms
 
     def _attention(self, kind: Architecture) -> int:
-        """Parameters of one layer's attention."""
+        """Count the parameters of attention in one layer."""
         if self.latent is not None:
             return self._latent_attention(self.latent)
         total = self.hidden * (2 * self.q_dim + 2 * self.kv_dim)
@@ -241,7 +238,7 @@ class Shapes(NamedTuple):
         return total + (self.heads if kind.sinks else 0)
 
     def _latent_attention(self, latent: Latent) -> int:
-        """Parameters of one layer's latent attention: down, norm and up for queries and for keys with values."""
+        """Count the parameters of latent attention in one layer: down, norm and up, for queries and for keys."""
         plain = self.head_dim - latent.rotary
         query = self.hidden * latent.query + latent.query + latent.query * self.q_dim
         kept = self.hidden * (latent.key_value + latent.rotary) + latent.key_value
@@ -249,13 +246,13 @@ class Shapes(NamedTuple):
         return query + kept + up + self.heads * latent.value_dim * self.hidden
 
     def _mlp(self, kind: Architecture, width: int) -> int:
-        """Parameters of one dense MLP."""
+        """Count the parameters of a dense MLP."""
         inputs = 2 if kind.gated else 1
         biases = inputs * width + self.hidden if self.mlp_bias else 0
         return (inputs + 1) * self.hidden * width + biases
 
     def _mixture(self, kind: Architecture) -> int:
-        """Parameters of one mixture layer: router, all experts, and the shared expert."""
+        """Count the parameters of a mixture: router, all experts and the shared expert."""
         router = self.experts * (self.hidden + (1 if kind.router_bias else 0))
         expert = 3 * self.hidden * self.moe_intermediate
         if kind.expert_bias:
@@ -264,7 +261,7 @@ class Shapes(NamedTuple):
 
 
 def _mamba(mamba: Mamba, hidden: int) -> int:
-    """Parameters of one Mamba-2 layer: in, convolution, step, decay and skip of each head, norm, out."""
+    """Count the parameters of a Mamba-2 layer: in, convolution, step, decay and skip of each head, norm, out."""
     inner = mamba.heads * mamba.head_dim
     mixed = inner + 2 * mamba.state
     projections = hidden * (inner + mixed + mamba.heads) + inner * hidden

@@ -1,8 +1,8 @@
-"""Two families of units that are never mixed: parameters, and bytes of memory.
+"""The two families of units, parameters and bytes of memory. They are never mixed.
 
-Everything is a whole number. Parameters are counted one by one. An adapter's size is counted in millionths of a
-byte, because `13.6MB` is not a whole number of bytes. Results are counted in ticks, the step of a gigabyte in
-which both families are whole.
+Every amount is an integer. Parameters are counted one by one. Adapter sizes are counted in microbytes, because
+``13.6MB`` is not a whole number of bytes. Results are counted in ticks, the fraction of a gigabyte in which both
+families are integers.
 """
 
 import functools
@@ -15,28 +15,28 @@ PARAMS_PER = {
 
 MICROBYTES_PER_BYTE = 10**6
 _KB, _MB, _GB = (1024**power * MICROBYTES_PER_BYTE for power in (1, 2, 3))
-# MB and MiB are the same here: the sizing rule divides an adapter's megabytes by 1024.
+# MB and MiB are the same: the published rule divides an adapter's megabytes by 1024.
 MICROBYTES_PER = {"kb": _KB, "kib": _KB, "mb": _MB, "mib": _MB, "gb": _GB, "gib": _GB}
 
 TICKS_PER_GB = 2**37 * 5**9
 TICKS_PER_HALF_BYTE_PARAM = TICKS_PER_GB // (2 * 10**9)
 TICKS_PER_MICROBYTE = TICKS_PER_GB // _GB
 
-SIZE_DECIMALS = 6  # an adapter's size may be typed with this many
+SIZE_DECIMALS = 6  # at most, in a typed adapter size
 _CANONICAL_DECIMALS = 3
-_PLACES = 37  # every quotient met here is a finite decimal with at most this many places
+_PLACES = 37  # every quotient here is a finite decimal with at most this many places
 _SHIFT = 10**_PLACES
 
 
 def count_of(number: str, per: int) -> int | None:
-    """Count a typed number of units in the family's finest step.
+    """Convert a typed number of units to an integer count of the family's smallest unit.
 
     Args:
-        number: digits, and perhaps a point and more digits.
-        per: finest steps in one unit.
+        number: Digits, optionally with a decimal point and more digits.
+        per: How many of the smallest unit make up one unit.
 
     Returns:
-        The exact count, or None where the number is finer than the finest step.
+        The exact count, or None if it would not be an integer.
 
     >>> count_of("7.5", 10**9)
     7500000000
@@ -49,7 +49,7 @@ def count_of(number: str, per: int) -> int | None:
 
 
 def decimal_text(count: int, per: int) -> str:
-    """Write `count / per` as an exact decimal, without trailing zeros.
+    """Write ``count / per`` as an exact decimal without trailing zeros.
 
     >>> decimal_text(63, 8)
     '7.875'
@@ -62,13 +62,13 @@ def decimal_text(count: int, per: int) -> str:
 
 
 def gb_text(ticks: int) -> str:
-    """Write a number of ticks as exact gigabytes."""
+    """Write ticks as an exact number of gigabytes."""
     return decimal_text(ticks, TICKS_PER_GB)
 
 
 @functools.lru_cache(maxsize=1024)
 def params_text(params: int) -> str:
-    """Write a parameter count in the largest scale that gives at least 1.
+    """Write a parameter count in the largest scale in which it is at least 1.
 
     >>> params_text(200_000_000)
     '200m'
@@ -81,9 +81,9 @@ def params_text(params: int) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def size_parts(microbytes: int) -> tuple[str, str]:
-    """Choose the unit of an adapter size: the largest that gives at least 1 with at most 3 decimals.
+    """Write an adapter size in the largest unit in which it is at least 1 and has at most 3 decimals.
 
-    Where there is none, the unit with the fewest decimals, the larger one of equals.
+    If there is none, use the unit with the fewest decimals, and the larger unit of equals.
 
     >>> size_parts(1000 * 1024**2 * 10**6)
     ('1000', 'MB')
@@ -96,7 +96,7 @@ def size_parts(microbytes: int) -> tuple[str, str]:
 
 
 def half_even(count: int, per: int, decimals: int) -> str:
-    """Write `count / per` rounded to `decimals` places, halves to the even neighbour.
+    """Write ``count / per`` rounded to ``decimals`` places, halves to even.
 
     >>> half_even(525, 8, 2)
     '65.62'

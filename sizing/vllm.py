@@ -1,9 +1,10 @@
-"""What a vLLM server holds in a GPU's memory: weights, adapter slots, and what one full batch takes.
+"""The GPU memory of a vLLM server: weights, adapter slots, and the tensors of one full batch.
 
-The tensors are listed as vLLM makes them and replayed through PyTorch's allocator.
+The tensors are listed in the order in which vLLM creates them, and replayed through a model of PyTorch's allocator.
 
-Source: vLLM's `model_executor/models/llama.py`, `lora/layers*` (`create_lora_weights`, `_get_logits`), `worker/
-model_runner.py` (`profile_run`) and `v1/worker/gpu_model_runner.py` (`_dummy_run`, `_dummy_sampler_run`).
+Source: vLLM's ``model_executor/models/llama.py``, ``lora/layers*`` (``create_lora_weights``, ``_get_logits``),
+``worker/model_runner.py`` (``profile_run``) and ``v1/worker/gpu_model_runner.py`` (``_dummy_run``,
+``_dummy_sampler_run``).
 """
 
 from collections.abc import Iterator
@@ -14,17 +15,17 @@ from sizing.methods import DEFAULT, METHODS
 from sizing.serving import Serving
 from sizing.shapes import ARCHITECTURES, Shapes
 
-WIDE = 2  # bytes of a 16-bit number: activations, adapters, and what quantization leaves alone
-GROUP = 128  # quantized weights that share one scale and one zero point: GPTQ's and AWQ's usual group size
+WIDE = 2  # bytes of a 16-bit number: activations, adapters and everything that is not quantized
+GROUP = 128  # quantized weights with a common scale and zero point: the usual group size of GPTQ and AWQ
 _WIDEST = 16  # bits
-_CONVOLVED = 3  # inputs that a Mamba layer's convolution of width 4 looks back on
+_CONVOLVED = 3  # previous inputs that a Mamba layer's convolution of width 4 keeps
 _FLOAT = 4
 _INDEX = 8
-_VOCAB_STEP = 64  # vLLM pads the vocabulary to a multiple
-_ALIKE = 2  # layers to replay: the third takes the blocks of the second
-_TABLES = 6  # positions, token ids and which adapter a token uses, an index a token each
+_VOCAB_STEP = 64  # vLLM pads the vocabulary to a multiple of this
+_ALIKE = 2  # layers to replay: the third reuses the blocks of the second
+_TABLES = 6  # tensors with one index per token: positions, token ids, and the adapter of each token
 
-# Classes whose embedding and output layer have adapters (`embedding_modules`), with the releases where they do.
+# Classes whose embedding and output layer have adapters (``embedding_modules``): first release, and first without.
 _EMBEDDING_ADAPTERS = {
     "LlamaForCausalLM": ((0, 0, 0), None),
     "MistralForCausalLM": ((0, 0, 0), None),
@@ -45,13 +46,13 @@ WITHOUT_ADAPTERS = ("FalconForCausalLM", "StableLmForCausalLM")
 
 
 class Linear(NamedTuple):
-    """One module of a layer: outputs side by side over the same input, each with an adapter of its own.
+    """A module of a layer: one or more outputs of the same input, each with its own adapter.
 
     Args:
-        d_in: width of the input.
-        outs: widths of the outputs.
-        by_input: tensor parallelism divides the input among GPUs, not the outputs.
-        experts: how many there are of it in a layer.
+        d_in: Width of the input.
+        outs: Widths of the outputs.
+        by_input: Tensor parallelism divides the input among the GPUs instead of the outputs.
+        experts: How many of these a layer has.
     """
 
     d_in: int
@@ -61,24 +62,24 @@ class Linear(NamedTuple):
 
     @property
     def weights(self) -> int:
-        """Its parameters, a bias not counted."""
+        """The parameters without biases."""
         return self.d_in * sum(self.outs) * self.experts
 
 
 class Slots(NamedTuple):
-    """The adapters that are on the GPUs at the same time; `rank` is the one that is allocated."""
+    """The adapters that are on the GPUs at the same time. ``rank`` is what vLLM allocates for each."""
 
     adapters: int = 0
     rank: int = 0
 
 
 class Held(NamedTuple):
-    """What one GPU holds, in bytes.
+    """The memory in use on one GPU, in bytes.
 
     Args:
-        model: the weights as vLLM's log says them ("Loading model weights took").
-        slots: the adapter slots.
-        all_in: both, and what one full batch takes.
+        model: The weights, as in vLLM's log ("Loading model weights took").
+        slots: The adapter slots.
+        all_in: Both of them and one full batch.
     """
 
     model: int
@@ -87,7 +88,7 @@ class Held(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The batch that vLLM tries before it serves; `sampler` as in `Generation.samplers`."""
+    """The batch that vLLM profiles at start-up. ``sampler`` is a row of ``Generation.samplers``."""
 
     tokens: int
     sequences: int
@@ -95,7 +96,7 @@ class Batch(NamedTuple):
 
 
 def layers(shapes: Shapes) -> tuple[tuple[int, tuple[Linear, ...]], ...]:
-    """The kinds of layers: how many, and the modules of one."""
+    """Return each kind of layer: how many there are, and the modules of one."""
     hidden, kind = shapes.hidden, ARCHITECTURES[shapes.architecture]
     mixer = _attention(shapes)
     mixture = (
@@ -115,7 +116,7 @@ def layers(shapes: Shapes) -> tuple[tuple[int, tuple[Linear, ...]], ...]:
 
 
 def _attention(shapes: Shapes) -> tuple[Linear, ...]:
-    """The modules of attention."""
+    """Return the modules of attention."""
     hidden, q, kv = shapes.hidden, shapes.q_dim, shapes.kv_dim
     if shapes.latent is not None:
         kept, value = shapes.latent.key_value, shapes.heads * shapes.latent.value_dim
@@ -133,7 +134,7 @@ def _attention(shapes: Shapes) -> tuple[Linear, ...]:
 
 
 def _mlp(hidden: int, width: int, *, gated: bool, fused: bool) -> tuple[Linear, ...]:
-    """The modules of a dense MLP; none where its width is 0."""
+    """Return the modules of a dense MLP; none if its width is 0."""
     if not width:
         return ()
     ups = (width,) if not gated else (2 * width,) if fused else (width, width)
@@ -141,35 +142,35 @@ def _mlp(hidden: int, width: int, *, gated: bool, fused: bool) -> tuple[Linear, 
 
 
 def linear_weights(shapes: Shapes) -> int:
-    """Parameters in linear modules: what quantization makes smaller."""
+    """Count the parameters in linear modules, which quantization compresses."""
     return sum(count * sum(linear.weights for linear in modules) for count, modules in layers(shapes))
 
 
 def weights_bytes(params: int, shapes: Shapes, bits: int) -> int:
-    """Memory of the base model's weights.
+    """Return the memory of the base model's weights.
 
-    Only the linear layers are quantized; embeddings, norms and the output layer stay in 16 bits. Each group of 128
-    quantized weights carries a 16-bit scale and a zero point of the weights' own width.
+    Only linear layers are quantized. Embeddings, norms and the output layer stay in 16 bits. Each group of 128
+    quantized weights has a 16-bit scale and a zero point of the same width as the weights.
     """
     linear = linear_weights(shapes)
     return _stored(linear, bits) + (params - linear) * WIDE
 
 
 def _stored(weights: int, bits: int) -> int:
-    """Bytes of linear weights as they are stored."""
+    """Return the memory of linear weights."""
     if bits == METHODS[DEFAULT].bits:
         return weights * WIDE
     return (weights * bits + weights // GROUP * (_WIDEST + bits)) // 8
 
 
 def has_embedding_adapters(shapes: Shapes, serving: Serving) -> bool:
-    """Whether slots have matrices beside the embedding and the output layer."""
+    """Whether the embedding and the output layer have adapters."""
     since, until = _EMBEDDING_ADAPTERS.get(shapes.architecture, ((9999, 0, 0), None))
     return since <= serving.vllm and (until is None or serving.vllm < until)
 
 
 def rank_one_bytes(shapes: Shapes) -> int:
-    """Size of an adapter of rank 1 beside all linear modules but experts."""
+    """Return the size of an adapter of rank 1 that targets all linear modules except experts."""
     widths = (
         count * (linear.d_in * len(linear.outs) + sum(linear.outs))
         for count, modules in layers(shapes)
@@ -180,10 +181,10 @@ def rank_one_bytes(shapes: Shapes) -> int:
 
 
 def sequence_bytes(shapes: Shapes, tokens: int, serving: Serving, gpus: int) -> int:
-    """Memory that one sequence of this many tokens keeps on all GPUs.
+    """Return the memory of one sequence of this many tokens, on all GPUs together.
 
-    Keys and values in every layer that attends; a windowed layer keeps its window, a Mamba layer its state, latent
-    attention one vector that every GPU holds. GPUs beyond the KV heads hold copies.
+    Attention layers keep keys and values, windowed layers only those of their window, and Mamba layers their state.
+    Latent attention keeps one vector on every GPU. If there are more GPUs than KV heads, they hold copies.
     """
     number = serving.kv_bytes
     if shapes.latent is not None:
@@ -201,10 +202,10 @@ def sequence_bytes(shapes: Shapes, tokens: int, serving: Serving, gpus: int) -> 
 
 
 def slot_tensors(shapes: Shapes, slots: Slots, serving: Serving, gpus: int) -> Iterator[int]:
-    """The tensors of all adapter slots on one GPU, in bytes.
+    """Yield the tensors of all adapter slots on one GPU, in bytes.
 
-    Every module has its pair of matrices whatever an adapter's own target modules are. With tensor parallelism the
-    first matrix is whole on every GPU where outputs are divided, the second where inputs are.
+    Every module gets a pair of matrices, whatever modules an adapter targets. With tensor parallelism, every GPU has
+    the whole first matrix if outputs are divided, and the whole second matrix if inputs are.
     """
     if not slots.adapters:
         return
@@ -233,7 +234,7 @@ def slot_tensors(shapes: Shapes, slots: Slots, serving: Serving, gpus: int) -> I
 def weight_tensors(
     params: int, shapes: Shapes, bits: int, slots: Slots, serving: Serving, gpus: int
 ) -> Iterator[int]:
-    """The tensors of the base model on one GPU, in bytes; with adapters also the rows they may add."""
+    """Yield the tensors of the base model on one GPU, in bytes, including the rows that adapters may add."""
     rows = _extra_vocab(shapes, slots, serving)
     yield _padded(shapes.vocab + rows * slots.adapters) * shapes.hidden * WIDE // gpus
     for count, modules in layers(shapes):
@@ -249,7 +250,7 @@ def weight_tensors(
 def held(
     params: int, shapes: Shapes, bits: int, slots: Slots, serving: Serving, batch: Batch, gpus: int
 ) -> Held:
-    """Replay what one GPU of a server allocates before it serves."""
+    """Replay what a server allocates on one GPU at start-up."""
     gpu = Allocator()
     for size in weight_tensors(params, shapes, bits, slots, serving, gpus):
         gpu.take(size)
@@ -264,7 +265,7 @@ def held(
 
 
 def _run(gpu: Allocator, shapes: Shapes, slots: Slots, batch: Batch, gpus: int) -> None:
-    """Replay the layers over one batch: each result is made before what it was made from is freed."""
+    """Replay the layers on one batch. Each result is allocated before its input is freed."""
     each = batch.tokens * WIDE
     buffer = batch.tokens * slots.rank * _FLOAT
     for _ in range(_TABLES):
@@ -281,7 +282,7 @@ def _run(gpu: Allocator, shapes: Shapes, slots: Slots, batch: Batch, gpus: int) 
 
 
 def _widths(shapes: Shapes, modules: tuple[Linear, ...], gpus: int) -> Iterator[int]:
-    """Widths of one token's results in one layer, in order; a mixture has one for each expert that is used."""
+    """Yield the widths of one token's results in one layer, in order. A mixture has one for each expert in use."""
     for linear in modules:
         times = shapes.experts_per_token if linear.experts > 1 else 1
         if linear.by_input:
@@ -292,7 +293,7 @@ def _widths(shapes: Shapes, modules: tuple[Linear, ...], gpus: int) -> Iterator[
 
 
 def _sample(gpu: Allocator, shapes: Shapes, slots: Slots, serving: Serving, batch: Batch) -> None:
-    """Replay the output layer and the sampler over the last token of every sequence."""
+    """Replay the output layer and the sampler on the last token of every sequence."""
     rows, extra = batch.sequences, _extra_vocab(shapes, slots, serving)
     chosen = gpu.take(rows * shapes.hidden * WIDE)
     logits = rows * (shapes.vocab + extra)
@@ -308,7 +309,7 @@ def _sample(gpu: Allocator, shapes: Shapes, slots: Slots, serving: Serving, batc
 
 
 def _extra_vocab(shapes: Shapes, slots: Slots, serving: Serving) -> int:
-    """Words that an adapter may add to the vocabulary."""
+    """Return how many tokens an adapter may add to the vocabulary."""
     return serving.generation.extra_vocab if slots.adapters and has_embedding_adapters(shapes, serving) else 0
 
 

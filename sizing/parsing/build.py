@@ -1,4 +1,4 @@
-"""From a draft without problems to the request: its values, its adapter groups, and what was assumed."""
+"""Build the request from a draft without problems: its values, adapter groups and assumptions."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -10,12 +10,7 @@ from sizing.units import MICROBYTES_PER_BYTE, params_text
 
 
 def build(draft: Draft, text: str) -> SizingRequest:
-    """Make the request of a draft that has one model, at most one method and no problem.
-
-    Args:
-        draft: everything that was read.
-        text: what it was read from.
-    """
+    """Build the request from a draft that has one model, at most one method and no problems."""
     model, options = draft.models[0], draft.options
     word = draft.methods[0].text if draft.methods else None
     values: dict[str, Any] = {}
@@ -36,7 +31,7 @@ def build(draft: Draft, text: str) -> SizingRequest:
 
 
 def _assumed(draft: Draft, word: str | None, typed: str) -> Iterator[str]:
-    """What was not typed and had to be assumed."""
+    """Yield what was not typed and had to be assumed."""
     known = draft.models[0].known
     if known is not None:
         yield from _about(known, typed)
@@ -55,7 +50,7 @@ def _assumed(draft: Draft, word: str | None, typed: str) -> Iterator[str]:
 
 
 def _about(known: models.BaseModel, typed: str) -> Iterator[str]:
-    """Which row of the table was taken, where the name was another one, and what its count is."""
+    """Yield which row of the model table was used, if it was typed differently, and where its count comes from."""
     if not known.name:
         yield f"{CONFIG_FILE} -> {params_text(known.params)} from its layer shapes ({known.architecture})"
         return
@@ -70,7 +65,7 @@ def _about(known: models.BaseModel, typed: str) -> Iterator[str]:
 
 
 def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
-    """The adapter groups, largest first, those of one size merged, none with a count of 0."""
+    """Return the adapter groups, largest first. Groups of one size are merged, empty ones left out."""
     if len(draft.groups) == 1 and not draft.ranks and draft.groups[0].adapters:
         only = draft.groups[0]
         return (AdapterGroup(only.adapters, cast("int", only.microbytes)),)
@@ -89,21 +84,21 @@ def _groups(draft: Draft) -> tuple[AdapterGroup, ...]:
 
 
 def _sizes_of_ranks(draft: Draft) -> dict[int, list[Rank]]:
-    """The groups that were asked for by rank, by the size that the model's shapes give them."""
+    """Group the ranks by the adapter size that follows from the model's shapes."""
     alike: dict[tuple[int, str], list[Rank]] = {}
     for rank in draft.ranks:
         alike.setdefault((rank.rank, rank.targets or "all"), []).append(rank)
     sizes: dict[int, list[Rank]] = {}
     for (number, targets), ranks in alike.items():
         known = cast("models.BaseModel", draft.models[0].known)
-        if known.shapes is not None:  # `validate` has seen to it
+        if known.shapes is not None:  # checked by ``validate``
             one = known.shapes.adapter_bytes(number, targets) * MICROBYTES_PER_BYTE
             sizes.setdefault(one, []).extend(ranks)
     return sizes
 
 
 def _largest(ranks: list[Rank] | None) -> tuple[int | None, str | None]:
-    """The rank, and its targets, that a server must be prepared for."""
+    """Return the largest rank and its targets: what a server must be able to load."""
     if not ranks:
         return None, None
     largest = max(ranks, key=lambda rank: rank.rank)

@@ -1,7 +1,7 @@
-"""What no production of the grammar reads: what was it, and what should it have been.
+"""Explain what no production of the grammar can read: what it was, and what it should have been.
 
-`diagnose` tries a table of known mistakes in order; the last row takes any character. One function explains one kind
-of mistake. Quantities (numbers with or without a unit) have a room of their own, `misquantity`.
+``diagnose`` tries a table of known mistakes in order; the last row matches any character. Each function explains one
+kind of mistake. Quantities (numbers with or without a unit) are in ``misquantity``.
 """
 
 import re
@@ -23,7 +23,7 @@ _BITS = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _IN_WORDS = re.compile(COUNTS, re.IGNORECASE | re.ASCII)
-# What is appended to the name of a quantized copy.
+# Suffixes of quantized copies of a model.
 _QUANTIZED = re.compile(
     r"(.+?)[-:]((?:bnb-)?(?:awq|gptq|int[48]|[48]bit|fp8|w[48]a(?:8|16)|i?q[48](?:_[a-z0-9_]+)?)(?:-int[48]|-[48]bit)?)",
     re.IGNORECASE | re.ASCII,
@@ -45,7 +45,7 @@ _TRAINING = (
 
 
 def diagnose(cursor: Cursor, draft: Draft) -> None:
-    """Note in the draft what is wrong at the cursor, and move behind it."""
+    """Add to the draft what is wrong at the cursor, and move past it."""
     for pattern, explain in _MISTAKES:
         start = cursor.at
         found = cursor.take(pattern)
@@ -58,32 +58,32 @@ def diagnose(cursor: Cursor, draft: Draft) -> None:
 
 
 def _extra_joiner(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`++`: a joiner behind a joiner."""
+    """``++``: a joiner after a joiner."""
     message = f"One {quote(found[0][0])} is enough between two adapter groups."
     return Problem("E02", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
 
 
 def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """`<@U012AB3CD>`, `<#C012|general>`, `<https://…|label>`: how Slack writes mentions and links."""
+    """``<@U012AB3CD>``, ``<#C012|general>``, ``<https://…|label>``: mentions and links, as Slack encodes them."""
     if found[1] in "@#!":
         return _mention(found, _cursor, draft)
     return _link(found, _cursor, draft)
 
 
 def _mention(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """A person, a group or a channel."""
+    """A mention of a person, a group or a channel."""
     message = "A mention is not a model. Approvers are picked after sizing."
     return Problem("E16", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
 
 
 def _link(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """An address of the web; the model's name may stand in it."""
+    """A URL, which may contain the name of a model."""
     message = "I can't open links. Give the parameter count, e.g. 8b."
     return _model_problem(message, found[0], found.start(), found.end(), draft)
 
 
 def _bracket(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem:
-    """Brackets, copied from the help text; all of them go at once."""
+    """Brackets, copied from the help text. All of them are removed at once."""
     places = [m.start() for m in _BRACKETS.finditer(cursor.text)]
     cursor.at = found.start()
     cursor.blank(places)
@@ -93,7 +93,7 @@ def _bracket(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem:
 
 
 def _dashes(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
-    """`--qlora4`: a habit from command lines."""
+    """``--qlora4``: dashes, as on a command line."""
     word = found[1]
     start, end = found.span()
     if word.lower() == "peftsize":
@@ -105,7 +105,7 @@ def _dashes(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | N
 
 
 def _stray(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem | None:
-    """A character that belongs to no word, in or round one."""
+    """A character that cannot be part of a word."""
     word = found[0]
     inside = word.strip(_WORD_MARKS)
     left = word.find(inside) if inside else len(word)
@@ -139,7 +139,7 @@ def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Pro
 
 
 def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`r16:foo`: target modules that are no known set."""
+    """``r16:foo``: an unknown set of target modules."""
     start, end = found.span()
     word = found[2].lower()
     meant = "attn" if word == "attention" else nearest.one_edit_away(word, TARGETS)
@@ -150,7 +150,7 @@ def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
 
 
 def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
-    """`10b2x128MB`, `10b-2x128MB`, `2x128MB/lora`: two items without a space between them."""
+    """``10b2x128MB``, ``10b-2x128MB``, ``2x128MB/lora``: two items without a space between them."""
     start, end = found.span()
     if _BITS.match(found[0]) or not (is_item(found["left"]) and is_item(found["right"])):
         return None
@@ -161,21 +161,21 @@ def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | Non
 
 
 def _apart(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`r 16`, `rank=16`: a rank in more than one word."""
+    """``r 16``, ``rank=16``: a rank that is not one word."""
     start, end = found.span()
     message = f"Write a LoRA rank in one word: r{quote(found[1], '')}."
     return Problem("E03", message, start, end, (Edit(start, end, f"r{found[1]}"),))
 
 
 def _unreadable_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`1e3x1MB`: meant as adapters, for it ends in their unit."""
+    """``1e3x1MB``: probably adapters, since it ends in their unit."""
     start, end = found.span()
     message = f"{quote(found[0])} is not a size I can read. Adapters are written like 2x128MB."
     return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
 
 
 def _unknown_word(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem:
-    """A word that is neither method nor model: a slip, a width that has no row, a model that is not known."""
+    """A word that is neither a method nor a model: a typing mistake, an unknown width, an unknown model."""
     typed, word = found[0], found[0].lower()
     start, end = found.span()
 
@@ -212,7 +212,7 @@ def _unknown_word(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem
 
 
 def _unknown_name(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | None:
-    """A name that begins like a family of models: all the words of it."""
+    """A name of several words that begins like a family of models."""
     start = found.start()
     word = found[0].lower()
     if not word.isascii() or word in _TRAINING or not (names.opens(word) or names.nearly_opens(word)):
@@ -231,7 +231,7 @@ def _unknown_name(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem
 
 
 def _model_problem(message: str, typed: str, start: int, end: int, draft: Draft) -> Problem:
-    """A model that cannot be looked up; perhaps its name is nearly right, or holds the size."""
+    """An unknown model. Its name may be misspelled, or contain the size."""
     name = typed.strip("<>").partition("|")[0]
     short = len(name) <= 80 and name.isascii()  # noqa: PLR2004 no model id is longer
     meant = nearest.model_name(name) if short else None
@@ -259,7 +259,7 @@ def _model_problem(message: str, typed: str, start: int, end: int, draft: Draft)
 
 
 def _active(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """`30b-a3b`: a mixture's total and what a token uses of it, of no named family."""
+    """``30b-a3b``: the total and the active parameters of a mixture without a name."""
     start, end = found.span()
     draft.models.append(Model(None, None, start, end))
     message = (
@@ -270,7 +270,7 @@ def _active(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
 
 
 def _mixture_times(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """`8x7bx2`: a count behind a mixture of experts."""
+    """``8x7bx2``: a count after a mixture of experts."""
     start, end = found.span()
     draft.models.append(Model(None, None, start, end))
     message = f"{quote(found[0])} has a count behind a mixture of experts. One request has one model."

@@ -1,6 +1,6 @@
 """What has been understood of a text so far, and what has not.
 
-The grammar fills a draft item by item; the rules about the whole request are judged on it afterwards.
+The grammar adds items to a draft one by one. The rules about the request as a whole are checked afterwards.
 """
 
 from collections.abc import Collection
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from sizing.models import BaseModel
 
-CONFIG_FILE = "config.json"  # what a model is called that was read from a file
+CONFIG_FILE = "config.json"  # the name of a model that was read from a file
 
 
 class Edit(NamedTuple):
-    """Put `text` in the place of the characters `start` to `end`."""
+    """Replace the characters from ``start`` to ``end`` with ``text``."""
 
     start: int
     end: int
@@ -20,16 +20,14 @@ class Edit(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One mistake: what was seen, where, and what should stand there.
+    """A mistake: what and where it is, and how to correct it.
 
     Args:
-        code: `E01` to `E17`.
-        message: what was seen, and what to do.
-        start: where it begins.
-        end: where it ends.
-        edits: what should stand there; without any, nothing better is known than to leave the part out.
-        invents: the edits hold a number or a name that nobody typed.
-        readings: where there are several ways out, the edits of each.
+        code: ``E01`` to ``E17``.
+        message: What is wrong, and what to do.
+        edits: The correction. Without edits, the part from ``start`` to ``end`` is left out.
+        invents: The edits contain a number or a name that was not typed.
+        readings: The edits of each correction, if there are several.
     """
 
     code: str
@@ -42,7 +40,7 @@ class Problem(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A base model: a typed number of parameters, or a row of the table; None where its number is at fault."""
+    """A base model: a parameter count or a row of the table. ``params`` is None if the number is invalid."""
 
     params: int | None
     known: BaseModel | None
@@ -51,7 +49,7 @@ class Model(NamedTuple):
 
 
 class Mixture(NamedTuple):
-    """`NxMb` of no known model: a mixture of experts, or adapters with a wrong unit."""
+    """``NxMb`` that is no known model: a mixture of experts, or adapters with the wrong unit."""
 
     experts: str
     billions: str
@@ -60,7 +58,7 @@ class Mixture(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Adapters of one size, None where it is at fault. `counted` tells `1x10GB` from a bare `10GB`."""
+    """Adapters of one size, which is None if invalid. ``counted`` distinguishes ``1x10GB`` from ``10GB``."""
 
     adapters: int
     microbytes: int | None
@@ -71,7 +69,7 @@ class Group(NamedTuple):
 
 
 class Rank(NamedTuple):
-    """Adapters of one LoRA rank; `targets` is None where none were typed, `counted` as in a group."""
+    """Adapters of one LoRA rank. ``targets`` is None if not typed, ``counted`` as in ``Group``."""
 
     adapters: int
     rank: int
@@ -82,7 +80,7 @@ class Rank(NamedTuple):
 
 
 class Spoken(NamedTuple):
-    """A count and a size in words, `2 adapters of 128MB`; `size` is the latter as typed."""
+    """Adapters in words, ``2 adapters of 128MB``. ``size`` is as typed."""
 
     adapters: int
     size: str
@@ -91,7 +89,7 @@ class Spoken(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word of the text, lower case, with its place."""
+    """A word of the text, in lower case, with its position."""
 
     text: str
     start: int
@@ -99,7 +97,7 @@ class Word(NamedTuple):
 
 
 class Draft:
-    """The items of one text, each kind in the order in which it was read."""
+    """The items of a text, each kind in the order of the text."""
 
     __slots__ = (
         "adapter_words", "groups", "methods", "mixtures", "models", "nones", "numbers", "options", "problems",
@@ -111,15 +109,15 @@ class Draft:
         self.models: list[Model] = []
         self.mixtures: list[Mixture] = []
         self.groups: list[Group] = []
-        self.spoken: list[Spoken] = []  # each is a group or a rank too
+        self.spoken: list[Spoken] = []  # each of them is also a group or a rank
         self.adapter_words: list[Word] = []  # "adapter", "adapters", "each" outside of these
         self.ranks: list[Rank] = []
         self.nones: list[Word] = []
         self.methods: list[Word] = []
         self.options: dict[str, str] = {}
-        self.numbers: list[Word] = []  # a bare number means something else once a model is known
+        self.numbers: list[Word] = []  # what a bare number means depends on whether there is a model
         self.problems: list[Problem] = []
 
     def crowd(self) -> int:
-        """How many there are of the items that a request has once."""
+        """Count the items that a request has only one of."""
         return len(self.models) + len(self.mixtures) + len(self.numbers) + len(self.methods) + len(self.nones)

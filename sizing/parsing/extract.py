@@ -1,4 +1,4 @@
-"""The request in somebody's sentence: `We should serve 13b 4x64MB qlora4 by Friday`."""
+"""Find the request in a sentence: ``We should serve 13b 4x64MB qlora4 by Friday``."""
 
 import functools
 import re
@@ -12,20 +12,20 @@ from sizing.request import SizingRequest
 from sizing.units import MICROBYTES_PER, PARAMS_PER
 
 MOST_WORDS = 300
-"""Words that are looked at; a longer text is read to there."""
+"""The rest of a longer text is ignored."""
 _MOST_TOGETHER = 16
-"""Words of one request: a name of four, two adapter groups as spoken, a method and the options."""
+"""Words in a request: a name of four words, two spoken adapter groups, a method and the options."""
 _AROUND = ".,;:!?…()[]{}<>*_~&+\"'`“”„‘’«»"
 _UNITS = frozenset({*PARAMS_PER, *MICROBYTES_PER, "bit", "bits", "x", "none", "no", "without"})
-"""Words that stand beside a number, or in the place of one."""
+"""Words that stand next to a number, or instead of one."""
 _PARTS = re.compile(r"[a-z]+")
 
 
 def extract(text: str) -> SizingRequest | None:
-    """Find the request in a text: the longest span of its words that can be read as one.
+    """Find the request in a text: the longest span of words that can be parsed.
 
     Returns:
-        The request, the first one where several are equally long; None where there is none.
+        The request, the first one if several are equally long, or None.
 
     >>> extract("We should serve *13b 4x64MB qlora4* by Friday.").canonical
     '13b 4x64MB qlora4'
@@ -43,7 +43,7 @@ def extract(text: str) -> SizingRequest | None:
 
 
 def _runs(words: list[str]) -> list[list[str]]:
-    """Split a text where a word stands that no request has; what is left is short."""
+    """Split a text at the words that no request contains. The parts that remain are short."""
     runs: list[list[str]] = [[]]
     for word in words:
         bare = word.strip(_AROUND)
@@ -57,7 +57,7 @@ def _runs(words: list[str]) -> list[list[str]]:
 
 
 def _may_belong(word: str) -> bool:
-    """Whether a word, in lower case, can be part of a request at all."""
+    """Whether a lowercase word can be part of a request."""
     if "=" in word or word in _UNITS or word in FILLERS or word in WORDS:
         return True
     return any(c.isdigit() for c in word) or not _name_parts().isdisjoint(_PARTS.findall(word))
@@ -65,13 +65,13 @@ def _may_belong(word: str) -> bool:
 
 @functools.cache
 def _name_parts() -> frozenset[str]:
-    """The words of all models' names."""
+    """Return the words in the names of all models."""
     names = (name for model in models.table().values() for name in model.names)
     return frozenset(part for name in names for part in _PARTS.findall(name.lower()) if len(part) > 1)
 
 
 def _read(words: list[str]) -> SizingRequest | None:
-    """Read words as a request."""
+    """Parse words as a request."""
     if words[0].lower() in FILLERS or words[-1].lower() in FILLERS - {"adapters", "adapter", "each"}:
         return None
     try:

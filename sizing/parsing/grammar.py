@@ -1,4 +1,4 @@
-"""The request grammar: decided by the unit, never by the position.
+"""The request grammar. The unit decides what an item is, never its position.
 
     command = item , { [ "," ] , item } ;             (* any order, at most 300 characters *)
     item    = model | group , { joiner , group } | none | method | option | filler ;
@@ -19,9 +19,9 @@
     option  = ( "name" | "space" | "gpu" ) , "=" , value ;
     number  = digit , { digit } , [ "." , digit , { digit } ] ;
 
-Upper and lower case are the same everywhere. `10b` is parameters, `2x128MB` is adapters, `8x7b` is a mixture of
-experts. One function reads one production; what no production reads goes to `diagnosis`, and what only the whole
-request can tell (two models, no model) to `settle`.
+Case does not matter. ``10b`` is a parameter count, ``2x128MB`` are adapters, ``8x7b`` is a mixture of experts. One
+function reads one production. What no production reads is explained by ``diagnosis``, and what concerns the request as
+a whole (two models, no model) is checked by ``validate``.
 """
 
 from collections.abc import Collection
@@ -36,24 +36,21 @@ from sizing.parsing.validate import settle
 from sizing.request import SizingRequest
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
-_ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for a way out
+_ENOUGH_PROBLEMS = 4  # the first is reported; the others only matter for the suggestion
 _NONE = frozenset({"none", "no", "without"})  # the last two before "adapters"
-_CROWD = 12  # items that a request has once: nobody means so many
+_CROWD = 12  # items that a request has only one of: nobody means this many
 
 
 def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | None = None) -> SizingRequest:
-    """Read a request.
+    """Parse a request.
 
     Args:
-        text: what was typed after the command; any text at all.
-        spaces: the values that `space=` may have, or None to leave that to the caller.
-        base: the base model where it comes from a `config.json`; the text then names none.
-
-    Returns:
-        The request.
+        text: Any text. What a user typed after the command.
+        spaces: Allowed values of ``space=``, or None to allow any.
+        base: A base model from a ``config.json``. The text must then name none.
 
     Raises:
-        SizingError: the text cannot be sized; nothing else is ever raised.
+        SizingError: The text cannot be sized. No other exception is raised.
 
     >>> parse("qlora4 10 billion 2 × 128 MiB").canonical
     '10b 2x128MB qlora4'
@@ -61,7 +58,7 @@ def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | No
     if len(text) > limits.LONGEST_TEXT:
         merged = _attempt(text, spaces, base) if len(text) <= limits.LONGEST_CANONICAL else None
         if merged is not None and merged.canonical == text:
-            return merged  # nobody typed it: a short text of many sizes is longer when it is written out
+            return merged  # nobody typed it: the canonical form of a short text can be longer than the text
         raise repair.too_long(text, merged)
     draft = _command(text, spaces, base)
     request = settle(draft, text)
@@ -71,7 +68,7 @@ def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | No
 
 
 def _attempt(text: str, spaces: Collection[str] | None, base: BaseModel | None) -> SizingRequest | None:
-    """Read a text without asking for a way out."""
+    """Parse a text without looking for a suggestion."""
     draft = _command(text, spaces, base, patience=1)
     return None if draft.problems else settle(draft, text)
 
@@ -79,7 +76,7 @@ def _attempt(text: str, spaces: Collection[str] | None, base: BaseModel | None) 
 def _command(
     text: str, spaces: Collection[str] | None, base: BaseModel | None, patience: int = _ENOUGH_PROBLEMS
 ) -> Draft:
-    """Read `command = { item }`; a joiner stands between two groups."""
+    """Read ``command = { item }``. A joiner stands between two groups."""
     draft = Draft(spaces)
     if base is not None:
         draft.models.append(Model(base.params, base, 0, 0))
@@ -90,7 +87,7 @@ def _command(
         joiner = cursor.match("joiner") if cursor.text[cursor.at] in "+,&" else None
         done = cursor.at >= len(cursor.text)
         if joiner is not None and joiner[1] == "," and any_item and not done:
-            joiner = None  # a comma may stand between any two parts
+            joiner = None  # a comma may stand between any two items
         if joiner is not None and (done or not joinable):
             behind = any_item if joiner[1] == "," else joinable
             draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after" if behind else "before"))
@@ -107,21 +104,21 @@ def _command(
                 break
         else:
             diagnosis.diagnose(cursor, draft)
-            joinable = True  # it may have been meant as a group: one mistake is enough
+            joinable = True  # it may have been meant as a group: report only one mistake
         any_item = True
         cursor.skip()
     return draft
 
 
 def _single(cursor: Cursor, draft: Draft) -> bool:
-    """Read an item other than a group: `model | none | method | option`."""
+    """Read an item other than a group: ``model | none | method | option``."""
     if cursor.text[cursor.at] in DIGITS:
         return _model(cursor, draft) or _bits(cursor, draft) or _number(cursor, draft) or _word(cursor, draft)
     return _word(cursor, draft) or _option(cursor, draft)
 
 
 def _stray_joiner(joiner: str, at: int, where: str) -> Problem:
-    """A joiner that joins nothing."""
+    """Explain a joiner that joins nothing."""
     message = f"“{joiner}” joins adapter groups; there is none {where} it."
     if joiner == ",":
         message = f"“,” stands between two parts of a request; there is none {where} it."
@@ -129,7 +126,7 @@ def _stray_joiner(joiner: str, at: int, where: str) -> Problem:
 
 
 def _model(cursor: Cursor, draft: Draft) -> bool:
-    """Read `model = number , [ space ] , scale | moe`; an alias is a word."""
+    """Read ``model = number , [ space ] , scale | moe``. An alias is read as a word."""
     found = cursor.match("model")
     if found is None:
         return _mixture(cursor, draft)
@@ -144,7 +141,7 @@ def _model(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _mixture(cursor: Cursor, draft: Draft) -> bool:
-    """Read `moe = int , "x" , int , "b"`."""
+    """Read ``moe = int , "x" , int , "b"``."""
     found = cursor.match("mixture")
     if found is None:
         return False
@@ -158,7 +155,7 @@ def _mixture(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _group(cursor: Cursor, draft: Draft) -> bool:
-    """Read `group = [ int , times ] , size | size , times , int | rank | spoken`."""
+    """Read ``group = [ int , times ] , size | size , times , int | rank | spoken``."""
     first = cursor.text[cursor.at]
     if first not in DIGITS:
         return first in "rR" and _rank(cursor, draft)
@@ -176,7 +173,7 @@ def _group(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _add_group(draft: Draft, count: str | None, number: str, unit: str, start: int, end: int) -> None:
-    """Note adapters of one size, or why that is no size."""
+    """Add adapters of one size, or the problem with that size."""
     microbytes = None
     if len(number.partition(".")[2]) <= SIZE_DECIMALS:
         microbytes = count_of(number, MICROBYTES_PER[unit.lower()])
@@ -190,7 +187,7 @@ def _add_group(draft: Draft, count: str | None, number: str, unit: str, start: i
 
 
 def _rank(cursor: Cursor, draft: Draft) -> bool:
-    """Read `rank = [ int , times ] , "r" , int , [ times , int ] , [ ":" , targets ]`."""
+    """Read ``rank = [ int , times ] , "r" , int , [ times , int ] , [ ":" , targets ]``."""
     found = cursor.match("rank")
     if found is None:
         return False
@@ -206,7 +203,7 @@ def _rank(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _add_rank(draft: Draft, count: str | None, rank: str, targets: str | None, start: int, end: int) -> None:
-    """Note adapters of one LoRA rank, or why that is no rank."""
+    """Add adapters of one LoRA rank, or the problem with that rank."""
     if not 1 <= int(rank) <= limits.LARGEST_RANK:
         draft.problems.append(limits.rank_problem(count, rank, targets, start, end))
     adapters, counted = int(count or 1), count is not None
@@ -214,7 +211,7 @@ def _add_rank(draft: Draft, count: str | None, rank: str, targets: str | None, s
 
 
 def _option(cursor: Cursor, draft: Draft) -> bool:
-    """Read `option = ( "name" | "space" | "gpu" ) , "=" , value`."""
+    """Read ``option = ( "name" | "space" | "gpu" ) , "=" , value``."""
     found = cursor.match("option")
     if found is None:
         return False
@@ -225,7 +222,7 @@ def _option(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _bits(cursor: Cursor, draft: Draft) -> bool:
-    """Read `method = int , ( "bit" | "bits" )` of a width that the table has."""
+    """Read ``method = int , ( "bit" | "bits" )``, if the sizing table has this width."""
     start = cursor.at
     found = cursor.match("bits")
     if found is None:
@@ -238,7 +235,7 @@ def _bits(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _spoken(cursor: Cursor, draft: Draft) -> bool:
-    """Read `spoken = int , [ method ] , "adapters" , [ "of" ] , size | int , size , "adapters"`."""
+    """Read ``spoken = int , [ method ] , "adapters" , [ "of" ] , size | int , size , "adapters"``."""
     found = cursor.match("spoken")
     if found is None:
         return False
@@ -256,7 +253,7 @@ def _spoken(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _number(cursor: Cursor, draft: Draft) -> bool:
-    """Read `none = "0"`; any other bare number waits for what the whole request says about it."""
+    """Read ``none = "0"``. What any other bare number means is decided by ``validate``."""
     found = cursor.match("number")
     if found is None:
         return False
@@ -266,7 +263,7 @@ def _number(cursor: Cursor, draft: Draft) -> bool:
 
 
 def _word(cursor: Cursor, draft: Draft) -> bool:
-    """Read a word: `none = "none" | method | filler | alias`; a name may have several."""
+    """Read a word: ``none = "none" | method | filler | alias``. An alias may have several words."""
     start = cursor.at
     found = cursor.match("word")
     if found is None:

@@ -1,4 +1,4 @@
-"""How much may be asked for, and what is said to whoever asks for less or more."""
+"""The limits of a request, and how to explain that one is exceeded."""
 
 from sizing.parsing.draft import Edit, Problem
 from sizing.parsing.nearest import quote
@@ -9,7 +9,7 @@ LONGEST_CANONICAL = 4000
 FEWEST_PARAMS, MOST_PARAMS = 10**6, 10**13
 MOST_ADAPTERS = 1000
 LARGEST_ADAPTER = 100 * MICROBYTES_PER["gb"]
-# Source: vLLM, `MaxLoRARanks` in vllm/config/lora.py: the largest rank it accepts is 512.
+# Source: vLLM, ``MaxLoRARanks`` in ``vllm/config/lora.py``: the largest accepted rank is 512.
 LARGEST_RANK = 512
 GPU_GB = range(8, 1025)
 
@@ -17,7 +17,7 @@ _SMALLER = {"gb": "MB", "gib": "MiB", "mb": "KB", "mib": "KiB"}
 
 
 def model_problem(number: str, scale: str, start: int, end: int) -> Problem:
-    """Say why a number of parameters cannot be sized."""
+    """Explain why a parameter count cannot be sized."""
     per = PARAMS_PER[scale.lower()]
     exact = count_of(number, per)
     digits = len(str(per)) - 1
@@ -39,14 +39,10 @@ def model_problem(number: str, scale: str, start: int, end: int) -> Problem:
 
 
 def size_problem(count: str, number: str, unit: str, start: int, end: int) -> Problem | None:
-    """Say why an adapter size cannot be sized, or None where it can.
+    """Explain why an adapter size cannot be sized. None if it can.
 
     Args:
-        count: how many, with the times sign behind it, as it goes before a fixed size; may be empty.
-        number: the number of the size.
-        unit: its unit.
-        start: where the group begins.
-        end: where it ends.
+        count: The count with its ``x``, as it stands before a corrected size. May be empty.
     """
     per = MICROBYTES_PER[unit.lower()]
     if not number.strip("0."):
@@ -70,7 +66,7 @@ def size_problem(count: str, number: str, unit: str, start: int, end: int) -> Pr
 
 
 def rounded(number: str, decimals: int) -> str:
-    """Cut a typed number to so many decimals, rounding halves up."""
+    """Round a typed number to this many decimals, halves up."""
     digits, _, places = number.partition(".")
     if len(places) <= decimals:
         return number
@@ -80,7 +76,7 @@ def rounded(number: str, decimals: int) -> str:
 
 
 def two_counts(typed: str, first: str, second: str, size: str, start: int) -> Problem:
-    """Say that a group has a count before and behind its size, or two before it."""
+    """Explain that a group has two counts, before and after its size or both before it."""
     total = int(first) * int(second)
     message = f"{quote(typed)} has two counts. "
     message += (
@@ -91,7 +87,7 @@ def two_counts(typed: str, first: str, second: str, size: str, start: int) -> Pr
 
 
 def rank_problem(count: str | None, rank: str, targets: str | None, start: int, end: int) -> Problem:
-    """Say why a LoRA rank cannot be sized."""
+    """Explain why a LoRA rank cannot be sized."""
     code, nearest = ("E08", LARGEST_RANK) if int(rank) else ("E07", 16)
     fixed = f"{count}x" if count else ""
     fixed += f"r{nearest}" + (f":{targets}" if targets else "")

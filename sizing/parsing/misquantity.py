@@ -1,6 +1,6 @@
-"""Numbers and sizes that are written in a way the grammar does not read, and what they should have been.
+"""Explain numbers and sizes in a notation that the grammar does not read, and what they should have been.
 
-Nothing is guessed that changes a unit or a decade silently: each answer is shown, never taken.
+A guess is only ever suggested, never used: a wrong one would change a unit or an order of magnitude unnoticed.
 """
 
 import re
@@ -21,7 +21,7 @@ _MINUS = "-−–—‐‑"
 
 
 def _negative(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """`-10b`, `-2x128MB`, `2x-128MB`."""
+    """``-10b``, ``-2x128MB``, ``2x-128MB``."""
     start, end = found.span()
     fixed = found["before"] + found["after"]
     if "x" in fixed or "*" in fixed.lower() or re.search(rf"{_UNIT}\Z", fixed, re.IGNORECASE):
@@ -35,7 +35,7 @@ def _negative(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
 
 
 def _not_a_number(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
-    """`nanb`, `inf b`."""
+    """``nanb``, ``inf b``."""
     start, end = found.span()
     draft.models.append(Model(None, None, start, end))
     message = f"{quote(found[0])} is not a model size."
@@ -43,7 +43,7 @@ def _not_a_number(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
 
 
 def _spelling(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
-    """`7,5b`, `10_000m`, `1e10`, `1/2b`, `.5b`, `10.b`: a number in another notation."""
+    """``7,5b``, ``10_000m``, ``1e10``, ``1/2b``, ``.5b``, ``10.b``: a number in another notation."""
     start, end = found.span()
     value, advice = _value(found)
     tail = found["tail"] or ""
@@ -70,7 +70,7 @@ def _spelling(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | 
 
 
 def _bare(exact: Fraction, value: str, advice: str, start: int, end: int) -> Problem:
-    """A number in another notation and without scale: single parameters where it is large, else billions."""
+    """A number in another notation without a scale: a raw parameter count if it is large, otherwise billions."""
     if exact.denominator == 1 and exact >= limits.FEWEST_PARAMS:
         fixed = params_text(int(exact)) if exact <= limits.MOST_PARAMS else "10t"
         return Problem("E06", f"{advice}: write {fixed}.", start, end, (Edit(start, end, fixed),))
@@ -79,7 +79,7 @@ def _bare(exact: Fraction, value: str, advice: str, start: int, end: int) -> Pro
 
 
 def _value(found: re.Match[str]) -> tuple[str | None, str]:
-    """The plain decimal that was meant, and the rule that the notation breaks."""
+    """Return the plain decimal that was meant, and the rule that the notation breaks."""
     typed = found["number"]
     if found["exponent"]:
         return _decimal(_power(typed)), "No exponents"
@@ -99,7 +99,7 @@ def _value(found: re.Match[str]) -> tuple[str | None, str]:
 
 
 def _power(typed: str) -> Fraction | None:
-    """The value of `1e10`, where it is of a size that could have been meant."""
+    """Return the value of ``1e10``, if it is plausible."""
     digits, _, exponent = typed.lower().partition("e")
     if len(exponent) > 3:  # noqa: PLR2004 a sign and two digits
         return None
@@ -107,7 +107,7 @@ def _power(typed: str) -> Fraction | None:
 
 
 def _decimal(exact: Fraction | None) -> str | None:
-    """A value as a plain decimal of at most 9 places, or None where it has more."""
+    """Write a value as a plain decimal of at most 9 places. None if it has more."""
     if exact is None or 10**9 % exact.denominator:
         return None
     text = str(int(exact * 10**9)).rjust(10, "0")
@@ -115,43 +115,43 @@ def _decimal(exact: Fraction | None) -> str | None:
 
 
 def _three_factors(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`2x3x128MB`, `2x4xr16`."""
+    """``2x3x128MB``, ``2x4xr16``."""
     return limits.two_counts(found[0], found[1], found[2], found[3], found.start())
 
 
 def _no_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`2x`."""
+    """``2x``."""
     start, end = found.span()
     message = f"{quote(found[0])} says how many adapters but not how big."
     return Problem("E04", message, start, end, (Edit(start, end, f"{found[1]}x128MB"),), invents=True)
 
 
 def _no_count(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`x128MB`, `128MBx`."""
+    """``x128MB``, ``128MBx``."""
     start, end = found.span()
     message = f"{quote(found[0])} says how big but not how many."
     return Problem("E04", message, start, end, (Edit(start, end, f"1x{found['size']}"),))
 
 
 def _other_times(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
-    """`2@128MB`."""
+    """``2@128MB``."""
     start, end = found.span()
     message = f"{quote(found[2])} is not understood between count and size; use x."
     return Problem("E02", message, start, end, (Edit(start, end, f"{found[1]}x{found[3]}"),))
 
 
 def _width(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
-    """`3 bit`, `3bit`."""
+    """``3 bit``, ``3bit``."""
     start, end = found.span()
     bits = int(found[1])
-    if bits > 64:  # noqa: PLR2004 wider than any number format: bits of an adapter
+    if bits > 64:  # noqa: PLR2004 no number format is wider: the size of an adapter in bits
         return None
     row = methods.for_bits(bits)
     return Problem("E14", methods.no_row_for(found[1]), start, end, (Edit(start, end, row),))
 
 
 def _foreign(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | None:
-    """`2x128Mbit`, `2x128M`, `2x128`, `10g`: a number with a unit that is none, or with none."""
+    """``2x128Mbit``, ``2x128M``, ``2x128``, ``10g``: a number with an unknown unit, or without a unit."""
     start, end = found.span()
     number, unit = found["number"], found["unit"] or ""
     lower = unit.lower()
@@ -177,7 +177,7 @@ def _foreign(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | No
 
 
 def _in_bytes(count: str, number: str, unit: str) -> str:
-    """The same number in the unit of bytes that was most likely meant; megabytes where that is too large."""
+    """Write the number in the most likely unit of bytes, or in megabytes if that is too large."""
     letter = unit[:1].upper() if unit[:1] in {"k", "m", "g"} else "M"
     if limits.size_problem(count, number, f"{letter}B", 0, 0) is not None:
         letter = "M"
@@ -185,7 +185,7 @@ def _in_bytes(count: str, number: str, unit: str) -> str:
 
 
 def _not_a_scale(number: str, unit: str, draft: Draft, start: int, end: int) -> Problem:
-    """`10g`: in the place of the model, with a letter that is no scale."""
+    """``10g``: a number in the place of the model whose unit is not a scale."""
     draft.models.append(Model(None, None, start, end))
     scales = "b (billion), m (million) or t (trillion)"
     message = f"{quote(unit)} is not a model scale. Model size is in parameters: {scales}."

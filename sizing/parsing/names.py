@@ -1,4 +1,4 @@
-"""A model's name in several words: `Llama 3.1 8B`, `granite 3.3 8b instruct`."""
+"""Model names of several words: ``Llama 3.1 8B``, ``granite 3.3 8b instruct``."""
 
 import functools
 import re
@@ -9,14 +9,14 @@ from sizing.parsing.nearest import method_word, one_edit_away
 from sizing.parsing.tokens import COUNTS, END
 
 _MOST_WORDS = 8
-_LONG_ENOUGH = 4  # shorter words are near to everything
+_LONG_ENOUGH = 4  # shorter words are close to everything
 _LETTERS = re.compile(r"(?:.*/)?([a-z]+)")
 _NEXT = re.compile(rf"\s+((?![0-9]+(?:{COUNTS}))[a-z0-9][a-z0-9._:-]*){END}", re.IGNORECASE | re.ASCII)
 _NUMBERED = re.compile(r"v?[0-9]+(?:\.[0-9]+)*[bm]?|[0-9]+x[0-9]+b|a[0-9]+[bm]")
 
 
 class Vocabulary(NamedTuple):
-    """The words of the table's names: with which a name begins, and which may follow."""
+    """The words in the names of the model table: those that begin a name, and those that may follow."""
 
     openings: frozenset[str]
     others: frozenset[str]
@@ -36,13 +36,13 @@ def vocabulary() -> Vocabulary:
 
 
 def opens(word: str) -> bool:
-    """Whether a word, in lower case, begins with the name of a family: `llama3.1`, `ibm-granite/granite`."""
+    """Whether a lowercase word begins with the name of a family: ``llama3.1``, ``ibm-granite/granite``."""
     letters = _LETTERS.match(word)
     return letters is not None and letters[1] in vocabulary().openings
 
 
 def nearly_opens(word: str) -> bool:
-    """Whether a word begins with the name of a family but for one slip: `lama3.1`."""
+    """Whether a word begins with the misspelled name of a family: ``lama3.1``."""
     letters = _LETTERS.match(word)
     return (
         letters is not None
@@ -53,11 +53,11 @@ def nearly_opens(word: str) -> bool:
 
 
 def ends(text: str, first_end: int) -> list[int]:
-    """Where a name may end, the shortest first.
+    """Return the positions where a name may end, in ascending order.
 
     Args:
-        text: the whole text.
-        first_end: where the name's first word ends.
+        text: The whole text.
+        first_end: Where the first word of the name ends.
     """
     places = [first_end]
     while len(places) < _MOST_WORDS:
@@ -74,15 +74,15 @@ def ends(text: str, first_end: int) -> list[int]:
 
 
 def read(text: str, start: int, first_end: int) -> tuple[models.BaseModel, int] | None:
-    """Find the longest run of words that is the name of one model.
+    """Find the longest run of words that is the name of a model.
 
     Args:
-        text: the whole text.
-        start: where the first word begins.
-        first_end: where it ends.
+        text: The whole text.
+        start: Where the first word begins.
+        first_end: Where the first word ends.
 
     Returns:
-        The row and where its name ends, or None.
+        The model and where its name ends, or None.
     """
     places = ends(text, first_end) if opens(text[start:first_end].lower()) else [first_end]
     for end in reversed(places):

@@ -1,4 +1,4 @@
-"""Did you mean: the known word that a typing mistake was meant to be; and words echoed safely."""
+"""Find the known word that a misspelled word was meant to be, and quote user text safely."""
 
 import functools
 import heapq
@@ -16,7 +16,7 @@ _SHOWN = 24
 
 
 def quote(text: str, marks: str = "“”") -> str:
-    """Echo a part of the text: shortened, and with the unprintable told by its code point.
+    """Quote a part of the text: shortened, and with unprintable characters as code points.
 
     >>> quote("a" * 99)
     '“aaaaaaaaaaaaaaaaaaaaaaaa…”'
@@ -28,7 +28,7 @@ def quote(text: str, marks: str = "“”") -> str:
 
 
 def method_word(word: str) -> str | None:
-    """Find the method word that was meant: the few canonical words first, then their synonyms.
+    """Find the method that was meant, among the canonical names first, then among their synonyms.
 
     >>> method_word("qlroa4")
     'qlora4'
@@ -42,11 +42,11 @@ def method_word(word: str) -> str | None:
     found = one_edit_away(squeezed, (*CANONICAL, *_SYNONYMS))
     if found is not None:
         return found
-    return next((c for c in methods.METHODS if len(c) > 4 and distance_at_most_two(squeezed, c)), None)  # noqa: PLR2004 too short for two slips
+    return next((c for c in methods.METHODS if len(c) > 4 and distance_at_most_two(squeezed, c)), None)  # noqa: PLR2004 too short for two mistakes
 
 
 def model_name(word: str) -> str | None:
-    """Find the model of the table that was meant; never one with other digits.
+    """Find the model that was meant. Never one with different digits.
 
     >>> model_name("lama-3.1-8b")
     'llama-3.1-8b'
@@ -59,7 +59,7 @@ def model_name(word: str) -> str | None:
 
 @functools.cache
 def _squeezed_names() -> dict[str, dict[str, str]]:
-    """The table's names without separators, by their digits."""
+    """Return the names of the model table without separators, grouped by their digits."""
     names: dict[str, dict[str, str]] = {}
     for model in models.table().values():
         for name in (model.name, *model.aliases):
@@ -69,8 +69,8 @@ def _squeezed_names() -> dict[str, dict[str, str]]:
 
 
 def one_edit_away(word: str, candidates: Iterable[str]) -> str | None:
-    """The first candidate that one wrong, missing, added or swapped character turns into the word."""
-    return next((c for c in candidates if len(c) > 2 and _one_edit(word, c)), None)  # noqa: PLR2004 two letters are near to everything
+    """Return the first candidate that differs by one wrong, missing, added or swapped character."""
+    return next((c for c in candidates if len(c) > 2 and _one_edit(word, c)), None)  # noqa: PLR2004 two letters are close to everything
 
 
 def _one_edit(word: str, other: str) -> bool:
@@ -92,8 +92,8 @@ def _one_edit(word: str, other: str) -> bool:
 
 
 def distance_at_most_two(word: str, other: str) -> bool:
-    """Whether two edits suffice, where at least four letters of six stay."""
-    if not 5 <= len(word) <= 8:  # noqa: PLR2004 the canonical words with two letters more or one less
+    """Whether two edits make the words equal, for words that are long enough."""
+    if not 5 <= len(word) <= 8:  # noqa: PLR2004 the canonical names, with up to two letters more or one less
         return False
     return any(
         _one_edit(variant, other)
@@ -107,7 +107,7 @@ _NEAREST = 3
 
 
 class _Parts(NamedTuple):
-    """What a name says: family, size in millions of parameters (0 where it says none), and the other parts."""
+    """The parts of a name: family, size in millions of parameters (0 if there is none), and the rest."""
 
     name: str
     family: str
@@ -117,7 +117,7 @@ class _Parts(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def models_like(name: str) -> tuple[str, ...]:
-    """The three models of the table that are nearest to an unknown name: its family first, then the size.
+    """Return the three models that are closest to an unknown name, by family first and then by size.
 
     >>> models_like("granite-9b")
     ('granite-3.1-8b', 'granite-3.3-8b', 'granite-8b-code')
@@ -133,7 +133,7 @@ def models_like(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def _families() -> dict[str, list[_Parts]]:
-    """The parts of the table's names, by family, in its order."""
+    """Return the parts of the names in the model table, by family."""
     found: dict[str, list[_Parts]] = {}
     for model in models.table().values():
         parts = _parts(model.name)
@@ -144,7 +144,7 @@ def _families() -> dict[str, list[_Parts]]:
 
 
 def _parts(name: str) -> _Parts:
-    """Take a name apart."""
+    """Split a name into its parts."""
     found = _NAME_PARTS.findall(name.lower().rpartition("/")[2])
     family = next((part for part in found if part.isalpha()), "")
     sizes = [part for part in found if part[-1] in "bm" and part[0].isdigit()]
@@ -153,13 +153,13 @@ def _parts(name: str) -> _Parts:
 
 
 def _size_likeness(typed: _Parts, other: _Parts) -> float:
-    """How near two sizes are: 1 for the same."""
+    """Return how similar two sizes are, from 0 to 1."""
     smaller, larger = sorted((typed.size, other.size))
     return smaller / larger if larger else 0.0
 
 
 def _unlikeness(typed: _Parts, other: _Parts) -> float:
-    """How far two names of one family are apart: by size above all, then by the other parts."""
+    """Return how different two names of a family are: mainly by size, then by the other parts."""
     union = typed.others | other.others
     shared = len(typed.others & other.others) / len(union) if union else 1.0
     return -4 * _size_likeness(typed, other) ** 2 - shared / 2

@@ -1,4 +1,4 @@
-"""The three options, `name= space= gpu=`, and what is said about any other."""
+"""The options ``name=``, ``space=`` and ``gpu=``, and how to explain unknown ones."""
 
 import re
 
@@ -18,11 +18,10 @@ _WIDTHS = ("bits", "bit", "quant", "quantization", "precision", "dtype", "method
 
 
 def read(found: re.Match[str], draft: Draft) -> Problem | None:
-    """Note one option in the draft.
+    """Add an option to the draft.
 
     Args:
-        found: the option: its key and, perhaps empty, its value.
-        draft: what was understood so far.
+        found: Key and value of the option. The value may be empty.
 
     Returns:
         What is wrong with it, or None.
@@ -42,7 +41,7 @@ def read(found: re.Match[str], draft: Draft) -> Problem | None:
 
 
 def is_item(text: str) -> bool:
-    """Whether a text by itself is a model, adapters or a method."""
+    """Whether a text is a model, adapters or a method."""
     shaped = any(RULES[rule].fullmatch(text) for rule in ("model", "group", "rank"))
     word = text.lower()
     return (
@@ -54,7 +53,7 @@ def is_item(text: str) -> bool:
 
 
 def _name(value: str, _draft: Draft, start: int, end: int) -> Problem | None:
-    """A name of the specification: what is safe on every version of the service."""
+    """Check a name: only characters that every version of the service accepts."""
     if _SAFE_NAME.match(value):
         return None
     message = "A name has 1 to 64 letters, digits, “-” or “_”."
@@ -62,7 +61,7 @@ def _name(value: str, _draft: Draft, start: int, end: int) -> Problem | None:
 
 
 def _space(value: str, draft: Draft, start: int, end: int) -> Problem | None:
-    """A deployment space, one of those that are allowed where they are known."""
+    """Check a deployment space against those that are allowed, if they are known."""
     if draft.spaces is None and _SAFE_SPACE.match(value):
         return None
     if draft.spaces is not None and value in draft.spaces:
@@ -73,7 +72,7 @@ def _space(value: str, draft: Draft, start: int, end: int) -> Problem | None:
 
 
 def _gpu(value: str, draft: Draft, start: int, end: int) -> Problem | None:
-    """The memory of one GPU in whole GB."""
+    """Check the memory of one GPU, in whole GB."""
     found = _GPU.match(value)
     if found and int(found[1]) in limits.GPU_GB:
         if found[1] == value:
@@ -88,7 +87,7 @@ def _gpu(value: str, draft: Draft, start: int, end: int) -> Problem | None:
 
 
 def _unknown(key: str, value: str, start: int, end: int) -> Problem:
-    """An option that does not exist: a slip, a count that is the answer, or an item with a label before it."""
+    """Explain an unknown option: a typing mistake, a GPU count, or an item with a label before it."""
     listed = "Options: name, space, gpu (GB per GPU)."
     meant = one_edit_away(key, NAMES)
     if key in _GPU_COUNTS:

@@ -1,7 +1,7 @@
-"""From what is wrong to a whole request that runs.
+"""Correct the problems of a text, so that an error can offer a complete request.
 
-Each problem knows what should stand in its place. Where nothing had to be invented, the corrected text is the
-suggestion, which a button may run; otherwise it is an example. Either is only shown when it can be sized.
+Each problem has its own correction. The corrected text is a suggestion, which a button may run, unless something had to
+be invented: then it is an example. Both are shown only if they can be sized.
 """
 
 import re
@@ -21,19 +21,19 @@ _BESIDE_A_JOINER = re.compile(r"(?:^|\s)[+,&]+(?=\s*$)|^\s*[+,&]+")
 
 
 def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
-    """Make the error of a draft with problems.
+    """Return the error for a draft with problems.
 
     Args:
-        draft: what was read; at least one problem.
-        text: the text as given.
-        runs: whether a text can be sized.
+        draft: Contains at least one problem.
+        text: The text as given.
+        runs: Returns whether a text can be sized.
 
     Returns:
-        The error of the first problem, with a suggestion or an example.
+        An error about the first problem, with a suggestion or an example.
     """
     first = min(draft.problems, key=lambda problem: problem.start)
     suggestion = example = None
-    # A model that was written wrongly is not missing once it is put right.
+    # Once a misspelled model is corrected, no model is missing.
     written = [problem for problem in draft.problems if problem.code != "E01"]
     for problems in (
         (written, draft.problems) if 0 < len(written) < len(draft.problems) else (draft.problems,)
@@ -61,18 +61,18 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
 def _candidates(
     first: Problem, problems: Sequence[Problem], text: str, runs: Callable[[str], bool]
 ) -> tuple[str, ...]:
-    """The whole requests that each reading of the first problem gives, the others being put right."""
+    """Return a complete request for each reading of the first problem, with all others corrected."""
     others = [problem for problem in problems if problem is not first and problem.code != "E01"]
     fixed = (_apply([first._replace(edits=edits), *others], text) for edits in first.readings)
     return tuple(dict.fromkeys(request for request in fixed if runs(request)))
 
 
 def too_long(text: str, merged: SizingRequest | None) -> SizingError:
-    """Make the error of a text over the limit: often the same adapter many times, which can be merged.
+    """Return the error for a text over the limit. Often it repeats an adapter, which can be merged.
 
     Args:
-        text: the text as given.
-        merged: the request that the text asks for, where it could be read.
+        text: The text as given.
+        merged: The request in the text, if it can be parsed.
     """
     message = f"That is {len(text)} characters; at most {LONGEST_TEXT}."
     suggestion = None
@@ -92,7 +92,7 @@ def too_long(text: str, merged: SizingRequest | None) -> SizingError:
 
 
 def _apply(problems: Sequence[Problem], text: str) -> str:
-    """Write what should stand in the place of every problem."""
+    """Apply the corrections of all problems."""
     edits = sorted(
         edit for p in problems for edit in (p.edits or (Edit(p.start, min(p.end, len(text)), ""),))
     )
@@ -108,12 +108,12 @@ def _apply(problems: Sequence[Problem], text: str) -> str:
 
 
 def _spelled(unit: re.Match[str]) -> str:
-    """Write a size unit as the table does: `mb` as `MB`, `gib` as `GiB`."""
+    """Write a unit in its canonical case: ``mb`` as ``MB``, ``gib`` as ``GiB``."""
     return f"{unit[1].upper()}{unit[2].lower()}B"
 
 
 def _understood(draft: Draft, text: str) -> Iterator[str]:
-    """Requests from the parts that could be read, the most complete first."""
+    """Yield requests made of the parts that could be read, the most complete first."""
     groups = [text[g.start : g.end] for g in draft.groups if g.microbytes and g.adapters]
     method = next((text[w.start : w.end] for w in draft.methods), methods.DEFAULT)
     for model in [m for m in draft.models if m.params][:1]:

@@ -1,4 +1,4 @@
-"""Searching the model table as somebody types: a number, or a part of a name."""
+"""Search the model table while somebody types: by a number, or by a part of a name."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from sizing.parsing.nearest import model_name
 
 _LONGEST = 100
 _SCALES = ("", "b")
-"""What may be missing after a number: `13` is offered as `13b`."""
+"""What may be missing after a number: ``13`` finds ``13b``."""
 
 
 class Found(NamedTuple):
-    """A base model to choose: how a request names it, and how many parameters it has."""
+    """A base model: how a request names it, and how many parameters it has."""
 
     name: str
     params: int
@@ -23,12 +23,12 @@ def search(query: str, limit: int = 25) -> tuple[Found, ...]:
     """Find base models.
 
     Args:
-        query: What was typed so far; the whole table where it is blank.
-        limit: The most to return.
+        query: What was typed so far. An empty query finds all models.
+        limit: Maximum number of results.
 
     Returns:
-        A number as typed first, then the models whose names begin with the query, then those that contain it, and
-        the one that was meant where a name is misspelt.
+        A typed number first, then the models whose names begin with the query, then those that contain it. If there
+        are none, the model whose name was misspelled.
 
     >>> search("13")[0]
     Found(name='13b', params=13000000000)
@@ -43,7 +43,7 @@ def search(query: str, limit: int = 25) -> tuple[Found, ...]:
 
 
 def _exact(typed: str) -> Found | None:
-    """Read what was typed as a whole base model."""
+    """Parse the query as a complete base model."""
     for scale in _SCALES:
         try:
             request = parse(typed + scale)
@@ -55,7 +55,7 @@ def _exact(typed: str) -> Found | None:
 
 
 def _matching(wanted: str) -> list[models.BaseModel]:
-    """The models with this in one of their names, those first whose name begins with it."""
+    """Return the models that have this in one of their names; first those whose name begins with it."""
     ranked = []
     for model in models.table().values():
         names = [models.key(name) for name in model.names]

@@ -1,4 +1,4 @@
-"""The rules about a whole request: what is there twice, what contradicts itself, what is missing."""
+"""The rules about a request as a whole: what is duplicate, what is contradictory, what is missing."""
 
 import re
 
@@ -10,21 +10,17 @@ from sizing.parsing.nearest import quote
 from sizing.request import SizingRequest
 from sizing.units import params_text
 
-_ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for a way out
-_LIKELY_A_COUNT = 8  # a smaller bare number may as well say how many adapters
+_ENOUGH = 4  # problems of one kind: the first is reported, the others only matter for the suggestion
+_LIKELY_A_COUNT = 8  # a smaller bare number may also be the number of adapters
 _WIDTHS = frozenset(map(str, methods.WIDTHS))
-_RAW_COUNT = 10**6  # a bare number from here on is a count of single parameters
+_RAW_COUNT = 10**6  # a bare number of at least this much is a raw parameter count
 
 
 def settle(draft: Draft, text: str) -> SizingRequest | None:
-    """Make the request of a draft, or note in it why there is none.
-
-    Args:
-        draft: everything that was read.
-        text: what it was read from.
+    """Build the request from a draft, or add to the draft why there is none.
 
     Returns:
-        The request, or None when the draft holds problems.
+        The request, or None if the draft has problems.
     """
     _one_model(draft, text)
     if len(draft.methods) > 1:
@@ -40,7 +36,7 @@ def settle(draft: Draft, text: str) -> SizingRequest | None:
 
 
 def _one_model(draft: Draft, text: str) -> None:
-    """One model: named or counted, once."""
+    """Require one model."""
     if len(draft.models) == 1 and not draft.mixtures and not draft.numbers:
         return
     others = bool(draft.models)
@@ -58,7 +54,7 @@ def _one_model(draft: Draft, text: str) -> None:
 
 
 def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
-    """A mixture of experts whose total is not in the table."""
+    """Explain a mixture of experts that is not in the model table."""
     start, end = mixture.start, mixture.end
     experts, billions = int(mixture.experts), int(mixture.billions)
     typed = quote(text[start:end])
@@ -77,7 +73,7 @@ def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
 
 
 def _not_bytes(mixture: Mixture, text: str) -> Problem:
-    """`NxMb` beside a model: adapters in a unit of parameters."""
+    """Explain ``NxMb`` next to a model: adapters in a unit of parameters."""
     start, end = mixture.start, mixture.end
     typed = quote(text[start:end])
     fixed = f"{mixture.experts}x{mixture.billions}MB"
@@ -88,7 +84,7 @@ def _not_bytes(mixture: Mixture, text: str) -> Problem:
 
 
 def _without_scale(number: Word) -> Problem:
-    """A bare number where the model is missing."""
+    """Explain a bare number in the place of the model."""
     start, end = number.start, number.end
     if "." not in number.text and int(number.text) >= _RAW_COUNT:
         message = f"{quote(number.text)} looks like a raw parameter count; write it with a scale."
@@ -103,7 +99,7 @@ def _without_scale(number: Word) -> Problem:
 
 
 def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
-    """A bare number beside a model: a width apart from its method, a count without x, or a size without unit."""
+    """Explain a bare number next to a model: a width without its method, a count without x, or a size without unit."""
     start, end = number.start, number.end
     before = next((w for w in draft.methods if w.end <= start and not text[w.end : start].strip()), None)
     if before is not None and number.text in _WIDTHS:
@@ -129,7 +125,7 @@ def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
 
 
 def _no_model(draft: Draft, text: str) -> Problem:
-    """No model: perhaps its size in bytes was typed instead."""
+    """Explain that there is no model. Its size may have been given in bytes."""
     bare = next((g for g in draft.groups if g.in_gb and not g.counted), None)
     if bare is not None:
         message = (
@@ -152,7 +148,7 @@ def _no_model(draft: Draft, text: str) -> Problem:
 
 
 def _two_models(first: Model, second: Model, text: str) -> Problem:
-    """Two models; of a named and a counted one the named is kept, for its exact count."""
+    """Explain that there are two models. Suggest the named one, whose count is exact."""
     drop = first if second.known is not None and first.known is None else second
     shown = (quote(text[m.start : m.end] or CONFIG_FILE) for m in (first, second))
     message = f"Two models: {' and '.join(shown)}. Keep one."
@@ -161,7 +157,7 @@ def _two_models(first: Model, second: Model, text: str) -> Problem:
 
 
 def _one_method(draft: Draft, text: str) -> None:
-    """One method; a technique and its width are one: `qlora 8bit`."""
+    """Require one method. A technique and its width are one: ``qlora 8bit``."""
     first, second, *more = draft.methods
     meant = methods.one_method(first.text, second.text)
     if meant is not None and not more:
@@ -185,7 +181,7 @@ def _one_method(draft: Draft, text: str) -> None:
 
 
 def _how_many(draft: Draft, text: str) -> None:
-    """Adapters in words have a count and a size, and one reading."""
+    """Require a count, a size and only one reading of adapters in words."""
     for spoken in draft.spoken:
         bare = [(g.start, g.end) for g in draft.groups if g.start > spoken.start and not g.counted]
         bare += [(r.start, r.end) for r in draft.ranks if r.start > spoken.start and not r.counted]
@@ -208,7 +204,7 @@ def _how_many(draft: Draft, text: str) -> None:
 
 
 def _two_readings(spoken: Spoken, bare: list[tuple[int, int]], text: str) -> Problem:
-    """`2 adapters of 128MB and 64MB`: two and one more, or one of each."""
+    """Explain ``2 adapters of 128MB and 64MB``: two and one more, or one of each."""
     ones = tuple(Edit(start, end, f"1x{text[start:end]}") for start, end in bare)
     more = (Edit(spoken.start, spoken.end, f"{spoken.adapters}x{spoken.size}"), *ones)
     if spoken.adapters == len(bare) + 1:
@@ -223,7 +219,7 @@ def _two_readings(spoken: Spoken, bare: list[tuple[int, int]], text: str) -> Pro
 
 
 def _none_or_some(draft: Draft, text: str) -> None:
-    """`none`, once, and no adapters beside it."""
+    """Require that ``none`` is given once, and without adapters."""
     none = draft.nones[0]
     some = [(g.start, g.end) for g in draft.groups if g.adapters] or [
         (r.start, r.end) for r in draft.ranks if r.adapters
@@ -240,7 +236,7 @@ def _none_or_some(draft: Draft, text: str) -> None:
 
 
 def _known_shapes(draft: Draft, text: str) -> None:
-    """A LoRA rank has a size only where the model's layer shapes are known, and every layer is alike."""
+    """Require known layer shapes for a LoRA rank, with the same dense attention layers throughout."""
     model = draft.models[0] if draft.models else None
     if model is None or model.params is None:
         return
@@ -261,7 +257,7 @@ def _known_shapes(draft: Draft, text: str) -> None:
 
 
 def _not_too_many(draft: Draft, text: str) -> None:
-    """At most 1000 adapters in all groups together."""
+    """Require at most 1000 adapters in total."""
     counts = [group.adapters for group in draft.groups] + [rank.adapters for rank in draft.ranks]
     if sum(counts) <= limits.MOST_ADAPTERS:
         return
