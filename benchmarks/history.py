@@ -27,7 +27,7 @@ from bot.audit.chain import GENESIS, Event, Head, Who
 from bot.store import Database, Store, schema, tables
 from bot.workflow.ports import Ask, Click, Source
 from bot.workflow.service import RequestService
-from tests.databases import shared_server
+from tests.support.databases import shared_server
 
 FINISHED, FEW = 100_000, 20_000
 AIM = 4 / 3

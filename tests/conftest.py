@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from bot.store import Database, schema
-from tests.databases import NOT_FOUND, Server, shared_server
+from tests.support.databases import NOT_FOUND, Server, shared_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,17 @@ def postgresql_url(postgresql: Server) -> Iterator[str]:
     url = postgresql.create()
     yield url
     postgresql.drop(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, migrated database: on SQLite, and again on PostgreSQL."""
+    if request.param == "postgresql":
+        found: str = request.getfixturevalue("postgresql_url")
+        return found
+    path = tmp_path / "peftsize.db"
+    shutil.copy(request.getfixturevalue("migrated"), path)
+    return f"sqlite:///{path}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

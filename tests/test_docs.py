@@ -285,3 +285,11 @@ def test_tests_in_documents_exist() -> None:
     for document in DOCUMENTS:
         for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document.read_text(encoding="utf-8")):
             assert f"\ndef {name}(" in text(file), f"{document.name} names {file}::{name}"
+
+
+def test_every_test_file_is_found_by_its_behaviour() -> None:
+    """tests/README.md names every test file once; those of ``threats`` are in the threat model."""
+    folder = ROOT / "tests"
+    there = {str(path.relative_to(folder)) for path in folder.rglob("test_*.py")}
+    listed = re.findall(r"`([\w/]*test_\w+\.py)`", text("tests/README.md"))
+    assert sorted(listed) == sorted(name for name in there if not name.startswith("threats/"))

@@ -69,8 +69,8 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     """Serve a started product until a signal, then stop it."""
     sys.setswitchinterval(TURN_S)
     stopping = threading.Event()
-    server = _server(product, socket=socket, host=host, port=port, stopping=stopping)
-    line = _line(product) if socket else None
+    server = http_server(product, socket=socket, host=host, port=port, stopping=stopping)
+    line = socket_line(product) if socket else None
     keeper = threading.Thread(target=_keep_identity, args=(product, stopping), name="identity", daemon=True)
     keeper.start()
     signalled = shutdown.listen()
@@ -132,7 +132,7 @@ def _alone(settings: Settings) -> AbstractContextManager[Any]:
     return hold(path) if path is not None else nullcontext()
 
 
-def _server(product: Product, *, socket: bool, host: str, port: int, stopping: threading.Event) -> Any:
+def http_server(product: Product, *, socket: bool, host: str, port: int, stopping: threading.Event) -> Any:
     """Return the server: the probes in both modes, the gate in HTTP mode."""
     from waitress.server import create_server
 
@@ -173,7 +173,7 @@ def gate(product: Product) -> Gate:
     )
 
 
-def _line(product: Product) -> Line:
+def socket_line(product: Product) -> Line:
     """Open the Socket Mode connections; Slack being away is no reason not to start."""
     from bot.slack.inbound.app import SocketDoor, note_foreign
     from bot.slack.inbound.socket_mode import Line

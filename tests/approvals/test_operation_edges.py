@@ -12,7 +12,7 @@ from bot.approvals import state_machine
 from bot.approvals.draft import Content, Site, content, draft
 from bot.approvals.operation import Operation, contradiction, deletion, operation
 from bot.approvals.request import Kind, State
-from tests.approvals.people import a_request
+from tests.support.people import a_request
 
 SITE = Site("https://cpd.example.com", "space", {"dev": "space-2"})
 TEXT = "80b none lora"

@@ -14,7 +14,7 @@ from bot.approvals import state_machine
 from bot.approvals.policy import Actor
 from bot.approvals.request import State, Vote
 from bot.approvals.state_machine import Action, Refusal, Transition
-from tests.approvals.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, a_request, vote_of
+from tests.support.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, a_request, vote_of
 
 PEOPLE_ACTIONS = (
     Action.APPROVE,

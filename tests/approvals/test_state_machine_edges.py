@@ -9,7 +9,7 @@ import pytest
 from bot.approvals import state_machine
 from bot.approvals.request import Kind, State, Vote
 from bot.approvals.state_machine import EVENTS, FREE_NAME, TABLE, Action, Refusal, Transition
-from tests.approvals.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, a_request, vote_of
+from tests.support.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, a_request, vote_of
 
 A, S = Action, State
 

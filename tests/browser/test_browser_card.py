@@ -12,7 +12,7 @@ from bot.approvals.state_machine import has_ended
 from bot.sandbox.slack.people import BOT_USER
 from bot.sandbox.slack.workspace import Message
 from bot.slack.blocks.card import card
-from tests.slack.pictures import ASKED, SITE, SPEC_ID, row, ruling, sized, vote
+from tests.support.cards import ASKED, SITE, SPEC_ID, row, ruling, sized, vote
 
 if TYPE_CHECKING:
     from collections.abc import Callable

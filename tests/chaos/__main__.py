@@ -12,7 +12,7 @@ from tests.chaos.control import run_control
 from tests.chaos.frozen import first_byte
 from tests.chaos.run import Result, run
 from tests.chaos.table import table
-from tests.databases import NOT_FOUND, Server, shared_server
+from tests.support.databases import NOT_FOUND, Server, shared_server
 
 SQLITE_SHARE = 0.7
 """Of the kills, where both databases are tried: there one takes a third of the time."""

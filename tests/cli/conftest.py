@@ -2,22 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from tests.support.fixtures import new_folder, new_team, team
 
-import pytest
-
-from tests.scenarios.team import POLICY, Team
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
-    """Rosa asks; Ada and Ben approve; Ines is an admin."""
-    team = Team(tmp_path, policy=POLICY)
-    try:
-        yield team.open()
-    finally:
-        team.close()
+__all__ = ["new_folder", "new_team", "team"]

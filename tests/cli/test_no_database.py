@@ -12,7 +12,7 @@ from tests.support.command_line import NOBODY_THERE, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.databases import Server
+    from tests.support.databases import Server
 
 READING = [
     ("requests", "list"),

@@ -8,11 +8,11 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, POLICY, ROSA, TEXT
 from tests.support.command_line import Ran, on_terminal, run
+from tests.support.team import ADA, POLICY, ROSA, TEXT
 
 if TYPE_CHECKING:
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 
 def peftsize(team: Team, *words: str) -> Ran:

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from bot.errors import SlackTrouble, StoreError
-from tests.dispatch_parts import Replica, wait_until
-from tests.store_rows import stored
+from tests.support.rows import stored
+from tests.support.workers import Replica, wait_until
 
 if TYPE_CHECKING:
     import pytest

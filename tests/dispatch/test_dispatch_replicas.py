@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.dispatch.presence import Presence, absent
-from tests.dispatch_parts import Replica, wait_until
-from tests.relay import Relay
+from tests.support.relay import Relay
+from tests.support.workers import Replica, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +146,7 @@ class Process:
 
     def __init__(self, url: str, owner: str, told: Path, takes_s: float) -> None:
         self.owner, self.told = owner, told
-        command = [sys.executable, "-m", "tests.dispatch_parts", url, owner, str(told), str(takes_s)]
+        command = [sys.executable, "-m", "tests.support.workers", url, owner, str(told), str(takes_s)]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
     def says(self, what: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import State
-from tests.provisioning.bench import HOUR_MS, NODES, OTHER_NODES, Bench
-from tests.scenarios.team import NAME
+from tests.support.bench import HOUR_MS, NODES, OTHER_NODES, Bench
+from tests.support.team import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

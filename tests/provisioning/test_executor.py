@@ -9,7 +9,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.sandbox.watsonx.faults import ALWAYS
-from tests.provisioning.bench import (
+from tests.support.bench import (
     HOUR_MS,
     NODES,
     OTHER_NODES,
@@ -17,7 +17,7 @@ from tests.provisioning.bench import (
     TIMEOUT_MS,
     Bench,
 )
-from tests.scenarios.team import NAME
+from tests.support.team import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from bot.approvals.request import State
-from tests.provisioning.bench import (
+from tests.support.bench import (
     SETTLE_MS,
     TIMEOUT_MS,
     Bench,
 )
-from tests.scenarios.team import NAME
+from tests.support.team import NAME
 
 
 def test_a_delete(either_bench: Bench) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.provisioning.bench import (
+from tests.support.bench import (
     GAP_MS,
     HOUR_MS,
     NODES,
@@ -16,7 +16,7 @@ from tests.provisioning.bench import (
     TIMEOUT_MS,
     Bench,
 )
-from tests.scenarios.team import NAME, POLICY
+from tests.support.team import NAME, POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

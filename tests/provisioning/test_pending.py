@@ -8,8 +8,8 @@ import pytest
 
 import sizing
 from bot.approvals.request import Kind, State
-from tests.provisioning.bench import HOUR_MS, MINUTE_MS, OTHER_NODES, Bench
-from tests.scenarios.team import ADA, BEN, INES, POLICY, ROSA
+from tests.support.bench import HOUR_MS, MINUTE_MS, OTHER_NODES, Bench
+from tests.support.team import ADA, BEN, INES, POLICY, ROSA
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,14 @@ import pytest
 
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
-from tests.provisioning.conftest import bench, new_bench
-from tests.runtime.installation import Site
+from tests.support.fixtures import bench, new_bench, new_folder
+from tests.support.installation import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["bench", "new_bench", "open_site", "site"]
+__all__ = ["bench", "new_bench", "new_folder", "open_site", "site"]
 
 
 @pytest.fixture

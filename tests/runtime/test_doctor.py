@@ -15,8 +15,8 @@ import yaml
 from bot.sandbox.slack.web import SCOPES
 from bot.sandbox.watsonx.faults import ALWAYS
 from bot.slack import manifest
-from tests.runtime.installation import Site, failed
 from tests.support.command_line import run
+from tests.support.installation import Site, failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 
 from bot.sandbox.slack.people import Person, UserGroup
 from bot.sandbox.slack.web import SCOPES
-from tests.runtime.installation import Site, failed
+from tests.support.installation import Site, failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

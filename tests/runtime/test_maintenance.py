@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from bot.store import tables
-from tests.provisioning.bench import HOUR_MS, MINUTE_MS, OTHER_NODES, Bench
-from tests.scenarios.team import ADA, INES, POLICY
+from tests.support.bench import HOUR_MS, MINUTE_MS, OTHER_NODES, Bench
+from tests.support.team import ADA, INES, POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

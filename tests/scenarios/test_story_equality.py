@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, BEN, INES, NAME, POLICY, ROSA, TWO, Team
+from tests.support.team import ADA, BEN, INES, NAME, POLICY, ROSA, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

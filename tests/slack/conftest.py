@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.slack.office import RULES, Office
+from tests.support.office import RULES, Office
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.slack.blocks.card import card
-from tests.slack.pictures import ASKED, SITE, judge, menu, row, ruling, shown, sized
+from tests.support.cards import ASKED, SITE, judge, menu, row, ruling, shown, sized
 
 START = "⚠️ {} GPUs usually cannot be used for tensor parallelism. Choose *Use {} GPUs* under ⋯."
 NODE = "⚠️ {} GPUs need more than one node of 8. "

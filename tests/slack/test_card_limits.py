@@ -18,7 +18,7 @@ from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.blocks.lists import PAGE, listing, specs_listing
 from bot.slack.blocks.modals import confirm_view, reject_view
 from bot.workflow.ports import RemoteSpec
-from tests.slack.pictures import (
+from tests.support.cards import (
     ASKED,
     HOSTILE,
     SITE,

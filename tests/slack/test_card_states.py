@@ -14,7 +14,7 @@ from bot.approvals.state_machine import TERMINAL, Action, target
 from bot.slack.blocks import breakdown
 from bot.slack.blocks.card import card
 from bot.slack.blocks.details import details_view
-from tests.slack.pictures import (
+from tests.support.cards import (
     ASKED,
     HOSTILE,
     SITE,

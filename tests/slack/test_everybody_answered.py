@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.slack.office import ADA, FAY, TEAM
+from tests.support.office import ADA, FAY, TEAM
 
 
 def test_a_look_up_that_fails_says_so_at_once(office, caplog):

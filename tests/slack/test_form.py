@@ -12,8 +12,8 @@ from bot.slack.blocks import form
 from bot.slack.blocks.form import Filled
 from bot.slack.blocks.modals import about, metadata
 from sizing import SizingError, parse
-from tests.slack.office import ADA, ROSA, TEAM
-from tests.slack.pictures import HOSTILE, SITE, judge_view, row, sized
+from tests.support.cards import HOSTILE, SITE, judge_view, row, sized
+from tests.support.office import ADA, ROSA, TEAM
 
 OPENED = about(None, "C0TEAM001", None, None)
 

@@ -9,8 +9,8 @@ import pytest
 from bot.approvals.request import State
 from bot.slack.blocks.home_tab import FIND, MOST_LINES, Line, home
 from bot.workflow.surface import HOME_READ_MS
-from tests.slack.office import ADA, BEN, INES, ROSA
-from tests.slack.pictures import ASKED, SITE, judge_view, pressed, row, sized, words
+from tests.support.cards import ASKED, SITE, judge_view, pressed, row, sized, words
+from tests.support.office import ADA, BEN, INES, ROSA
 
 DRAFTED = sized()
 

@@ -6,7 +6,7 @@ import json
 import socket
 from urllib.parse import urlsplit
 
-from tests.slack.office import ADA, FAY, ROSA, TEAM
+from tests.support.office import ADA, FAY, ROSA, TEAM
 
 JSON = "application/json"
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.approvals.policy_file import Policy
 from bot.sandbox.slack import payloads
-from tests.slack.office import ADA, BEN, GUS, INES, RANDOM, ROSA, RULES, TEAM
+from tests.support.office import ADA, BEN, GUS, INES, RANDOM, ROSA, RULES, TEAM
 
 
 def test_a_rejection_needs_a_reason_and_shows_it(office):

@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from bot.approvals.policy_file import Policy
 from bot.slack.outbound.web_api import may_post
-from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
+from tests.support.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 
 def said(delivery):

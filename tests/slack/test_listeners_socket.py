@@ -7,7 +7,7 @@ import time
 from bot.slack.inbound.app import SocketDoor, note_foreign, web_client
 from bot.slack.inbound.payload import delivery_key
 from bot.slack.inbound.socket_mode import Line
-from tests.slack.office import ADA, FAY, ROSA
+from tests.support.office import ADA, FAY, ROSA
 
 
 def socket_door(office) -> SocketDoor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.slack.office import ADA, ROSA
+from tests.support.office import ADA, ROSA
 
 
 def test_a_command_posts_the_card_and_an_approver_approves_it(office):

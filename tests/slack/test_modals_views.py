@@ -7,7 +7,7 @@ import json
 from bot.approvals.request import Kind, State
 from bot.slack.blocks import modals
 from bot.slack.blocks.details import details_view, explain_view, json_view
-from tests.slack.pictures import ASKED, SITE, judge_view, row, sized, words
+from tests.support.cards import ASKED, SITE, judge_view, row, sized, words
 
 DRAFTED = sized()
 

@@ -11,7 +11,7 @@ from bot.approvals.request import State
 from bot.approvals.state_machine import Action, Transition
 from bot.store.attempts import Attempt
 from bot.workflow.notify import notify
-from tests.slack.office import ADA, BEN, INES, ROSA, TEAM
+from tests.support.office import ADA, BEN, INES, ROSA, TEAM
 
 PEOPLE, GROUP = ["U0ADA0001", "U0BEN0001"], ["S0APPROVE"]
 SETTINGS = {

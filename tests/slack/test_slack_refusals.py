@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot import messages
-from tests.slack.office import ADA, BEN, ROSA, TEAM
+from tests.support.office import ADA, BEN, ROSA, TEAM
 
 WORDS = {
     "restricted_action_read_only_channel": "read-only",

@@ -16,7 +16,7 @@ from bot.slack.blocks.lists import listing, specs_listing
 from bot.slack.inbound.commands import did_you_mean
 from bot.workflow.ports import RemoteSpec
 from sizing import SizingError, parse
-from tests.slack.pictures import (
+from tests.support.cards import (
     ASKED,
     HOSTILE,
     SITE,

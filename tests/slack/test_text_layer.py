@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot import messages, redaction
 from bot.slack.blocks import kit
 from bot.slack.blocks import text as layer
-from tests.slack.pictures import HOSTILE
+from tests.support.cards import HOSTILE
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import StoreError
 from bot.store import Database, Store
-from tests.store_rows import Clock, event, request
+from tests.support.rows import Clock, event, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

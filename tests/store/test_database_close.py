@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import StoreError
-from tests.store_rows import event, stored
+from tests.support.rows import event, stored
 
 if TYPE_CHECKING:
     from bot.store import Store

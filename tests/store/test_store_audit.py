@@ -15,7 +15,7 @@ from bot.audit.anchor import AnchorFile
 from bot.audit.chain import GENESIS, Who, verify
 from bot.store import Database, Store, triggers
 from tests.audit.golden import EVENTS, HASHES, TEXTS
-from tests.store_rows import T0, Clock, event
+from tests.support.rows import T0, Clock, event
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tests.store_rows import T0, Clock, stored
+from tests.support.rows import T0, Clock, stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from bot.store import Database, Store
 from bot.store.database import FairLock
 from bot.store.process_lock import hold
 from bot.workflow.service import RequestService
-from tests.store_rows import T0, Clock, stored, transition
+from tests.support.rows import T0, Clock, stored, transition
 
 if TYPE_CHECKING:
     from pathlib import Path

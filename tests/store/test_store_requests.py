@@ -14,7 +14,7 @@ from bot.approvals.state_machine import Action
 from bot.errors import StoreError
 from bot.store.attempts import Attempt
 from bot.store.requests import Copy
-from tests.store_rows import APPROVE, REJECT, T0, request, stored, transition, vote
+from tests.support.rows import APPROVE, REJECT, T0, request, stored, transition, vote
 
 if TYPE_CHECKING:
     from bot.store import Store

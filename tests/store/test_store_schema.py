@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from bot.errors import SettingsError
 from bot.store import Database, Store, jobs, schema
 from bot.store.tables import metadata
-from tests.store_rows import Clock, event
+from tests.support.rows import Clock, event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from tests.databases import Server
+    from tests.support.databases import Server
 
 SQLITE = {"audit_no_delete", "audit_no_replace", "audit_no_update"}
 POSTGRESQL = {"audit_no_change", "audit_no_truncate"}

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from bot.errors import StoreError
 from bot.store import Database, Store
 from bot.store import database as databases
-from tests.relay import Relay
-from tests.store_rows import Clock, event, request, stored
+from tests.support.relay import Relay
+from tests.support.rows import Clock, event, request, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

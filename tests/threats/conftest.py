@@ -1,7 +1,7 @@
-"""The team at work, as in ``tests/scenarios``, for attacks on it."""
+"""The team at work, for attacks on it."""
 
 from __future__ import annotations
 
-from tests.scenarios.conftest import new_team, team
+from tests.support.fixtures import new_folder, new_team, team
 
-__all__ = ["new_team", "team"]
+__all__ = ["new_folder", "new_team", "team"]

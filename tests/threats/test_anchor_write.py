@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 THREAT = Threat(
     what="Write access to the anchor",

@@ -9,14 +9,14 @@ import pytest
 
 import sizing
 from bot.approvals.request import State
-from tests.scenarios.team import NAME, TEXT
+from tests.support.team import NAME, TEXT
 from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.approvals.request import Request
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 THREAT = Threat(
     what="Write access to the database",

@@ -10,13 +10,13 @@ import pytest
 from bot.approvals.request import State
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.inputs import find_element, pressed
-from tests.scenarios.team import CHANNEL
+from tests.support.team import CHANNEL
 from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from bot.approvals.request import Request
     from bot.sandbox.slack.workspace import View
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 THREAT = Threat(
     what="A click on something that the bot did not post",

@@ -8,12 +8,12 @@ import pytest
 
 from bot.approvals.request import State
 from bot.provisioning.comparison import in_words
-from tests.provisioning.bench import NODES
-from tests.scenarios.team import NAME
+from tests.support.bench import NODES
+from tests.support.team import NAME
 from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 THREAT = Threat(
     what="Somebody else's access to the deployment space, or the bot's watsonx credentials",

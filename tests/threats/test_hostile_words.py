@@ -25,7 +25,7 @@ from tests.threats.claims import Threat
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 THREAT = Threat(
     what="Words from a hostile cluster, gateway, database or environment",

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, BEN, INES, POLICY, ROSA
 from tests.support.command_line import run
+from tests.support.team import ADA, BEN, INES, POLICY, ROSA
 from tests.threats.claims import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.scenarios.team import Team
     from tests.support.command_line import Ran
+    from tests.support.team import Team
 
 THREAT = Threat(
     what="A shell as the bot's user",

@@ -16,7 +16,7 @@ from bot.store import Database, Store
 from bot.store.requests import Copy
 from bot.workflow.ports import Ask, Click
 from bot.workflow.service import RequestService
-from tests.store_rows import T0, Clock
+from tests.support.rows import T0, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -12,7 +12,7 @@ from bot.slack.outbound.delivery import RESPONSE_URL_MS
 from bot.slack.outbound.web_api import Pace
 from bot.workflow.notify import notify
 from bot.workflow.ports import RemoteSpec
-from tests.slack.office import ADA, BEN, RANDOM, ROSA, TEAM
+from tests.support.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 
 def put(office, key, kind, **more):

@@ -18,7 +18,7 @@ from bot.approvals.request import Kind, State
 from bot.messages import looks_secret, mask_secrets
 from bot.store import database
 from sizing import SizingError, parse
-from tests.slack.pictures import SPEC_ID, row, sized, vote
+from tests.support.cards import SPEC_ID, row, sized, vote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 from bot.approvals.policy import Person
 from bot.approvals.request import State
 from bot.workflow.ports import Ask, Click, Outcome, Source
-from tests.scenarios.team import ADA, BEN, POLICY, ROSA, Team
+from tests.support.team import ADA, BEN, POLICY, ROSA, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.sandbox.slack.people import Person, default_directory
-from tests.scenarios.team import ADA, BEN, CHANNEL, INES, POLICY, Team
+from tests.support.team import ADA, BEN, CHANNEL, INES, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.runtime import logs
-from tests.scenarios.team import CHANNEL, NAME, POLICY, Team
+from tests.support.team import CHANNEL, NAME, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, CHANNEL, NAME, POLICY, ROSA, TEXT, Team, field_of
+from tests.support.team import ADA, CHANNEL, NAME, POLICY, ROSA, TEXT, Team, field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import Kind, State
-from tests.scenarios.team import ADA, INES, NAME, POLICY, Team
+from tests.support.team import ADA, INES, NAME, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,11 @@ from slack_sdk.models.views import View
 from bot.approvals import policy
 from bot.approvals.draft import Draft, Site, draft, facts
 from bot.approvals.policy_file import Policy
-from bot.approvals.request import Kind, Request, State, Vote
+from bot.approvals.request import Request, Vote
 from bot.sandbox.mrkdwn import plain_words
 from bot.sandbox.slack.limits import block_problems, blocks_too_long, elements_of, view_problems
 from bot.sandbox.slack.people import Directory
+from tests.support.rows import request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,12 +44,8 @@ def sized(text: str = "10b 2x128MB qlora4", use_gpus: int | None = None) -> Draf
 
 def row(drafted: Draft, **changes: Any) -> Request:
     """A pending request as it is stored when it was just asked for, but for the changes."""
-    fresh: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "id": "R7K3M9QX",
-        "kind": Kind.CREATE,
-        "state": State.PENDING,
-        "version": 1,
-        "revision": 1,
         "text": drafted.sized.canonical,
         "canonical": drafted.sized.canonical,
         "name": drafted.name,
@@ -58,24 +55,18 @@ def row(drafted: Draft, **changes: Any) -> Request:
         "target": SITE.target,
         "space_id": drafted.space_id,
         "team_id": "T0HOME001",
-        "enterprise_id": None,
         "requester_id": "U0ROSA001",
         "requester_name": "Rosa",
         "author_id": "U0ROSA001",
         "channel_id": "C0TEAM001",
         "message_ts": "1700000000.000100",
         "quorum": 2,
-        "votes": (),
         "created_at": ASKED,
         "updated_at": ASKED,
+        "revised_at": ASKED,
         "expires_at": ASKED + 86_400_000,
-        "spec_id": None,
-        "error": None,
-        "reserved": True,
-        "tries": 0,
-        "origin": "slack-http",
     }
-    return Request(**(fresh | changes))
+    return request(**(asked | changes))
 
 
 def vote(user_id: str = "U0ADA001", name: str = "Ada") -> Vote:

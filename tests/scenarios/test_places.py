@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import State
-from tests.scenarios.team import CHANNEL, NAME, POLICY, TEXT, Team
+from tests.support.team import CHANNEL, NAME, POLICY, TEXT, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import CHANNEL, INES, NAME, POLICY, ROSA, TEXT, Team
+from tests.support.team import CHANNEL, INES, NAME, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

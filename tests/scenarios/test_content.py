@@ -11,7 +11,7 @@ import pytest
 import sizing
 from bot.approvals.request import State
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
-from tests.scenarios.team import NAME, POLICY, TWO, Team
+from tests.support.team import NAME, POLICY, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

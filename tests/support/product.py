@@ -42,7 +42,7 @@ UNION ALL SELECT 'requests', id, due_at, claimed_by FROM requests WHERE due_at I
 """
 
 
-class Running:
+class RunningProduct:
     """The product, started and stopped as ``peftsize serve`` does it.
 
     Args:
@@ -128,12 +128,14 @@ class Running:
             event.listen(engine, "checkout", self._apply)
         self.start_work()
         stopping = threading.Event()
-        server = serve._server(self.product, socket=self.socket, host="127.0.0.1", port=0, stopping=stopping)
+        server = serve.http_server(
+            self.product, socket=self.socket, host="127.0.0.1", port=0, stopping=stopping
+        )
         self.port = int(server.effective_port)
         self._running.enter_context(shutdown.running(server, within_s=5))
         self._running.callback(stopping.set)
         if self.socket:
-            line = serve._line(self.product)
+            line = serve.socket_line(self.product)
             self._running.callback(line.close)
             self.until(lambda: line.connected == 2, "two sockets")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import State
-from tests.scenarios.team import BEN, NAME, POLICY, ROSA, TEXT, Team
+from tests.support.team import BEN, NAME, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from bot.approvals.request import State
 from bot.audit import anchor
 from bot.audit.chain import verify
 from bot.errors import SettingsError
-from tests.scenarios.team import ADA, BEN, CHANNEL, INES, POLICY, ROSA, TEXT, Team
+from tests.support.team import ADA, BEN, CHANNEL, INES, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from tests.chaos.replica import free_port
 
 pytestmark = pytest.mark.heavy
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 AGAIN = 10
 WITHIN_S = 30
 SERVING = {

@@ -10,7 +10,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.sandbox.clock import Clock
-from tests.scenarios.team import TWO, Team
+from tests.support.team import TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.sandbox.slack.people import default_directory
-from tests.scenarios.team import CHANNEL, POLICY, Team
+from tests.support.team import CHANNEL, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from tests.scenarios.team import CHANNEL, NAME, POLICY, ROSA, TEXT, TWO, Team, field_of
+from tests.support.team import CHANNEL, NAME, POLICY, ROSA, TEXT, TWO, Team, field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

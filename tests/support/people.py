@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.approvals.policy import Actor, Ruling
-from bot.approvals.request import Kind, Request, State, Vote
+from bot.approvals.request import Request, State, Vote
+from tests.support import rows
 
 HOUR = 3_600_000
 RULING = Ruling(
@@ -34,36 +35,18 @@ def vote_of(actor: Actor, at: int = 1) -> Vote:
 
 
 def a_request(state: State = State.PENDING, **changes: object) -> Request:
-    whole = Request(
+    """Rosa's request, asked for at time 0, as the rules and the state machine see it."""
+    whole = rows.request(
         id="R1",
-        kind=Kind.CREATE,
-        state=state,
-        version=1,
-        revision=1,
-        text="10b",
-        canonical="10b none lora",
-        name="peft-10b-lora-none",
-        use_gpus=None,
-        payload="{}",
         digest="d" * 64,
-        target="https://cpd.example.com",
-        space_id="space",
-        team_id="T1",
-        enterprise_id=None,
-        requester_id="UROSA",
-        requester_name="Rosa",
-        author_id="UROSA",
-        channel_id="C1",
+        requester_id=ROSA.user_id,
+        requester_name=ROSA.name,
+        author_id=ROSA.user_id,
         message_ts="1.1",
-        quorum=1,
-        votes=(),
         created_at=0,
         updated_at=0,
+        revised_at=0,
         expires_at=24 * HOUR,
-        spec_id=None,
-        error=None,
-        reserved=True,
-        tries=0,
-        origin="slack-http",
+        state=state,
     )
     return replace(whole, **changes)  # type: ignore[arg-type]  # a test's shorthand

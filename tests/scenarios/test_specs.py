@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import Kind, State
-from tests.scenarios.team import BEN, INES, NAME, POLICY, TWO, Team
+from tests.support.team import BEN, INES, NAME, POLICY, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.inputs import find_element, pressed
 from bot.sandbox.watsonx.faults import ALWAYS
-from tests.scenarios.running import Running
 from tests.support.menu import press
+from tests.support.product import RunningProduct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def field_of(view: View, block_id: str) -> dict[str, Any]:
     return next(block["element"] for block in view.body["blocks"] if block.get("block_id") == block_id)
 
 
-class Team(Running):
+class Team(RunningProduct):
     """The people around the product."""
 
     # --- what people do

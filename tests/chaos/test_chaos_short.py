@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.chaos.run import Result
-    from tests.databases import Server
+    from tests.support.databases import Server
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300)]
 

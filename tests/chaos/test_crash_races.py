@@ -13,8 +13,8 @@ from bot.approvals.request import State
 from bot.errors import VersionConflict
 from bot.provisioning.transitions import lock_unchanged
 from bot.store import Database, Store, schema
-from tests.dispatch_parts import Replica, wait_until
-from tests.store_rows import APPROVE, Clock, stored
+from tests.support.rows import APPROVE, Clock, stored
+from tests.support.workers import Replica, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,8 @@ from bot.sandbox.loopback import nobody
 from bot.sandbox.watsonx.api import PATH
 from bot.store import schema, tables
 from bot.store.queues import LANES
-from tests.scenarios.team import NAME, POLICY, TEXT, Team
 from tests.support.menu import press
+from tests.support.team import NAME, POLICY, TEXT, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class Bench(Team):
     Args:
         folder: For the database and the policy file.
         url: Of a migrated PostgreSQL database; a SQLite file in the folder unless given.
-        **how: As for ``Running``.
+        **how: As for ``RunningProduct``.
     """
 
     def __init__(self, folder: Path, url: str | None = None, **how: Any) -> None:

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from bot.approvals.request import State
-from tests.scenarios.team import ADA, BEN, POLICY
+from tests.support.team import ADA, BEN, POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.scenarios.team import Team
+    from tests.support.team import Team
 
 HOUR_S = 3600.0
 
