@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.approvals.policy import Shortage
+    from bot.approvals.policy_file import Defaults
     from bot.approvals.request import Request
 
 __all__ = [
     "BARRED",
     "LONGEST_REASON",
     "REFUSALS",
+    "asks_purpose",
     "duration",
     "explain",
     "gigabytes",
@@ -102,6 +104,11 @@ REFUSALS: Mapping[str, str] = {
     "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",
     "secret_in_reason": "This looks like a password or token, so it was not stored. Write it without the "
     "secret, and replace the secret if it is real.",
+    "purpose_missing": 'A request needs a purpose, and nothing was stored. Add it at the end: for="…".',
+    "purpose_unlike": "The purpose lacks what the policy asks for, so nothing was stored. Add it and ask again.",
+    "name_unlike": "The policy wants other names, so nothing was stored. Change name=… or leave it out.",
+    "secret_in_purpose": "The purpose looks like it holds a password or token, so it was not stored. Write it without "
+    "the secret, and replace the secret if it is real.",
     "unknown_model": "No model in the table has this in its name. Give its number of parameters, such as 8b, or its "
     "config.json.",
     # the database
@@ -197,6 +204,9 @@ _FACTS: Mapping[str, str] = {
     "stale_revision": "It is revision {} now.",
     "denied": "The policy says: {}",
     "unknown_model": "Nearest: {}.",
+    "purpose_missing": "It must match {}",
+    "purpose_unlike": "It must match {}",
+    "name_unlike": "It must match {}",
     "name_taken": "It belongs to {}.",
     "deletion_asked": "It is request {}.",
     "cli_decisions": "The policy takes this decision in Slack only. Press the button on the card, or set "
@@ -254,6 +264,14 @@ def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
         return sentence
     told = fact.format(_short(detail).rstrip(".") if fact.endswith(".") else _short(detail))
     return f"{sentence} {told}"
+
+
+def asks_purpose(rules: Defaults) -> str:
+    """Say what the policy asks of a purpose; empty where it asks nothing."""
+    if rules.purpose == "optional" and rules.purpose_pattern is None:
+        return ""
+    like = f", matching {rules.purpose_pattern}" if rules.purpose_pattern else ""
+    return f"{rules.purpose.capitalize()}{like}."
 
 
 def state_words(request: Request) -> str:

@@ -17,7 +17,7 @@ from sizing.estimate import Estimate, contradiction, explain
 from sizing.formula import Breakdown, Term, size
 from sizing.models import model_names
 from sizing.parsing.extract import extract
-from sizing.parsing.grammar import parse
+from sizing.parsing.grammar import parse, split_purpose
 from sizing.parsing.search import Found, search
 from sizing.payload import HardwareSpec, canonical_json, digest, spec_for
 from sizing.request import AdapterGroup, SizingRequest
@@ -52,4 +52,5 @@ __all__ = [
     "search",
     "size",
     "spec_for",
+    "split_purpose",
 ]

@@ -75,6 +75,7 @@ class Content:
         digest: SHA-256 of what would be sent, to which host and space.
         target: Base URL of the service; empty in a dry run.
         space_id: The deployment space.
+        purpose: What it is for, in its author's words; nothing that is sent depends on it.
     """
 
     text: str
@@ -85,6 +86,7 @@ class Content:
     digest: str
     target: str
     space_id: str
+    purpose: str | None
 
     def columns(self) -> dict[str, Any]:
         """Return the content by column."""
@@ -136,13 +138,16 @@ def _read(text: str, spaces: tuple[str, ...], default_space: str) -> sizing.Sizi
     return sized.model_copy(update={"space": None}) if sized.space == default_space else sized
 
 
-def content(text: str, drafted: Draft, site: Site, digest: str | None = None) -> Content:
+def content(
+    text: str, drafted: Draft, site: Site, *, purpose: str | None, digest: str | None = None
+) -> Content:
     """Return what a draft asks for at a site.
 
     Args:
-        text: The request as typed.
+        text: The request as typed, without its purpose.
         drafted: What it comes to.
         site: Where.
+        purpose: What it is for, if anybody said.
         digest: What approvals are bound to; that of a creation where None.
     """
     return Content(
@@ -154,6 +159,7 @@ def content(text: str, drafted: Draft, site: Site, digest: str | None = None) ->
         digest=digest or drafted.digest,
         target=site.target,
         space_id=drafted.space_id,
+        purpose=purpose,
     )
 
 

@@ -54,7 +54,7 @@ def operation(request: Request, drafted: Draft, target: str) -> Operation:
 def deletion(request: Request) -> Content:
     """Return what a request to delete the spec of another request asks for."""
     columns = {name: getattr(request, name) for name in Content.__slots__}
-    return Content(**columns | {"digest": deletion_digest(request)})
+    return Content(**columns | {"digest": deletion_digest(request), "purpose": None})
 
 
 def deletion_digest(request: Request) -> str:

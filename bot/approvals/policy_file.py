@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bot.approvals import patterns
 from bot.errors import SettingsError
 from sizing.methods import MethodName
 
@@ -48,6 +49,7 @@ def _duration_ms(value: object) -> object:
 
 SlackId = Annotated[str, AfterValidator(_slack_id)]
 DurationMs = Annotated[int, BeforeValidator(_duration_ms)]
+Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(patterns.pattern)]
 
 
 class _Model(BaseModel):
@@ -127,7 +129,14 @@ class Rule(_Model):
 
 
 class Defaults(_Model):
-    """What applies to every request. Times in milliseconds once read."""
+    """What applies to every request. Times in milliseconds once read; patterns as RE2 takes them.
+
+    Args:
+        purpose: Whether a request must say what it is for.
+        purpose_pattern: What must be found in the purpose, if one is given.
+        purpose_link: Where what was found leads, with ``{match}`` for it.
+        name_pattern: What a name typed as ``name=`` must look like, as a whole.
+    """
 
     approvers: frozenset[SlackId] = frozenset()
     need: Needs | None = None
@@ -140,6 +149,10 @@ class Defaults(_Model):
     admins: frozenset[SlackId] = frozenset()
     workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
     cli_decisions: Literal["deny", "allow"] = "deny"
+    purpose: Literal["optional", "required"] = "optional"
+    purpose_pattern: Pattern | None = None
+    purpose_link: Annotated[str, AfterValidator(patterns.link)] | None = None
+    name_pattern: Pattern | None = None
 
 
 _Table = TypeVar("_Table", Defaults, Rule)

@@ -75,6 +75,7 @@ class Request:
         channel_id: Where the card lives.
         message_ts: The card, once posted.
         thread_ts: The thread that the card belongs in; None for the channel itself.
+        purpose: What this revision is for, in its author's words.
         quorum: Distinct people needed.
         votes: Those on this revision, oldest first.
         created_at: UTC epoch milliseconds, as all times.
@@ -132,3 +133,4 @@ class Request:
     ended_at: int | None = None
     revised_at: int | None = None
     thread_ts: str | None = None
+    purpose: str | None = None

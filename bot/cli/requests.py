@@ -56,6 +56,7 @@ def as_json_object(request: Request) -> dict[str, Any]:
         "spec_id": request.spec_id,
         "error": request.error,
         "kind": request.kind.value,
+        "purpose": request.purpose,
     }
 
 
@@ -72,10 +73,18 @@ def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
         say("No requests found. They are made in Slack: /peftsize 10b 2x128MB qlora4")
         return
     rows = [
-        (r.id, r.state.value, r.canonical, r.requester_name, time_of(r.created_at), r.spec_id or "-")
+        (
+            r.id,
+            r.state.value,
+            r.canonical,
+            r.requester_name,
+            time_of(r.created_at),
+            r.spec_id or "-",
+            r.purpose or "-",
+        )
         for r in found
     ]
-    table(("id", "state", "request", "asked by", "at", "spec"), rows)
+    table(("id", "state", "request", "asked by", "at", "spec", "purpose"), rows)
 
 
 def show(request_id: str, *, as_json: bool) -> None:
@@ -91,6 +100,7 @@ def show(request_id: str, *, as_json: bool) -> None:
     say(paint(visible(f"{request.id}: {messages.state_words(request)}"), BOLD))
     pairs(
         ("request", request.canonical),
+        *([("purpose", request.purpose)] if request.purpose else []),
         ("asked by", f"{request.requester_name}, {time_of(request.created_at)}"),
         ("approvals", f"{len(request.votes)} of {request.quorum}"),
     )

@@ -210,7 +210,13 @@ class Executor:
             return approved
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
-            revised = content(request.text, drafted, self.service.site, approved.digest)
+            revised = content(
+                request.text,
+                drafted,
+                self.service.site,
+                purpose=request.purpose,
+                digest=approved.digest,
+            )
             self.service.revise(tx, row, step(row, Action.REVISE, reason), revised, ruling)
         return None
 

@@ -28,6 +28,7 @@ _JOINED = select(
     revisions.c.digest,
     revisions.c.target,
     revisions.c.author_id,
+    revisions.c.purpose,
     revisions.c.created_at.label("revised_at"),
 ).join(revisions, and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision))
 _ONE = Prepared(_JOINED.where(requests.c.id == bindparam("request_id")))
@@ -73,6 +74,7 @@ _REVISION_COLUMNS = (
     "target",
     "space_id",
     "author_id",
+    "purpose",
 )
 
 
@@ -226,7 +228,7 @@ class Requests:
         Args:
             states: Only these; empty for all.
             requester: Only this ``(team, user)``.
-            text: Only those whose canonical text, name, id, spec id or requester contains it.
+            text: Only those whose canonical text, purpose, name, id, spec id or requester contains it.
             spec_id: Only those about this spec.
             limit: At most so many; None for all.
         """
@@ -241,9 +243,8 @@ class Requests:
             query = query.where(requests.c.spec_id == spec_id)
         if text:
             columns = ("canonical", "name", "id", "spec_id", "requester_name", "requester_id")
-            query = query.where(
-                or_(*(requests.c[column].icontains(text, autoescape=True) for column in columns))
-            )
+            searched = [*(requests.c[column] for column in columns), revisions.c.purpose]
+            query = query.where(or_(*(column.icontains(text, autoescape=True) for column in searched)))
         rows = [dict(row) for row in self._connection.execute(query).mappings()]
         votes_of = self._votes_of(rows)
         return [_whole(row, votes_of.get(row["id"], ())) for row in rows]

@@ -101,6 +101,7 @@ revisions = Table(
     Column("space_id", Text, nullable=False),
     Column("author_id", String(32), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("purpose", Text),
     PrimaryKeyConstraint("request_id", "revision"),
 )
 

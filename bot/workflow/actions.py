@@ -11,14 +11,17 @@ from bot.approvals.draft import content
 from bot.approvals.operation import deletion
 from bot.approvals.request import Kind
 from bot.approvals.state_machine import Action, Refusal, Transition
+from bot.approvals.wording import refuse_words
+from bot.workflow.audit_events import described
 from bot.workflow.revise import next_revision
-from bot.workflow.submit import new_request
+from bot.workflow.submit import new_request, read_purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bot.approvals.draft import Draft, Site
     from bot.approvals.policy import Actor, Ruling
+    from bot.approvals.policy_file import Defaults
     from bot.approvals.request import Request
     from bot.workflow.ports import Click
 
@@ -71,6 +74,7 @@ class Case:
         actor: The person, looked up live, and what they may do.
         ruling: What the policy says of the row, now.
         site: Where specs are created.
+        rules: The policy's defaults.
         now: UTC epoch milliseconds.
         draft: Reads and sizes a text, with a GPU count chosen by hand or not; raises ``SizingError``.
         rule: Rules on a draft.
@@ -83,6 +87,7 @@ class Case:
     actor: Actor
     ruling: Ruling
     site: Site
+    rules: Defaults
     now: int
     draft: Callable[[str, int | None], Draft]
     rule: Callable[[Draft], Ruling]
@@ -121,9 +126,20 @@ def _ask_state_machine(case: Case, action: Action, reason: str | None = None) ->
 
 
 def _edit(case: Case) -> Decision:
-    """Take another text."""
-    text = case.click.text if case.click.text is not None else case.request.text
-    return _revise(case, text, lambda: case.draft(text, None))
+    """Take another text, and another purpose."""
+    click, request = case.click, case.request
+    try:
+        text, purpose = read_purpose(
+            request.text if click.text is None else click.text,
+            (request.purpose or "") if click.purpose is None else click.purpose,
+        )
+    except sizing.SizingError as error:
+        return Refusal("unreadable", error.message)
+
+    def drafted() -> Draft:
+        return case.draft(text, None)
+
+    return _revise(case, text, drafted, purpose, lambda draft: refuse_words(case.rules, purpose, draft))
 
 
 def _use_gpus(case: Case) -> Decision:
@@ -135,11 +151,25 @@ def _use_gpus(case: Case) -> Decision:
         count = sizing.advise(found.sized, found.breakdown).next_valid_gpus
         return None if count is None else case.draft(text, count)
 
-    return _revise(case, text, drafted)
+    return _revise(case, text, drafted, case.request.purpose)
 
 
-def _revise(case: Case, text: str, drafted: Callable[[], Draft | None]) -> Decision:
-    """Make a new revision, which clears the existing approvals."""
+def _revise(
+    case: Case,
+    text: str,
+    drafted: Callable[[], Draft | None],
+    purpose: str | None,
+    refuse: Callable[[Draft], Refusal | None] = lambda _: None,
+) -> Decision:
+    """Make a new revision, which clears the existing approvals.
+
+    Args:
+        case: The click.
+        text: The request's text from now on.
+        drafted: Reads it; None where there is nothing to change.
+        purpose: What it is for from now on.
+        refuse: Says what else speaks against the draft.
+    """
     request = case.request
     allowed = _ask_state_machine(case, Action.EDIT)
     if isinstance(allowed, Refusal):
@@ -150,6 +180,8 @@ def _revise(case: Case, text: str, drafted: Callable[[], Draft | None]) -> Decis
         return Refusal("unreadable", error.message)
     if draft is None:
         return Refusal("nothing_to_override")
+    if (refusal := refuse(draft)) is not None:
+        return refusal
     ruling = case.rule(draft)
     if ruling.deny is not None:
         return Refusal("denied", ruling.deny)
@@ -157,10 +189,16 @@ def _revise(case: Case, text: str, drafted: Callable[[], Draft | None]) -> Decis
     if holder is not None and holder.id != request.id:
         return Refusal("name_taken", holder.id)
     revised = next_revision(
-        request, content(text, draft, case.site), ruling, author_id=case.click.user_id, now=case.now
+        request,
+        content(text, draft, case.site, purpose=purpose),
+        ruling,
+        author_id=case.click.user_id,
+        now=case.now,
     )
     by_hand = f", {draft.use_gpus} GPUs by hand" if draft.use_gpus else ""
-    reason = f"{request.canonical} → {revised.canonical}{by_hand}"
+    changed = purpose != request.purpose
+    before, after = (described(row) if changed else row.canonical for row in (request, revised))
+    reason = f"{before} → {after}{by_hand}"
     return Change(request, replace(allowed.transition, reason=reason), ruling, revised)
 
 

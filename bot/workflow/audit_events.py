@@ -23,6 +23,11 @@ def who_clicked(click: Click, name: str | None = None) -> Who:
     return Who(click.enterprise_id, click.team_id, click.user_id, name or click.name, click.os_uid)
 
 
+def described(request: Request) -> str:
+    """Return what a request asks for and what it is for, in one line."""
+    return f"{request.canonical}, for: {request.purpose}" if request.purpose else request.canonical
+
+
 def event_of(
     request: Request | None,
     event: str,

@@ -266,6 +266,7 @@ def _facts(before: Request | None, after: Request) -> dict[str, str | int | None
     return {
         "before": before.canonical if before else "",
         "after": after.canonical,
+        "purpose": (after.purpose or "none") if before and before.purpose != after.purpose else None,
         "use_gpus": after.use_gpus,
         "by": after.author_id if after.state is State.PENDING else after.ended_by,
         "spec_id": after.spec_id,

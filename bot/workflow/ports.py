@@ -28,6 +28,7 @@ class Ask:
         use_gpus: GPU count chosen by hand.
         execution_id: The workflow step that waits for the end.
         thread_ts: The thread in which it was asked for; its card belongs there.
+        purpose: What it is for, where that has a field of its own; else the text may say it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Ask:
     use_gpus: int | None = None
     execution_id: str | None = None
     thread_ts: str | None = None
+    purpose: str = ""
 
 
 class Source(StrEnum):
@@ -72,6 +74,7 @@ class Click:
         reason: For a rejection.
         text: For an edit.
         os_uid: The operating-system user's number, on the command line: names can be set by whoever runs it.
+        purpose: For an edit; empty for none, None where it stays as it is.
         source: What it was made on; it says what the click is checked against.
         view_id: The Home tab it was pressed on, or from which the modal was opened.
         view_hash: Which state of that Home tab.
@@ -93,6 +96,7 @@ class Click:
     reason: str | None = None
     text: str | None = None
     os_uid: int | None = None
+    purpose: str | None = None
     source: Source = Source.CARD
     view_id: str | None = None
     view_hash: str | None = None

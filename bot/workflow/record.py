@@ -11,7 +11,7 @@ from bot.audit.chain import Rest, Who
 from bot.errors import VersionConflict
 from bot.workflow import outbox
 from bot.workflow.actions import Change, NewRequest
-from bot.workflow.audit_events import event_of, who_asked, who_clicked
+from bot.workflow.audit_events import described, event_of, who_asked, who_clicked
 from bot.workflow.notify import notify
 from bot.workflow.ports import Outcome
 from bot.workflow.revise import changed_columns
@@ -52,7 +52,7 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) 
         identical = holder is not None and holder.digest == request.digest
         return Outcome("existing" if identical else "name_taken", holder, request.name)
     tx.queues.wake(request.id, due_at)
-    tx.audit_log.append(event_of(request, "requested", who, ask, reason=request.canonical, at=tx.now))
+    tx.audit_log.append(event_of(request, "requested", who, ask, reason=described(request), at=tx.now))
     notify(tx, None, request, (), ruling, response_url=ask.response_url)
     redraw_homes(tx)
     return Outcome("submitted", request)

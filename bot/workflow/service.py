@@ -16,6 +16,7 @@ from bot.approvals import policy
 from bot.approvals.draft import content, draft, facts
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Refusal
+from bot.approvals.wording import refuse_words
 from bot.errors import PeopleError
 from bot.log_context import bind
 from bot.workflow import actions, outbox
@@ -24,7 +25,7 @@ from bot.workflow.backoff import wait_ms
 from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
-from bot.workflow.submit import first_due, new_request
+from bot.workflow.submit import first_due, new_request, read_purpose
 from bot.workflow.surface import misplaced
 from sizing import SizingError
 
@@ -106,12 +107,15 @@ class RequestService:
             SizingError: The text cannot be read; nothing was stored.
             StoreError: Nothing was stored.
         """
-        drafted = self.draft(ask.text, ask.use_gpus)
+        text, purpose = read_purpose(ask.text, ask.purpose)
+        drafted = self.draft(text, ask.use_gpus)
+        if (refusal := refuse_words(self.rules.defaults, purpose, drafted)) is not None:
+            return Outcome(refusal.code, None, refusal.detail)
         ruling = self.ruling(drafted, workflow=ask.execution_id is not None)
 
         def once(tx: Tx) -> Outcome:
             request = new_request(
-                content(ask.text, drafted, self.site),
+                content(text, drafted, self.site, purpose=purpose),
                 ask.person,
                 ruling,
                 request_id=self.new_id(),
@@ -209,6 +213,7 @@ class RequestService:
                 actor=policy.standing(ruling, person),
                 ruling=ruling,
                 site=self.site,
+                rules=self.rules.defaults,
                 now=tx.now,
                 draft=self.draft,
                 rule=lambda drafted: self.ruling(drafted, workflow=request.execution_id is not None),

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sizing
 from bot.approvals import policy
 from bot.approvals.request import Kind, Request, State
+from sizing.parsing.purpose import LONGEST_PURPOSE, tidy
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Content, Draft
     from bot.approvals.policy import Person, Ruling
+
+
+def read_purpose(text: str, field: str) -> tuple[str, str | None]:
+    """Split what was typed into the request and its purpose.
+
+    Args:
+        text: As typed; its ``for="…"`` wins.
+        field: The purpose, where it has a field of its own.
+
+    Raises:
+        SizingError: The purpose in the text is empty, too long, not in quotes, or not last.
+    """
+    request, typed = sizing.split_purpose(text)
+    return request, typed or tidy(field)[:LONGEST_PURPOSE] or None
 
 
 def new_request(

@@ -1,5 +1,6 @@
 """The request grammar. The unit decides what an item is, never its position.
 
+    text    = command , [ "for=" , quote , purpose , quote ] ;   (* the purpose last; see `purpose` *)
     command = item , { [ "," ] , item } ;             (* any order, at most 300 characters *)
     item    = model | group , { joiner , group } | none | method | option | filler ;
     model   = number , [ space ] , scale | moe | alias ;
@@ -29,7 +30,7 @@ from collections.abc import Collection
 from sizing import models
 from sizing.methods import DEFAULT, WIDTHS, WORDS
 from sizing.models import BaseModel
-from sizing.parsing import diagnosis, limits, names, options, repair
+from sizing.parsing import diagnosis, limits, names, options, purpose, repair
 from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
 from sizing.parsing.tokens import ADAPTER_WORDS, DIGITS, FILLERS, Cursor, plain
 from sizing.parsing.validate import settle
@@ -55,6 +56,7 @@ def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | No
     >>> parse("qlora4 10 billion 2 × 128 MiB").canonical
     '10b 2x128MB qlora4'
     """
+    text, _ = split_purpose(text)
     if len(text) > limits.LONGEST_TEXT:
         merged = _attempt(text, spaces, base) if len(text) <= limits.LONGEST_CANONICAL else None
         if merged is not None and merged.canonical == text:
@@ -65,6 +67,18 @@ def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | No
     if request is None:
         raise repair.refuse(draft, text, lambda fixed: _attempt(fixed, spaces, base) is not None)
     return request
+
+
+def split_purpose(text: str) -> tuple[str, str | None]:
+    """Split a text into the request and what it is for; None where it does not say.
+
+    Raises:
+        SizingError: The purpose is empty, too long, not in quotes, or not last.
+
+    >>> split_purpose('10b 2x128MB for="quarterly eval, ABC-123"')
+    ('10b 2x128MB', 'quarterly eval, ABC-123')
+    """
+    return purpose.split(text, lambda request: _attempt(request, None, None) is not None)
 
 
 def _attempt(text: str, spaces: Collection[str] | None, base: BaseModel | None) -> SizingRequest | None:

@@ -31,6 +31,7 @@ ASKED = Content(
     digest="fc4eed69ab4c23703d1f1fa3eaea35c138b2e69a31587e9d0698046e73e8f53d",
     target="https://cpd.example.com",
     space_id="space",
+    purpose="eval",
 )
 # printf '%s' '{"body":{"delete":"spec-1"},"space_id":"space","target":"https://cpd.example.com"}' | sha256sum
 DELETION = "8e688f6f8910057031e3bbd5ce448c4c8be5d2fb2691f1634bef2a83dc849bfb"
@@ -46,8 +47,8 @@ def bound(body: str, space_id: str = "space", target: str = "https://cpd.example
 def test_the_content_of_a_request_in_full() -> None:
     """Every column that a revision holds, and the digest over the exact bytes."""
     assert bound(ASKED.payload) == ASKED.digest
-    assert content(TEXT, DRAFTED, SITE) == ASKED
-    assert content(TEXT, DRAFTED, SITE, digest="other") == replace(ASKED, digest="other")
+    assert content(TEXT, DRAFTED, SITE, purpose="eval") == ASKED
+    assert content(TEXT, DRAFTED, SITE, purpose="eval", digest="other") == replace(ASKED, digest="other")
     assert ASKED.columns() == {
         "text": TEXT,
         "canonical": "80b none lora",
@@ -57,13 +58,14 @@ def test_the_content_of_a_request_in_full() -> None:
         "digest": ASKED.digest,
         "target": "https://cpd.example.com",
         "space_id": "space",
+        "purpose": "eval",
     }
 
 
 def test_the_digest_of_a_deletion_is_this() -> None:
     """Bound to the spec's id, its host and its space; all else is the creation's content."""
     assert bound('{"delete":"spec-1"}') == DELETION
-    assert deletion(ROW) == replace(ASKED, digest=DELETION)
+    assert deletion(ROW) == replace(ASKED, digest=DELETION, purpose=None)
 
 
 def test_what_is_sent_for_a_creation() -> None:

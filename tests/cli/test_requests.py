@@ -37,7 +37,7 @@ def test_requests_are_listed_newest_first(team: Team) -> None:
     ]
     shown = on_terminal("requests", "list", folder=team.folder, columns=160, environment=team.environment)
     assert re.sub(r"\x1b\[\d+m", "", shown).split("\n")[0].split() == [
-        "id", "state", "request", "asked", "by", "at", "spec",
+        "id", "state", "request", "asked", "by", "at", "spec", "purpose",
     ]  # fmt: skip
 
 

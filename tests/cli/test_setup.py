@@ -34,8 +34,8 @@ def test_an_address_that_slack_would_not_take_is_refused(tmp_path: Path) -> None
 
 def test_the_database_is_brought_up_and_back(tmp_path: Path) -> None:
     """Up, up again, and down to nothing; each time it says where the database is."""
-    assert run("database", "upgrade", folder=tmp_path).out == "The database is at schema 0002.\n"
-    assert run("database", "upgrade", folder=tmp_path).out == "The database is at schema 0002 already.\n"
+    assert run("database", "upgrade", folder=tmp_path).out == "The database is at schema 0003.\n"
+    assert run("database", "upgrade", folder=tmp_path).out == "The database is at schema 0003 already.\n"
     assert run("database", "downgrade", "base", folder=tmp_path).out == "The database is at schema base.\n"
     with sqlite3.connect(tmp_path / "peftsize.db") as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -46,7 +46,7 @@ def test_the_database_is_brought_up_and_back(tmp_path: Path) -> None:
 def test_a_schema_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     """Those that exist are named; nothing is created."""
     ran = run("database", "downgrade", "0815", folder=tmp_path)
-    assert (ran.code, "must be one of 0001, 0002, or base" in ran.err) == (2, True)
+    assert (ran.code, "must be one of 0001, 0002, 0003, or base" in ran.err) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -45,7 +45,7 @@ print(json.dumps({
     "quorum": policy.rule(rules, facts(drafted, site)).quorum,
     "quantized": drafted.sized.quantized,
     "help": str(answers.usage().blocks),
-    "card": breakdown.purpose(drafted.sized),
+    "card": breakdown.workload(drafted.sized),
     "exact": size(request).formula,
     "in_words": parse("10b 2 qlora12 adapters of 128MB").canonical,
     "weights": explain(named, size(named)).weights_bytes,

@@ -49,6 +49,7 @@ def test_the_form_has_a_field_for_each_part_of_a_request() -> None:
         "method": "static_select",
         "space": "static_select",
         "channel": "conversations_select",
+        "purpose": "plain_text_input",
         "request": "plain_text_input",
     }
     assert found["method"]["initial_option"]["value"] == "lora"

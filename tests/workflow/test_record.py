@@ -113,7 +113,7 @@ def refused(
 
 def line(version: int, code: str, by: str, **more: Any) -> tuple[str, Any]:
     """Return the line in the card's thread about a change."""
-    nothing = dict.fromkeys(("before", "after", "use_gpus", "spec_id", "reason"))
+    nothing = dict.fromkeys(("before", "after", "purpose", "use_gpus", "spec_id", "reason"))
     return f"thread:R0000001:{version}", {**nothing, "voided": 0, "code": code, "by": by, **more}
 
 

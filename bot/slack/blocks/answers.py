@@ -11,7 +11,7 @@ from bot.slack.blocks import breakdown, notes
 from bot.slack.blocks.buttons import block_id, details
 from bot.slack.blocks.details import NO_GPU_FIELD
 from bot.slack.blocks.kit import Message, actions, button, context, divider, header, literal, section
-from bot.slack.blocks.status import is_open, next_step, notification, outcome, progress, sentence
+from bot.slack.blocks.status import is_open, next_step, notification, outcome, progress, purpose, sentence
 from bot.slack.blocks.text import channel, code, entry, fence, link, plain, safe
 from sizing.methods import DEFAULT, METHODS
 
@@ -36,7 +36,8 @@ _METHODS = " · ".join(
 _GRAMMAR = f"""*Model* `10b` `7.5b` `350m`, or a name as you paste it: `llama-3.1-8b` `Qwen/Qwen2.5-7B-Instruct`
 *Adapters* `2x128MB` `2 adapters of 128MB` `2x128MB+1x1GB` `4xr16` (by LoRA rank) or `none`
 *Method* {_METHODS}
-*Options* `name=my-spec` `space=team-a` `gpu=48` (GB of one GPU; 80 by default)"""
+*Options* `name=my-spec` `space=team-a` `gpu=48` (GB of one GPU; 80 by default)
+*Purpose* `for="quarterly eval"`, last"""
 EXAMPLES = ("10b 2x128MB qlora4", "llama-3.1-8b 4xr16 lora", "70b none qlora8")
 
 
@@ -177,6 +178,19 @@ def denied(words: str) -> Message:
     return _plain(said, said)
 
 
+def not_asked(code_: str, detail: str, text: str) -> Message:
+    """Say what the policy misses in the words of a request, and offer the form with them.
+
+    Args:
+        code_: A key of ``messages.REFUSALS``.
+        detail: The fact that came with it.
+        text: As typed.
+    """
+    said = safe(messages.refusal(code_, detail), 900)
+    form = button("Open the form", "open_form", text[:2000], "Open the form with this request")
+    return Message([section(said), actions("peftsize:0:fix", [form])], said)
+
+
 def refused(
     code_: str, detail: str = "", request: Request | None = None, link_to: str | None = None
 ) -> Message:
@@ -270,11 +284,15 @@ def _run(text: str) -> Block:
 
 
 def _described(request: Request, now: int) -> str:
-    """Return where a request is, in two or three lines."""
+    """Return where a request is and what it is for, in two to four lines."""
     came = progress(request) if is_open(request, now) else outcome(request)
-    return f"{sentence(request, now=now)}\n{came}\nRequest `{request.id}`, spec {code(request.name, 80)}".replace(
-        "\n\n", "\n"
+    lines = (
+        sentence(request, now=now),
+        purpose(request, 400),
+        came,
+        f"Request `{request.id}`, spec {code(request.name, 80)}",
     )
+    return "\n".join(line for line in lines if line)
 
 
 def _post_again(request: Request) -> Block:

@@ -92,8 +92,8 @@ def cost(drafted: Draft) -> str:
     return f"{count:,} × {drafted.sized.gpu_gb} GB GPU{'' if count == 1 else 's'}"
 
 
-def purpose(sized: SizingRequest) -> str:
-    """Return what a request is for: ``10b + 2 adapters, QLoRA 4-bit``; plain text."""
+def workload(sized: SizingRequest) -> str:
+    """Return what a request serves: ``10b + 2 adapters, QLoRA 4-bit``; plain text."""
     count = sum(group.count for group in sized.adapters)
     adapters = f"{count:,} adapter{'' if count == 1 else 's'}" if count else "no adapters"
     method = METHODS[sized.method]

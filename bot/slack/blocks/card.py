@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 150
 _LONGEST_WHO = 130
 _MOST_NAMES = 4
+_LONGEST_PURPOSE = 90
 
 
 def card(
@@ -39,6 +40,7 @@ def card(
     warning: str | None = None,
     attempt_lookups: int | None = None,
     names: Mapping[str, str] | None = None,
+    linked: tuple[int, int, str] | None = None,
     suffix: str = "",
 ) -> Message:
     """Draw a request.
@@ -53,6 +55,7 @@ def card(
         warning: Something about the request that people must know, as plain text.
         attempt_lookups: How often a lost answer was looked up so far.
         names: Display names of the policy's entries, so that nobody has to be mentioned.
+        linked: The part of the purpose that leads somewhere, and the address.
         suffix: Tells the cards of one surface apart (App Home).
 
     Returns:
@@ -69,7 +72,14 @@ def card(
         effect=question(request, drafted, site) if is_open else "",
         suffix=suffix,
     )
-    first = status.sentence(request, drafted, site=site, now=now)
+    first = "\n".join(
+        line
+        for line in (
+            status.sentence(request, drafted, site=site, now=now),
+            status.purpose(request, _LONGEST_PURPOSE, linked),
+        )
+        if line
+    )
     told: list[Block] = [
         section(first) if row else section(first, menu, buttons.block_id(request, "", suffix))
     ]

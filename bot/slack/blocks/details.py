@@ -28,6 +28,7 @@ NO_GPU_FIELD = (
 )
 _GIB = 1024**3
 _MOST_EVENTS = 20
+_LONGEST_PURPOSE = 600
 _EVENTS = {
     "requested": "asked",
     "voted": "approved",
@@ -46,7 +47,13 @@ _EVENTS = {
 
 
 def details_view(
-    request: Request, drafted: Draft | None, *, site: Site, now: int, events: Sequence[Mapping[str, Any]] = ()
+    request: Request,
+    drafted: Draft | None,
+    *,
+    site: Site,
+    now: int,
+    events: Sequence[Mapping[str, Any]] = (),
+    linked: tuple[int, int, str] | None = None,
 ) -> dict[str, Any]:
     """Return Details.
 
@@ -56,6 +63,7 @@ def details_view(
         site: Where specs are created.
         now: UTC epoch milliseconds.
         events: The audit's rows about the request, oldest first.
+        linked: The part of the purpose that leads somewhere, and the address.
     """
     told: list[Block] = [section(status.sentence(request, drafted, site=site, now=now))]
     if not status.is_open(request, now) and (came := status.outcome(request)):
@@ -63,6 +71,8 @@ def details_view(
     if has_live_spec(request):
         told += _deployments(request, drafted)
     told.append(section(_asked(request)))
+    if said := status.purpose(request, _LONGEST_PURPOSE, linked):
+        told.append(section(said))
     found = notes.of_request(request, drafted, site, ruling=None, warning=None)
     if drafted is not None and request.kind is Kind.CREATE:
         if said := notes.lines([*found, *breakdown.numbers(drafted).warnings], LONGEST_SECTION // 2):

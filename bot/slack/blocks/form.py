@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sizing
+from bot.approvals.wording import PURPOSE_CODES
 from bot.messages import gigabytes, gpus
 from bot.slack.blocks.kit import modal, section
 from bot.slack.blocks.text import code, plain, safe
 from sizing.methods import DEFAULT, METHODS
+from sizing.parsing.purpose import LONGEST_PURPOSE
 from sizing.request import DEFAULT_GPU_GB
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ FORM = "peftsize.form"
 FIELD = "peftsize.field"
 """The action of every field; its block says which one it is: ``state.values[<block>][FIELD]``."""
 MODEL, ADAPTERS, METHOD, SPACE, CHANNEL, TEXT = "model", "adapters", "method", "space", "channel", "request"
+PURPOSE = "purpose"
 NUMBERS = "numbers"
 LONGEST_TEXT = 300
 _MOST_OPTIONS = 100
@@ -42,6 +45,7 @@ class Filled:
         space: A space's name; empty for the default one.
         channel_id: Where the card goes; empty where nobody chose.
         text: A whole request; it wins over the fields.
+        purpose: What it is for.
     """
 
     model: str = ""
@@ -50,17 +54,18 @@ class Filled:
     space: str = ""
     channel_id: str = ""
     text: str = ""
+    purpose: str = ""
 
     @classmethod
-    def of(cls, text: str, sized: SizingRequest) -> Filled:
+    def of(cls, text: str, sized: SizingRequest, purpose: str = "") -> Filled:
         """Return the fields that ask for a request; its text in the box where it is too long for them."""
         adapters = ["+".join(group.typed for group in sized.adapters) or "none"]
         if sized.gpu_gb != DEFAULT_GPU_GB:
             adapters.append(f"gpu={sized.gpu_gb}")
         if sized.name is not None:
             adapters.append(f"name={sized.name}")
-        made = cls(sized.model_text, " ".join(adapters), sized.method, sized.space or "")
-        return made if len(made.request_text) <= LONGEST_TEXT else cls(text=text)
+        made = cls(sized.model_text, " ".join(adapters), sized.method, sized.space or "", purpose=purpose)
+        return made if len(made.request_text) <= LONGEST_TEXT else cls(text=text, purpose=purpose)
 
     @property
     def request_text(self) -> str:
@@ -92,7 +97,13 @@ class Filled:
 
 
 def form_view(
-    filled: Filled, numbers: str, opened: Mapping[str, Any], site: Site, *, asks_channel: bool = True
+    filled: Filled,
+    numbers: str,
+    opened: Mapping[str, Any],
+    site: Site,
+    *,
+    asks_channel: bool = True,
+    asks_purpose: str = "",
 ) -> dict[str, Any]:
     """Return the form.
 
@@ -102,6 +113,7 @@ def form_view(
         opened: Where it was opened, and what it edits: see ``modals.about``.
         site: Its spaces can be chosen where it has more than one.
         asks_channel: Whether a new request's card goes where the person says.
+        asks_purpose: What the policy asks of the purpose, as a sentence; empty for nothing.
     """
     edits = bool(opened.get("request_id"))
     blocks = [
@@ -125,6 +137,13 @@ def form_view(
         wanted = filled.channel_id or str(opened.get("channel_id") or "")
         blocks.append(_input(CHANNEL, "Channel for the card", _channel(wanted), acts=False))
     blocks += [
+        _input(
+            PURPOSE,
+            "Purpose",
+            _text(filled.purpose, "quarterly eval, ABC-123", LONGEST_PURPOSE),
+            f"What it is for; shown on the card. {asks_purpose}".rstrip(),
+            acts=False,
+        ),
         _input(
             TEXT,
             "Or type the request",
@@ -182,8 +201,16 @@ def field_errors(error: SizingError, filled: Filled) -> dict[str, str]:
     return {block: plain(words, 600)}
 
 
-def problem(words: str, filled: Filled) -> dict[str, str]:
-    """Return what to say of a whole request, under the field where it begins."""
+def problem(words: str, filled: Filled, code: str = "") -> dict[str, str]:
+    """Return what to say of a whole request, under the field where it begins; of its purpose, under that.
+
+    Args:
+        words: What is wrong.
+        filled: What stands in the fields.
+        code: The refusal's code, where it is one.
+    """
+    if code in PURPOSE_CODES:
+        return {PURPOSE: plain(words, 600)}
     return {TEXT if filled.text.strip() else MODEL: plain(words, 600)}
 
 
@@ -208,16 +235,16 @@ def _model(name: str) -> dict[str, Any]:
     return element
 
 
-def _text(value: str, example: str) -> dict[str, Any]:
+def _text(value: str, example: str, longest: int = LONGEST_TEXT) -> dict[str, Any]:
     element = {
         "type": "plain_text_input",
         "action_id": FIELD,
-        "max_length": LONGEST_TEXT,
+        "max_length": longest,
         "placeholder": {"type": "plain_text", "text": example},
         "dispatch_action_config": _AS_TYPED,
     }
     if value.strip():
-        element["initial_value"] = plain(value, LONGEST_TEXT)
+        element["initial_value"] = plain(value, longest)
     return element
 
 

@@ -127,6 +127,8 @@ def _words(line: Line, site: Site, now: int) -> str:
     ]
     if status.is_open(request, now):
         told.append(f"{status.progress(request)} {line.who}".rstrip())
+    if purpose := status.purpose(request, 120):
+        told.append(purpose)
     if line.link:
         told.append(link(line.link, "card"))
     return " · ".join(told)
@@ -142,7 +144,7 @@ def _search(text: str) -> Block:
         "type": "plain_text_input",
         "action_id": FIND,
         "max_length": LONGEST_SEARCH,
-        "placeholder": {"type": "plain_text", "text": "model, name, id or person"},
+        "placeholder": {"type": "plain_text", "text": "model, purpose, name, id or person"},
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
     }
     if text.strip():

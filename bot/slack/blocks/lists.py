@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot import messages
 from bot.approvals.request import Kind
+from bot.slack.blocks import status
 from bot.slack.blocks.kit import Message, actions, button, section
 from bot.slack.blocks.text import code, date, link, mention, safe
 
@@ -22,13 +23,14 @@ _LONGEST_QUERY = 300
 
 
 def line(request: Request, link_to: str | None = None) -> str:
-    """Describe a request in two lines."""
+    """Describe a request in two lines, and what it is for in a third."""
     what = "delete " if request.kind is Kind.DELETE else ""
     seen = f" · {link(link_to, 'card')}" if link_to else ""
     by = mention(request.requester_id, request.requester_name)
     return (
         f"{what}{code(request.canonical, 120)}  *{safe(messages.state_words(request), 120)}*\n"
         f"`{request.id}` · {by} · {date(request.created_at)}{seen}"
+        + (f"\n{purpose}" if (purpose := status.purpose(request, 120)) else "")
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import is_dry_run, is_given_up
 from bot.messages import mask_secrets
 from bot.slack.blocks import breakdown
-from bot.slack.blocks.text import code, date, fence, mention, safe
+from bot.slack.blocks.text import code, date, fence, link, mention, safe
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft, Site
@@ -84,6 +85,29 @@ def outcome(request: Request, attempt_lookups: int | None = None, longest: int =
     return "\n".join(lines)
 
 
+def purpose(request: Request, longest: int, linked: tuple[int, int, str] | None = None) -> str:
+    """Say what a request is for, in its author's words; mrkdwn, empty where nobody said.
+
+    Args:
+        request: The row.
+        longest: Characters of it; the whole of it is in Details.
+        linked: The part of it that leads somewhere, and the address; see ``bot.approvals.wording.linked``.
+    """
+    words = request.purpose or ""
+    if not words:
+        return ""
+    if linked is None or linked[1] > longest:
+        return f"*Purpose:* {safe(words, longest)}"
+    start, end, template = linked
+    address = template.replace("{match}", quote(words[start:end], safe=""))
+    before, behind = safe(words[:start], longest), safe(words[end:], max(longest - end, 2))
+    spaced = (
+        " " if words[start - 1 : start].isspace() else "",
+        " " if words[end : end + 1].isspace() else "",
+    )
+    return f"*Purpose:* {before}{spaced[0]}{link(address, words[start:end])}{spaced[1]}{behind}"
+
+
 def next_step(spec_id: str) -> str:
     """Say how a new spec is used. Source: as for ``sizing.deployment``."""
     body = (
@@ -135,7 +159,7 @@ def _sentence(
     if drafted is None or drafted.payload != request.payload:
         what, why = safe(request.canonical, 80), ""
     else:
-        what, why = breakdown.cost(drafted), safe(breakdown.purpose(drafted.sized), 80)
+        what, why = breakdown.cost(drafted), safe(breakdown.workload(drafted.sized), 80)
     if begins:
         return f"{emoji}{label} {begins} {what} for {who}" + (f" ({why})" if why else "")
     return f"{emoji}{label} {who} asks for *{what}*" + (f": {why}" if why else "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import messages
+from bot.approvals import wording
 from bot.approvals.request import State
 from bot.approvals.state_machine import TERMINAL
 from bot.slack.blocks import answers
@@ -93,6 +94,8 @@ def submit(context: ListenerContext, typed: Ask) -> Message | None:
             return answers.name_taken(request, context.link(request))
         case "denied":
             return answers.denied(outcome.detail)
+        case code if code in wording.CODES:
+            return answers.not_asked(code, outcome.detail, typed.text)
         case _:
             return None
 

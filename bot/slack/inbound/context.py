@@ -141,7 +141,13 @@ def click(
 
 
 def click_in_modal(
-    args: Args, action: str, at: int, *, reason: str | None = None, text: str | None = None
+    args: Args,
+    action: str,
+    at: int,
+    *,
+    reason: str | None = None,
+    text: str | None = None,
+    purpose: str | None = None,
 ) -> Click:
     """Return what was decided in a modal, by the person who submitted it.
 
@@ -153,6 +159,7 @@ def click_in_modal(
         at: UTC epoch milliseconds.
         reason: For a rejection.
         text: For an edit.
+        purpose: For an edit.
     """
     about = metadata(args.body["view"])
     made = click(
@@ -167,6 +174,7 @@ def click_in_modal(
     channel_id, ts, view_id = (about.get(key) for key in ("channel_id", "message_ts", "view_id"))
     return replace(
         made,
+        purpose=purpose,
         source=Source.MODAL,
         channel_id=str(channel_id)[:32] if channel_id else None,
         message_ts=str(ts)[:32] if ts else None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
+from bot.approvals.wording import refuse_words
 from bot.slack.blocks import form
 from bot.slack.blocks.form import Filled
 from bot.slack.blocks.modals import about, metadata
@@ -13,7 +15,9 @@ from bot.slack.inbound import commands
 from bot.slack.inbound.context import click_in_modal
 from bot.slack.inbound.responses import Answer, Responder, field, guarded, log, under
 from bot.slack.outbound.web_api import FAILURES, word_of
-from sizing import SizingError, extract
+from bot.workflow.ports import Outcome
+from bot.workflow.submit import read_purpose
+from sizing import SizingError, extract, split_purpose
 from sizing.methods import DEFAULT, METHODS
 
 if TYPE_CHECKING:
@@ -32,9 +36,9 @@ _OVERTAKEN = frozenset({"hash_conflict", "not_found"})
 class FormListeners(Responder):
     """What the form is opened by, and what it sends."""
 
-    def show(self, args: Args, text: str, channel_id: str) -> Answer:
+    def show(self, args: Args, text: str, channel_id: str, purpose: str = "") -> Answer:
         """Open the form for a new request, with a text sorted into its fields where it can be read."""
-        return self.open(args, self._view(self._sorted(text), about(None, channel_id, None, None)))
+        return self.open(args, self._view(self._sorted(text, purpose), about(None, channel_id, None, None)))
 
     def show_found(self, args: Args, text: str, channel_id: str) -> Answer:
         """Open the form with the request that somebody's sentence holds."""
@@ -45,7 +49,7 @@ class FormListeners(Responder):
         """Open the form with a request, to make its next revision."""
         channel_id = pressed.channel_id or request.channel_id
         opened = about(request, channel_id, pressed.message_ts, pressed.view_id)
-        return self.open(args, self._view(self._sorted(request.text), opened))
+        return self.open(args, self._view(self._sorted(request.text, request.purpose or ""), opened))
 
     @guarded
     def changed(self, args: Args) -> Answer:
@@ -76,36 +80,42 @@ class FormListeners(Responder):
         if not text:
             return under(args, {form.MODEL: "Choose a base model, or type a number such as 13b."})
         try:
-            wrong = (
-                self._edited(args, text) if opened.get("request_id") else self._asked(args, filled, opened)
+            outcome = (
+                self._edited(args, filled) if opened.get("request_id") else self._asked(args, filled, opened)
             )
         except SizingError as error:
             return under(args, form.field_errors(error, filled))
-        return args.ack() if wrong is None else under(args, form.problem(wrong, filled))
+        wrong = commands.problem(outcome)
+        return args.ack() if wrong is None else under(args, form.problem(wrong, filled, outcome.code))
 
-    def _asked(self, args: Args, filled: Filled, opened: Mapping[str, Any]) -> str | None:
-        """Ask; return why there is no new request, if there is none."""
+    def _asked(self, args: Args, filled: Filled, opened: Mapping[str, Any]) -> Outcome:
+        """Ask."""
         channel_id = filled.channel_id or str(opened.get("channel_id") or "")[:32]
-        typed = self.typed(args, filled.request_text, channel_id)
-        return commands.problem(self.context.service.submit(commands.placed(self.context, typed)))
+        typed = replace(self.typed(args, filled.request_text, channel_id), purpose=filled.purpose)
+        return self.context.service.submit(commands.placed(self.context, typed))
 
-    def _edited(self, args: Args, text: str) -> str | None:
-        """Store the edit, to be decided by the worker; return what can be said against it at once."""
+    def _edited(self, args: Args, filled: Filled) -> Outcome:
+        """Store the edit, to be decided by the worker, unless something can be said against it at once."""
         service = self.context.service
-        ruling = service.ruling(service.draft(text))
-        if ruling.deny is not None:
-            return messages.refusal("denied", ruling.deny)
-        service.receive(click_in_modal(args, "edit", service.clock(), text=text))
-        return None
+        text, purpose = read_purpose(filled.request_text, filled.purpose)
+        drafted = service.draft(text)
+        if (refusal := refuse_words(service.rules.defaults, purpose, drafted)) is not None:
+            return Outcome(refusal.code, None, refusal.detail)
+        if (deny := service.ruling(drafted).deny) is not None:
+            return Outcome("denied", None, deny)
+        edit = click_in_modal(args, "edit", service.clock(), text=text, purpose=purpose or "")
+        service.receive(edit)
+        return Outcome("submitted")
 
-    def _sorted(self, text: str) -> Filled:
-        """Sort a request's text into the fields; what cannot be read goes into the box."""
+    def _sorted(self, text: str, purpose: str) -> Filled:
+        """Sort a request into the fields; what cannot be read goes into the box."""
         if not text.strip():
-            return Filled()
+            return Filled(purpose=purpose)
         try:
-            return Filled.of(text, self.context.service.draft(text).sized)
+            request, typed = split_purpose(text)
+            return Filled.of(request, self.context.service.draft(request).sized, typed or purpose)
         except SizingError:
-            return Filled(text=text)
+            return Filled(text=text, purpose=purpose)
 
     def _view(self, filled: Filled, opened: Mapping[str, Any]) -> dict[str, Any]:
         service = self.context.service
@@ -115,6 +125,7 @@ class FormListeners(Responder):
             opened,
             service.site,
             asks_channel=self.context.approval_channel is None,
+            asks_purpose=messages.asks_purpose(service.rules.defaults),
         )
 
     def _numbers(self, filled: Filled) -> str:
@@ -129,8 +140,16 @@ class FormListeners(Responder):
 
     def _read(self, view: Mapping[str, Any]) -> Filled:
         """Read the fields of a view that Slack delivered, whatever it holds."""
-        blocks = (form.MODEL, form.ADAPTERS, form.METHOD, form.SPACE, form.CHANNEL, form.TEXT)
-        model, adapters, method, space, channel_id, text = (
+        blocks = (
+            form.MODEL,
+            form.ADAPTERS,
+            form.METHOD,
+            form.SPACE,
+            form.CHANNEL,
+            form.TEXT,
+            form.PURPOSE,
+        )
+        model, adapters, method, space, channel_id, text, purpose = (
             field(view, block, form.FIELD) for block in blocks
         )
         return Filled(
@@ -140,4 +159,5 @@ class FormListeners(Responder):
             space="" if space == self.context.service.site.space_id else space,
             channel_id=channel_id if _CONVERSATION.fullmatch(channel_id) else "",
             text=text,
+            purpose=purpose,
         )

@@ -15,6 +15,7 @@ from bot import messages
 from bot.approvals import policy
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Action, Refusal, decide, has_live_spec, is_given_up, target
+from bot.approvals.wording import linked
 from bot.slack.blocks import answers, form, home_tab, modals
 from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.inbound import commands, workflow_step
@@ -150,7 +151,7 @@ class Listeners(Responder):
         request = self.context.request(pressed.request_id)
         if request is None:
             return self._unknown_request(args)
-        return self.form.show(args, request.text, channel_of(args))
+        return self.form.show(args, request.text, channel_of(args), request.purpose or "")
 
     @guarded
     def reject(self, args: Args) -> Answer:
@@ -189,7 +190,10 @@ class Listeners(Responder):
             with service.store.read() as tx:
                 events = tx.audit_log.story(request.id)
             drafted = self._drafted(request)
-            return details_view(request, drafted, site=service.site, now=service.clock(), events=events)
+            leads = linked(service.rules.defaults, request.purpose) if request.purpose else None
+            return details_view(
+                request, drafted, site=service.site, now=service.clock(), events=events, linked=leads
+            )
 
         return self._look(args, "details", view)
 

@@ -35,7 +35,8 @@ def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> Non
     requester = str(inputs.get("requester") or "")[:32]
     who = Person(str(body.get("team_id") or ""), requester, requester, body.get("enterprise_id") or None)
     text = str(inputs.get("request_text") or "")
-    ask = Ask(delivery_key(body), text, who, "", origin, execution_id=execution_id)
+    purpose = str(inputs.get("purpose") or "")
+    ask = Ask(delivery_key(body), text, who, "", origin, execution_id=execution_id, purpose=purpose)
     try:
         outcome = context.service.submit(commands.placed(context, ask))
     except SizingError as error:

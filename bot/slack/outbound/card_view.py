@@ -13,6 +13,7 @@ from bot.approvals import policy
 from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import valid_votes
+from bot.approvals.wording import linked
 from bot.errors import PeopleError
 from bot.slack.blocks import card
 from sizing import SizingError
@@ -117,8 +118,13 @@ class CardView:
             warning=self._unreachable(request, ruling, voters) if ruling is not None else None,
             attempt_lookups=self._lookups(request),
             names=names,
+            linked=self.linked(request),
             suffix=suffix,
         )
+
+    def linked(self, request: Request) -> tuple[int, int, str] | None:
+        """Return the part of a row's purpose that leads somewhere, and where."""
+        return linked(self.service.rules.defaults, request.purpose) if request.purpose else None
 
     def approvers(self, request: Request) -> str:
         """Say who may approve a pending row, people and groups by name; mrkdwn, empty for any other row."""

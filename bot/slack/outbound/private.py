@@ -69,7 +69,8 @@ def thread_line(request: Request, told: Mapping[str, Any], by: str | None) -> Me
             change = f"{code(str(told['before']), 200)} → {code(str(told['after']), 200)}{gpus}"
             why = f"Asked again: {reason}." if reason else f"Edited by {who}."
             votes = "\nApprovals of the earlier revision no longer count." if told.get("voided") else ""
-            line = f"{why} {change}{votes}"
+            purpose = f" Purpose: {safe(str(told['purpose']), 200)}." if told.get("purpose") else ""
+            line = f"{why} {change}{purpose}{votes}"
         case "rejected":
             line = f"Rejected by {who}: {reason}"
         case "created" | "deleted" as done:
