@@ -19,11 +19,11 @@ class HealthServer:
     Args:
         inner: Answers everything else; None in Socket Mode.
         problems: Says why the product is not ready; empty when it is.
-        metrics: What can be measured.
+        metrics: What can be measured; None where ``/metrics`` is served elsewhere.
     """
 
     def __init__(
-        self, inner: WSGIApplication | None, problems: Callable[[], list[str]], metrics: Metrics
+        self, inner: WSGIApplication | None, problems: Callable[[], list[str]], metrics: Metrics | None
     ) -> None:
         self._inner = inner
         self._problems = problems
@@ -32,7 +32,7 @@ class HealthServer:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ.get("PATH_INFO", "")
-        if path not in {"/livez", "/readyz", "/metrics"}:
+        if path not in {"/livez", "/readyz"} and (path != "/metrics" or self._metrics is None):
             if self._inner is not None and path == "/slack/events":
                 return self._inner(environ, start_response)
             return _answer(start_response, "404 Not Found", b"not found\n")
@@ -40,21 +40,20 @@ class HealthServer:
             return _answer(start_response, "405 Method Not Allowed", b"use GET\n")
         if path == "/livez":
             return _answer(start_response, "200 OK", b"ok\n")
-        if path == "/metrics":
-            return self._measured(start_response)
+        if path == "/metrics" and self._metrics is not None:
+            return _measured(self._metrics, start_response)
         problems = self._problems()
         if problems:
             return _answer(start_response, "503 Service Unavailable", ("\n".join(problems) + "\n").encode())
         return _answer(start_response, "200 OK", b"ready\n")
 
-    def _measured(self, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            text = self._metrics.text()
-        except StoreError as error:
-            return _answer(
-                start_response, "503 Service Unavailable", f"# the database: {error.what}\n".encode()
-            )
-        return _answer(start_response, "200 OK", text, "text/plain; version=0.0.4; charset=utf-8")
+
+def _measured(metrics: Metrics, start_response: StartResponse) -> Iterable[bytes]:
+    try:
+        text = metrics.text()
+    except StoreError as error:
+        return _answer(start_response, "503 Service Unavailable", f"# the database: {error.what}\n".encode())
+    return _answer(start_response, "200 OK", text, "text/plain; version=0.0.4; charset=utf-8")
 
 
 def _answer(

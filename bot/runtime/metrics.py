@@ -72,6 +72,11 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.socket_connections = Gauge(
+            "peftsize_socket_connections",
+            "Open Socket Mode connections to Slack; 0 in HTTP mode.",
+            registry=registry,
+        )
         self.calls = Histogram(
             "peftsize_call_seconds",
             "Calls to Slack and watsonx by operation and status.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.audit import anchor
@@ -26,15 +28,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-THREADS = 16
+THREADS, PROBE_THREADS = 16, 2
 STOP_WITHIN_S = 8.0
 IDENTIFY_AGAIN_S = 5.0
 CHECK_POLICY_S = 3600.0
-LARGEST_BODY = 1_048_576
 TURN_S = 0.001
 """How long a thread may compute while another waits: with Python's 5 ms an acknowledgement waits for cards
 to be drawn (p50 5.3 ms at 50 commands a second, against 4.3 ms with 1 ms)."""
-SLOW_CLIENT_S = 30
 
 
 def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
@@ -69,30 +69,38 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     """Serve a started product until a signal, then stop it."""
     sys.setswitchinterval(TURN_S)
     stopping = threading.Event()
-    server = http_server(product, socket=socket, host=host, port=port, stopping=stopping)
-    line = socket_line(product) if socket else None
-    keeper = threading.Thread(target=_keep_identity, args=(product, stopping), name="identity", daemon=True)
-    keeper.start()
-    signalled = shutdown.listen()
-
-    def stop() -> None:
-        signalled()
-        stopping.set()
-        shutdown.end(server, STOP_WITHIN_S / 2)
-
-    threading.Thread(target=stop, name="shutdown", daemon=True).start()
-    log.info(
-        "serving",
-        extra={"facts": {"mode": "socket" if socket else "http", "port": int(server.effective_port)}},
-    )
-    try:
-        server.run()
-    finally:
-        stopping.set()
+    with ExitStack() as stack:
+        stack.callback(log.info, "stopped")
+        stack.callback(product.dispatcher.stop, STOP_WITHIN_S)
+        line = socket_line(product) if socket else None
         if line is not None:
-            line.close()
-        product.dispatcher.stop(STOP_WITHIN_S)
-        log.info("stopped")
+            stack.callback(line.close)
+        server = http_server(product, host=host, port=port, stopping=stopping, line=line)
+        probes = probe_server(product, stopping=stopping, line=line)
+        if probes is not None:
+            stack.enter_context(shutdown.running(probes, STOP_WITHIN_S / 2))
+        if line is not None:
+            line.open()
+        keeper = threading.Thread(
+            target=_keep_identity, args=(product, stopping), name="identity", daemon=True
+        )
+        keeper.start()
+        signalled = shutdown.listen()
+
+        def stop() -> None:
+            signalled()
+            stopping.set()
+            shutdown.end(server, STOP_WITHIN_S / 2)
+
+        threading.Thread(target=stop, name="shutdown", daemon=True).start()
+        log.info(
+            "serving",
+            extra={"facts": {"mode": "socket" if socket else "http", "port": int(server.effective_port)}},
+        )
+        try:
+            server.run()
+        finally:
+            stopping.set()
 
 
 def start(product: Product) -> None:
@@ -132,28 +140,49 @@ def _alone(settings: Settings) -> AbstractContextManager[Any]:
     return hold(path) if path is not None else nullcontext()
 
 
-def http_server(product: Product, *, socket: bool, host: str, port: int, stopping: threading.Event) -> Any:
-    """Return the server: the probes in both modes, the gate in HTTP mode."""
-    from waitress.server import create_server
+def http_server(
+    product: Product, *, host: str, port: int, stopping: threading.Event, line: Line | None = None
+) -> Any:
+    """Return the server: the probes in both modes, the gate in HTTP mode.
 
-    def problems() -> list[str]:
-        return ["stopping"] if stopping.is_set() else wiring.ready(product)
+    Args:
+        product: Answers.
+        host: Address to listen on.
+        port: Likewise.
+        stopping: Once set, the product is not ready any more.
+        line: The Socket Mode connections; None in HTTP mode.
+    """
+    from bot.runtime.http_server import listen
 
-    trusted: dict[str, Any] = {
-        "trusted_proxy": "*",
-        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
-    }
-    return create_server(
-        HealthServer(None if socket else gate(product), problems, product.metrics),
+    apart = product.settings.peftsize_probe_address is not None
+    return listen(
+        HealthServer(
+            None if line else gate(product),
+            partial(_problems, product, stopping, line),
+            None if apart else product.metrics,
+        ),
         host=host,
         port=port,
         threads=THREADS,
-        ident=None,
-        max_request_body_size=LARGEST_BODY,
-        channel_timeout=SLOW_CLIENT_S,
-        clear_untrusted_proxy_headers=True,
-        **(trusted if product.settings.peftsize_trust_proxy else {}),
+        trust_proxy=product.settings.peftsize_trust_proxy,
     )
+
+
+def probe_server(product: Product, *, stopping: threading.Event, line: Line | None = None) -> Any | None:
+    """Return the server of probes and metrics alone, at an address of its own; None unless one is set."""
+    from bot.runtime.http_server import listen
+
+    if (address := product.settings.peftsize_probe_address) is None:
+        return None
+    host, port = address
+    app = HealthServer(None, partial(_problems, product, stopping, line), product.metrics)
+    return listen(app, host=host, port=port, threads=PROBE_THREADS)
+
+
+def _problems(product: Product, stopping: threading.Event, line: Line | None) -> list[str]:
+    if stopping.is_set():
+        return ["stopping"]
+    return wiring.ready(product) + (line.problems() if line is not None else [])
 
 
 def gate(product: Product) -> Gate:
@@ -174,7 +203,7 @@ def gate(product: Product) -> Gate:
 
 
 def socket_line(product: Product) -> Line:
-    """Open the Socket Mode connections; Slack being away is no reason not to start."""
+    """Return the Socket Mode connections, not open yet; Slack being away is no reason not to start."""
     from bot.slack.inbound.app import SocketDoor, note_foreign
     from bot.slack.inbound.socket_mode import Line
 
@@ -186,8 +215,8 @@ def socket_line(product: Product) -> Line:
         origin=product.origin,
     )
     token = product.settings.slack_app_token
-    line = Line(door, product.client, token.get_secret_value() if token else "")
-    line.open()
+    line = Line(door, product.client, token.get_secret_value() if token else "", product.service.clock)
+    product.metrics.socket_connections.set_function(lambda: line.connected)
     return line
 
 

@@ -61,12 +61,28 @@ def _pairs(value: object) -> object:
     return {name.strip(): space.strip() for name, _, space in pairs}
 
 
+_ADDRESS = re.compile(r"([\w.-]*|\[[0-9a-fA-F:]+\]):([0-9]{1,5})", re.ASCII)
+_LARGEST_PORT = 65_535
+
+
+def _address(value: object) -> object:
+    """Read ``host:port``; without a host every address of the machine."""
+    if not isinstance(value, str):
+        return value
+    found = _ADDRESS.fullmatch(value)
+    if found is None or int(found[2]) > _LARGEST_PORT:
+        msg = "must be host:port, such as 127.0.0.1:9090 or :9090"
+        raise ValueError(msg)
+    return (found[1].strip("[]") or "0.0.0.0", int(found[2]))  # noqa: S104 - as --host says for the HTTP port
+
+
 _KUBERNETES = re.compile(r"PEFTSIZE(_\w+)?_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 """Set in every pod beside a Service of our name.
 Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
 
 Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_ids)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 
 
 class Settings(BaseSettings):
@@ -106,6 +122,7 @@ class Settings(BaseSettings):
     peftsize_label: str | None = None
     peftsize_log_format: Literal["json", "text"] | None = None
     peftsize_audit_names: bool = True
+    peftsize_probe_address: Address | None = None
 
     @classmethod
     def settings_customise_sources(

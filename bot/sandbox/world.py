@@ -107,9 +107,9 @@ class World:
 
     def _serve(self) -> int:
         """Serve the gate on a free port, and return the port."""
-        from waitress.server import create_server
+        from bot.runtime.http_server import listen
 
-        server: Any = create_server(gate(self.product), host=HOST, port=0, threads=_THREADS, ident=None)
+        server = listen(gate(self.product), host=HOST, port=0, threads=_THREADS)
         self._stack.enter_context(shutdown.running(server, STOP_WITHIN_S))
         return int(server.effective_port)
 

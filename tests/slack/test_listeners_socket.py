@@ -33,7 +33,10 @@ def test_the_story_over_a_socket_leaves_the_same_audit(new_office):
     expected = story(over_http)
     office = new_office()
     line = Line(
-        socket_door(office), web_client(office.slack.bot_token, office.slack.url, 5), office.slack.app_token
+        socket_door(office),
+        web_client(office.slack.bot_token, office.slack.url, 5),
+        office.slack.app_token,
+        office.clock,
     )
     line.open()
     try:

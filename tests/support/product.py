@@ -128,14 +128,14 @@ class RunningProduct:
             event.listen(engine, "checkout", self._apply)
         self.start_work()
         stopping = threading.Event()
-        server = serve.http_server(
-            self.product, socket=self.socket, host="127.0.0.1", port=0, stopping=stopping
-        )
+        line = serve.socket_line(self.product) if self.socket else None
+        server = serve.http_server(self.product, host="127.0.0.1", port=0, stopping=stopping, line=line)
         self.port = int(server.effective_port)
         self._running.enter_context(shutdown.running(server, within_s=5))
         self._running.callback(stopping.set)
-        if self.socket:
-            line = serve.socket_line(self.product)
+        self.line = line
+        if line is not None:
+            line.open()
             self._running.callback(line.close)
             self.until(lambda: line.connected == 2, "two sockets")
         else:
