@@ -93,8 +93,8 @@ REFUSALS: Mapping[str, str] = {
     "stranger": "People from other organizations cannot decide on requests. Ask a member of the home workspace.",
     "foreign_team": "This bot does not serve your workspace. Use it in its home workspace.",
     "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
-    "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. You need not "
-    "click again.",
+    "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. There is no need "
+    "to click again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # the signing key
     "key_exists": "There is a file already, and a lost key voids every approval; nothing was written. Choose "
@@ -124,18 +124,18 @@ REFUSALS: Mapping[str, str] = {
 SLACK_REFUSED: Mapping[str, tuple[str, str]] = {
     "is_archived": (
         "The channel is archived, and nobody can post there.",
-        "Have somebody unarchive it, then post again, or ask in another channel.",
+        "Unarchive it and post again, or use another channel.",
     ),
     "restricted_action_read_only_channel": (
         "The channel is read-only for this app.",
-        "Have an admin of the channel let the app post there, then post again, or ask in another channel.",
+        "Have a channel admin let the app post there and post again, or use another channel.",
     ),
     "restricted_action": (
-        "A setting of the workspace keeps this app from posting there.",
-        "Ask a workspace admin to allow it, then post again, or ask in another channel.",
+        "A workspace setting prevents this app from posting there.",
+        "Ask a workspace admin to allow it and post again, or use another channel.",
     ),
     "missing_scope": (
-        "The app lacks a permission (scope) that this needs.",
+        "The app lacks a scope that this needs.",
         "Ask the operator to install the app again from its manifest; peftsize doctor names the scope.",
     ),
     "account_inactive": (
@@ -148,21 +148,21 @@ SLACK_REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "invalid_auth": (
         "Slack does not accept the app's token.",
-        "Ask the operator to set SLACK_BOT_TOKEN to the token of the app's page.",
+        "Ask the operator to set SLACK_BOT_TOKEN to the bot token on the app's page.",
     ),
     "unknown_method": (
         "Slack does not know a method that this release uses.",
         "Ask the operator to update peftsize.",
     ),
     "invalid_blocks": (
-        "Slack does not accept the form of the message, which is a mistake in this program.",
+        "Slack rejected the message as malformed, which is a bug in peftsize.",
         "Ask the operator to update peftsize.",
     ),
     "exchanged_trigger_id": (
-        "Slack takes each press of a button for one form only, and this one had its form.",
+        "Slack opens one form per click, and this click has already opened one.",
         "Close the form and press again.",
     ),
-    "expired_trigger_id": ("Slack waits three seconds for a form, and it came later.", "Press again."),
+    "expired_trigger_id": ("Slack allows three seconds to open a form, and it took longer.", "Press again."),
 }
 """What a refusal of Slack's means, and what to do about it, by Slack's own word for it."""
 
@@ -209,8 +209,6 @@ _FACTS: Mapping[str, str] = {
     "name_unlike": "It must match {}",
     "name_taken": "It belongs to {}.",
     "deletion_asked": "It is request {}.",
-    "cli_decisions": "The policy takes this decision in Slack only. Press the button on the card, or set "
-    'cli_decisions = "allow" in the policy file.',
     "quorum_gone": "Reason: {}.",
     "lookup_failed": "Slack said: {}.",
     "no_live_spec": "It is {}.",
@@ -228,7 +226,7 @@ _WORDS: Mapping[State, str] = {
     State.CREATING: "approved, creating…",
     State.DELETING: "approved, deleting…",
     State.UNKNOWN: "unknown: checking whether it was created",
-    State.ATTENTION: "needs a person: nobody can say whether it was created",
+    State.ATTENTION: "needs attention: unclear whether it was created",
     State.FAILED: "failed",
     State.CREATED: "created",
     State.DELETED: "deleted",
@@ -239,7 +237,7 @@ _WORDS: Mapping[State, str] = {
 _DELETE_WORDS: Mapping[State, str] = {
     State.APPROVED: "approved, deleting…",
     State.UNKNOWN: "unknown: checking whether it was deleted",
-    State.ATTENTION: "needs a person: nobody can say whether it was deleted",
+    State.ATTENTION: "needs attention: unclear whether it was deleted",
 }
 _SENTENCES = 300
 """Longest fact in a sentence, in characters."""
@@ -320,34 +318,34 @@ def explain(error: Exception) -> str:
         case StoreError():
             return nothing_stored(error.what)
         case PeopleError():
-            return f"Slack could not say who somebody is ({_short(error.what)}). Try again in a minute."
+            return f"Slack could not identify a user ({_short(error.what)}). Try again in a minute."
         case SlackTrouble():
             wait = f" It asks to wait {error.retry_after_s:.0f} s." if error.retry_after_s else ""
             told = (
-                "it is tried again every hour and at the next start"
+                "it is retried every hour and at the next start"
                 if error.permanent
-                else "it is tried again by itself"
+                else "it is retried automatically"
             )
-            return f"Slack did not do it ({_short(error.what)}); {told}.{wait}"
+            return f"Slack delivery failed ({_short(error.what)}); {told}.{wait}"
         case SettingsError():
-            return "\n".join(["The settings cannot work:", *(f"- {problem}" for problem in error.problems)])
+            return "\n".join(["Invalid settings:", *(f"- {problem}" for problem in error.problems)])
         case SpecsError():
             return _cluster(error)
         case _:
-            return "Something went wrong that was not foreseen. Nothing more is known here."
+            return "An unexpected error occurred."
 
 
 def _cluster(error: SpecsError) -> str:
     match error:
         case Unavailable():
             wait = f"in {error.retry_after_s:.0f} s" if error.retry_after_s else "in a minute"
-            return f"The cluster could not be asked, nothing was changed: {_said(error)} Try again {wait}."
+            return f"The cluster could not be reached; nothing was changed: {_said(error)} Try again {wait}."
         case Rejected():
             return f"The cluster refused: {_said(error)} Correct the cause before you try again."
         case Uncertain():
             return (
-                f"The cluster gave no clear answer, it may or may not have happened: {_said(error)} "
-                "Look the spec up before anybody tries again."
+                f"The cluster gave no clear answer; the change may or may not have been made: {_said(error)} "
+                "Look up the spec before anybody retries."
             )
         case _:
             return f"The cluster did not do it: {_said(error)}"
@@ -362,7 +360,7 @@ def slack_refused(word: str) -> str:
     known = SLACK_REFUSED.get(_SLACK_REFUSED_LIKE.get(word, word))
     cause, way_out = known or (
         "Slack refused it.",
-        "Give the word to the operator, who finds it in Slack's documentation.",
+        "Give the code to the operator, who can look it up in Slack's documentation.",
     )
     return f"{cause} {way_out} (Slack said: {_short(word)}.)"
 
@@ -396,7 +394,7 @@ MISSING = {
 def unexpected(reference: str) -> str:
     """Say that something broke, with the reference that the log carries too."""
     return (
-        f"Something unexpected went wrong (reference {reference}). Try again; if it happens twice, give the "
+        f"An unexpected error occurred (reference {reference}). Try again; if it happens again, give the "
         "reference to the operator."
     )
 

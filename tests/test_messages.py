@@ -145,7 +145,7 @@ def test_errors_keep_status_and_trace() -> None:
         "The cluster refused: no such space (status 404, trace t-1). Correct the cause before you try again."
     )
     assert "Try again in 7 s" in messages.explain(errors.Unavailable("slow down", retry_after_s=7))
-    assert "may or may not have happened" in messages.explain(errors.Uncertain("timed out"))
+    assert "may or may not have been made" in messages.explain(errors.Uncertain("timed out"))
     assert messages.explain(errors.SettingsError(("A is missing.", "B is wrong."))).splitlines()[1:] == [
         "- A is missing.",
         "- B is wrong.",

@@ -298,7 +298,7 @@ def _unknown(values: Mapping[str, str]) -> list[str]:
     for name in sorted(values):
         if name.startswith("PEFTSIZE_") and name not in known and not _KUBERNETES.fullmatch(name):
             near = difflib.get_close_matches(name, known, n=1)
-            troubles.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else "."))
+            troubles.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
     return troubles
 
 
@@ -415,15 +415,15 @@ def _watsonx(settings: Settings) -> list[str]:
     if not settings.watsonx_url:
         troubles.append("WATSONX_URL is missing: the cluster route or the IBM Cloud platform host.")
     if not settings.watsonx_space_id:
-        troubles.append("WATSONX_SPACE_ID is missing: without a space a spec would be visible everywhere.")
+        troubles.append("WATSONX_SPACE_ID is missing: a spec created without a space is visible everywhere.")
     token, user = settings.watsonx_token, settings.watsonx_username
     key, password = settings.watsonx_apikey, settings.watsonx_password
     if token and (user or key or password):
-        troubles.append("WATSONX_TOKEN stands beside other credentials; keep one kind.")
+        troubles.append("WATSONX_TOKEN is set together with other credentials; keep one kind.")
     elif key and password:
         troubles.append("WATSONX_APIKEY and WATSONX_PASSWORD are both set; keep one.")
     elif password and not user:
-        troubles.append("WATSONX_USERNAME is missing: a password needs one.")
+        troubles.append("WATSONX_USERNAME is missing: WATSONX_PASSWORD needs it.")
     elif user and not (key or password):
         troubles.append("WATSONX_APIKEY or WATSONX_PASSWORD is missing for WATSONX_USERNAME.")
     elif not (token or key) and not (user and password):
@@ -442,7 +442,7 @@ def _approvers(settings: Settings) -> list[str]:
         return list(error.problems)
     if not found.approvers():
         return [
-            "Nobody may approve: set PEFTSIZE_APPROVERS, or PEFTSIZE_POLICY_FILE with [defaults] approvers."
+            "Nobody can approve: set PEFTSIZE_APPROVERS, or PEFTSIZE_POLICY_FILE with [defaults] approvers."
         ]
     return _unknown_spaces(settings, found)
 

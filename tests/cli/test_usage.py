@@ -141,7 +141,7 @@ def in_a_process(folder: Path, *words: str, **settings: str) -> tuple[int, str]:
 def test_libraries_log_nothing_on_the_terminal(tmp_path: Path) -> None:
     """slack_sdk logs a refused connection; the command line prints one sentence instead, exit code 3."""
     assert run("database", "upgrade", folder=tmp_path).code == 0
-    said = "Slack could not say who somebody is (auth.test: not answered). Try again in a minute.\n"
+    said = "Slack could not identify a user (auth.test: not answered). Try again in a minute.\n"
     assert in_a_process(tmp_path, "requests", "approve", "R1", "--as", "U0ADA0001") == (3, said)
     assert in_a_process(tmp_path, "doctor") == (1, "")
 

@@ -11,7 +11,7 @@ from tests.support.office import ADA, BEN, ROSA, TEAM
 
 WORDS = {
     "restricted_action_read_only_channel": "read-only",
-    "missing_scope": "permission (scope)",
+    "missing_scope": "lacks a scope",
     "invalid_blocks": "update peftsize",
     "is_archived": "archived",
     "unknown_method": "update peftsize",

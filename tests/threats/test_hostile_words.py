@@ -140,7 +140,7 @@ def problems(environment: dict[str, str]) -> tuple[str, ...]:
 def test_a_misspelt_setting_is_refused() -> None:
     """A setting that nobody reads does not limit; what Kubernetes adds for a Service is none of ours."""
     (problem,) = problems(WHOLE | {"PEFTSIZE_APROVERS": "U1"})
-    assert problem == "PEFTSIZE_APROVERS is no setting; did you mean PEFTSIZE_APPROVERS?"
+    assert problem == "PEFTSIZE_APROVERS is not a setting; did you mean PEFTSIZE_APPROVERS?"
     pod = {
         "PEFTSIZE_SERVICE_HOST": "1",
         "PEFTSIZE_PORT_8080_TCP_ADDR": "1",
