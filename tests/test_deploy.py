@@ -5,9 +5,11 @@ from __future__ import annotations
 import configparser
 import re
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from typer.main import get_command
@@ -17,6 +19,8 @@ from bot.audit import signing_key
 from bot.cli.commands import app
 from bot.runtime import settings as configuration
 from bot.runtime.settings import SECRETS, Need, Settings, check_settings
+from scripts import version
+from tests.support.published_schema import problems
 
 ROOT = Path(__file__).parents[1]
 KNOWN = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in SECRETS}
@@ -83,25 +87,56 @@ def test_compose_has_one_node_or_two_replicas() -> None:
         "database",
     }
     assert services["peftsize"]["volumes"] == ["data:/data"]
-    assert "deploy" not in services["peftsize"], "one process a SQLite file"
+    assert "replicas" not in services["peftsize"]["deploy"], "one process a SQLite file"
     assert services["replica"]["deploy"]["replicas"] == 2
     assert "ports" not in services["replica"], "two replicas cannot have one port of the host"
     assert services["replica"]["depends_on"] == {"database": {"condition": "service_healthy"}}
 
 
 def test_compose_locks_the_containers_down() -> None:
-    """Read-only root, no capabilities, no new privileges, time to stop; secrets are files that exist by name."""
-    whole = compose()
-    for name in ("peftsize", "replica"):
-        service = whole["services"][name]
+    """Exact images, no root, read-only, no capability, limits on memory, processes and logs, time to stop."""
+    for name, service in compose()["services"].items():
+        assert re.fullmatch(r"[a-z]+:\d+\.\d+[\w.-]*", service["image"]), name
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
+        assert "cap_add" not in service
         assert service["security_opt"] == ["no-new-privileges:true"]
+        assert int(service["user"].partition(":")[0]) > 0
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}
         assert int(service["stop_grace_period"].rstrip("s")) > 10
+
+
+def test_compose_hands_over_secrets_as_files() -> None:
+    """Each service gets the files that its settings name; the folder is readable by the container's user alone."""
+    whole = compose()
+    for service in whole["services"].values():
         files = {value for key, value in service["environment"].items() if key.endswith("_FILE")}
         assert files == {f"/run/secrets/{secret}" for secret in service["secrets"]}
     used = {secret for service in whole["services"].values() for secret in service["secrets"]}
     assert used == set(whole["secrets"])
+    page = text("docs/install.md")
+    assert "chmod 0400 secrets/*" in page
+    for service, file in (("peftsize", "secrets/*"), ("database", "secrets/database_password")):
+        user = whole["services"][service]["user"].partition(":")[0]
+        assert f"chown {user} {file}" in page
+
+
+def test_compose_keeps_its_database_to_itself() -> None:
+    """Only the replicas reach PostgreSQL, over a network that leads nowhere else; passwords are SCRAM."""
+    whole = compose()
+    assert whole["networks"]["database"] == {"internal": True}
+    on_it = {name for name, service in whole["services"].items() if "database" in service.get("networks", ())}
+    assert on_it == {"replica", "database"}
+    database = whole["services"]["database"]
+    assert database["networks"] == ["database"]
+    assert "ports" not in database
+    assert "--auth=scram-sha-256" in database["environment"]["POSTGRES_INITDB_ARGS"]
+
+
+def test_compose_follows_the_specification() -> None:
+    """The file is valid by the Compose specification's own schema."""
+    assert problems("compose-spec", "compose.yaml") == ""
 
 
 # --- Kubernetes
@@ -110,7 +145,14 @@ def test_compose_locks_the_containers_down() -> None:
 def test_kubernetes_runs_two_replicas_without_a_gap() -> None:
     """Two replicas, replaced one by one, one always there; every selector finds them."""
     found = kubernetes()
-    assert set(found) == {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", CLAIM}
+    assert set(found) == {
+        "Deployment",
+        "Service",
+        "PodDisruptionBudget",
+        "NetworkPolicy",
+        CLAIM,
+        "ServiceAccount",
+    }
     spec = found["Deployment"]["spec"]
     assert spec["replicas"] == 2
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
@@ -125,7 +167,9 @@ def test_kubernetes_runs_two_replicas_without_a_gap() -> None:
 def test_kubernetes_locks_the_pods_down() -> None:
     """No root, no capability, a read-only root file system, no token of the cluster."""
     pod = kubernetes()["Deployment"]["spec"]["template"]["spec"]
-    assert pod["automountServiceAccountToken"] is False
+    account = kubernetes()["ServiceAccount"]
+    assert pod["serviceAccountName"] == account["metadata"]["name"] != "default"
+    assert pod["automountServiceAccountToken"] is account["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert "runAsUser" not in pod["securityContext"], "OpenShift chooses the user id"
     assert container()["securityContext"] == {
@@ -136,11 +180,13 @@ def test_kubernetes_locks_the_pods_down() -> None:
 
 
 def test_kubernetes_probes_ask_what_the_bot_answers() -> None:
-    """Alive and ready are asked on the bot's port; stopping has more time than the bot needs."""
+    """Alive and ready are asked where the setting says; stopping has more time than the bot needs."""
     probes = {
         name: container()[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")
     }
-    assert {probe["port"] for probe in probes.values()} == {"http"}
+    assert {probe["port"] for probe in probes.values()} == {"probes"}
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
+    assert settings_env()["PEFTSIZE_PROBE_ADDRESS"] == f":{ports['probes']}"
     assert probes["livenessProbe"]["path"] == probes["startupProbe"]["path"] == "/livez"
     assert probes["readinessProbe"]["path"] == "/readyz"
     assert kubernetes()["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > 15
@@ -171,11 +217,77 @@ def test_every_replica_has_a_lasting_place_for_its_anchor() -> None:
     assert "WORKDIR /data" in text("Dockerfile")
 
 
-def test_kubernetes_has_the_version_of_the_package() -> None:
-    """The image's tag is the version that is released."""
-    version = re.search(r'^version = "([^"]+)"', text("pyproject.toml"), re.MULTILINE)
-    assert version is not None
-    assert kustomization()["images"] == [{"name": "peftsize", "newTag": version[1]}]
+def test_kubernetes_limits_what_a_pod_takes() -> None:
+    """Memory and disk have a request and a limit; the limit of memory has room for what was measured and /tmp."""
+    resources = container()["resources"]
+    assert set(resources["requests"]) == {"cpu", "memory", "ephemeral-storage"}
+    assert resources["limits"].keys() == {"memory", "ephemeral-storage"}, (
+        "CPU is not cut: a click has 3 seconds"
+    )
+    mebibytes = {name: int(resources["limits"][name].removesuffix("Mi")) for name in resources["limits"]}
+    assert mebibytes["memory"] >= 2 * 91 + 16
+    assert mebibytes["ephemeral-storage"] > 50, "the kubelet keeps 50 MB of logs"
+
+
+def test_metrics_are_apart_from_what_slack_calls() -> None:
+    """The ingress controller reaches Slack's port alone, Prometheus the other; the service has Slack's only."""
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
+    reaches = {
+        source["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]: [
+            one["port"] for one in way["ports"]
+        ]
+        for way in kubernetes()["NetworkPolicy"]["spec"]["ingress"]
+        for source in way["from"]
+    }
+    assert reaches == {"ingress-nginx": [ports["http"]], "monitoring": [ports["probes"]]}
+    assert [port["targetPort"] for port in kubernetes()["Service"]["spec"]["ports"]] == ["http"]
+    (published,) = compose()["services"]["peftsize"]["ports"]
+    assert published == "127.0.0.1:9090:9090"
+    assert compose()["services"]["peftsize"]["environment"]["PEFTSIZE_PROBE_ADDRESS"] == ":9090"
+    assert "PEFTSIZE_PROBE_ADDRESS=127.0.0.1:9090" in unit()["Environment"]
+
+
+def test_the_network_policy_names_both_ends() -> None:
+    """Every way in has a from, every way out a to, with ports; what is to be filled in reaches nobody before."""
+    spec = kubernetes()["NetworkPolicy"]["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert all(way["from"] and way["ports"] for way in spec["ingress"])
+    assert all(way["to"] and way["ports"] for way in spec["egress"])
+    assert all("namespaceSelector" in one for way in spec["ingress"] for one in way["from"])
+    out = {
+        (one["ipBlock"]["cidr"], port["port"])
+        for way in spec["egress"]
+        for one in way["to"]
+        if "ipBlock" in one
+        for port in way["ports"]
+    }
+    assert out == {("0.0.0.0/0", 443), ("192.0.2.10/32", 443), ("192.0.2.20/32", 5432)}
+    assert text("deploy/kubernetes/network.yaml").count("# fill in") == 5
+
+
+def test_the_image_is_a_value_to_fill_in() -> None:
+    """Registry and tag stand in the kustomization, the tag being the version; a digest may take its place."""
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    (image,) = kustomization()["images"]
+    assert image == {"name": "peftsize", "newName": "registry.example.com/peftsize", "newTag": version}
+    assert container()["image"] == image["name"]
+    assert "digest: sha256:…" in text("deploy/kubernetes/kustomization.yaml")
+
+
+@pytest.mark.parametrize("release", ["1.25", "1.29", "1.33", "1.37"])
+def test_the_manifests_are_valid(release: str) -> None:
+    """Every manifest is strictly valid by the schemas of old and new releases of Kubernetes."""
+    for manifest in kubernetes().values():
+        kubernetes_validate.validate(manifest, release, strict=True)
+
+
+# --- the version
+
+
+@pytest.mark.parametrize("place", sorted(version.PLACES))
+def test_the_version_stands_everywhere(place: str) -> None:
+    """Files that cannot read the version of the package have it."""
+    assert text(place) == version.written(place), "run: .venv/bin/python scripts/version.py --write"
 
 
 # --- systemd
@@ -200,9 +312,33 @@ def test_the_unit_is_hardened() -> None:
     assert told["CapabilityBoundingSet"] == [""]
     assert told["RestartPreventExitStatus"] == ["2"]
     assert int(told["TimeoutStopSec"][0]) > 10
-    credentials = {value.partition(":")[0] for value in told["LoadCredential"]}
-    files = {value.partition("=")[2] for value in told["Environment"] if "_FILE=" in value}
-    assert files == {f"%d/{name}" for name in credentials}
+    assert told["LoadCredential"] == ["secret:/etc/peftsize/secrets"]
+
+
+@pytest.mark.parametrize("mode", ["slack_app_token", "slack_signing_secret"])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_unit_serves_either_way_without_an_override(mode: str, database: str, tmp_path: Path) -> None:
+    """What lies in the folder of secrets decides between the modes and the databases: the unit stays as it is."""
+    handed = {"slack_bot_token": "xoxb-made-up", "watsonx_apikey": "made-up", mode: "made-up"}
+    if database == "postgresql":
+        handed["database_url"] = "postgresql://u:p@h/d"
+        signing_key.create(tmp_path / "secret_signing_key")
+    for name, value in handed.items():
+        (tmp_path / f"secret_{name}").write_text(value, encoding="utf-8")
+    environment = dict(value.split("=", 1) for value in unit()["Environment"])
+    environment |= {
+        "WATSONX_URL": "https://cpd.example.com",
+        "WATSONX_SPACE_ID": "s",
+        "WATSONX_USERNAME": "u",
+    }
+    environment |= {"PEFTSIZE_APPROVERS": "S0GPU", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    settings = configuration.load(environment, env_file=str(tmp_path / "none"))
+    assert settings.socket_mode == (mode == "slack_app_token")
+    assert settings.database_url.startswith(database)
+    need = Need(
+        slack=True, http=not settings.socket_mode, socket=settings.socket_mode, watsonx=True, approvers=True
+    )
+    check_settings(settings, need)
 
 
 # --- all of them
@@ -214,7 +350,6 @@ def environments() -> dict[str, set[str]]:
         "compose peftsize": set(services["peftsize"]["environment"]),
         "compose replica": set(services["replica"]["environment"]),
         "kubernetes": {env["name"] for env in container()["env"]} | set(settings_env()),
-        "systemd": {value.partition("=")[0] for value in unit()["Environment"]},
     }
 
 
@@ -228,14 +363,12 @@ def test_every_environment_name_is_a_setting(name: str) -> None:
 def test_every_way_to_run_it_has_what_serve_needs(name: str, tmp_path: Path) -> None:
     """With values filled in, each file's settings are complete for Socket Mode: nothing is missing."""
     names = environments()[name]
-    if name == "systemd":  # the rest is in the file that the unit reads
-        names |= {"WATSONX_URL", "WATSONX_SPACE_ID", "WATSONX_USERNAME", "PEFTSIZE_APPROVERS"}
     values = {
         "WATSONX_URL": "https://cpd.example.com",
         "PEFTSIZE_APPROVERS": "S0GPU",
         "PEFTSIZE_ADMINS": "U0ADMIN",
-        "PEFTSIZE_DATABASE_URL": "sqlite:////var/lib/peftsize/peftsize.db",
         "PEFTSIZE_LOG_FORMAT": "json",
+        "PEFTSIZE_PROBE_ADDRESS": ":9090",
         "PEFTSIZE_POLICY_FILE": str(ROOT / "deploy/kubernetes/policy.toml"),
     }
     environment = {}

@@ -272,10 +272,14 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def _from_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Fill in the secrets that are given as ``NAME_FILE``."""
+    """Fill in the secrets that are given as ``NAME_FILE``, or that systemd hands over."""
     found, troubles = dict(values), []
+    credentials = _credentials(values.get("CREDENTIALS_DIRECTORY"))
+    if "signing_key" in credentials:
+        found.setdefault("PEFTSIZE_SIGNING_KEY_FILE", credentials["signing_key"])
     for name in SECRETS:
-        path = values.get(f"{name}_FILE")
+        handed = None if values.get(name) else credentials.get(name.removeprefix("PEFTSIZE_").lower())
+        path = values.get(f"{name}_FILE") or handed
         if not path:
             continue
         if values.get(name):
@@ -289,6 +293,16 @@ def _from_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             if not found[name]:
                 troubles.append(f"{name}_FILE is empty.")
     return found, troubles
+
+
+def _credentials(directory: str | None) -> dict[str, str]:
+    """Return the files that systemd's ``LoadCredential=secret:DIRECTORY`` hands over, by their names there.
+
+    Source: https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Credentials
+    """
+    if not directory or not Path(directory).is_dir():
+        return {}
+    return {file.name.removeprefix("secret_"): str(file) for file in Path(directory).iterdir()}
 
 
 def _unknown(values: Mapping[str, str]) -> list[str]:
