@@ -23,6 +23,7 @@ from bot.slack.inbound.listeners import register
 from bot.store.tables import metadata
 from bot.workflow import notify
 from scripts import diagram
+from tests.test_monitoring import queries, selectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,6 +229,56 @@ def test_metrics() -> None:
     }
     told = {re.sub(r"\{.*", "", name) for name in names(between("docs/runbook.md", "metrics"))}
     assert told == found
+
+
+def test_metrics_to_look_at_have_an_alert() -> None:
+    """Each metric of the runbook's table with a "look when" is in an alert, and on the dashboard with the rest."""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in between("docs/runbook.md", "metrics").splitlines()
+        if line.startswith("| `")
+    ]
+    asked = {where: {selector.name for selector in selectors(query)} for where, query in queries().items()}
+
+    def covered(name: str, place: str) -> bool:
+        family = name.removesuffix("_total")
+        return any(
+            one.startswith(family) for where in asked if where.startswith(place) for one in asked[where]
+        )
+
+    told = {re.sub(r"[`{].*", "", name.strip("`")): row for name, *row in rows}
+    assert [name for name, row in told.items() if row[-1] != "–" and not covered(name, "alert")] == []
+    assert [name for name in told if not covered(name, "panel")] == []
+
+
+def readers() -> dict[str, set[str]]:
+    """Return the pages of docs/ that the index has for each kind of reader."""
+    return {
+        section.partition("\n")[0]: set(re.findall(r"\]\(([\w-]+\.md)[#)]", section))
+        for section in re.split(r"^## ", text("docs/README.md"), flags=re.MULTILINE)[1:]
+    }
+
+
+def test_the_index_has_every_reader() -> None:
+    """It has a section for each kind of reader, and every section leads somewhere."""
+    assert list(readers()) == ["Requester", "Approver", "Slack admin", "Operator", "Maintainer"]
+    assert all(readers().values())
+
+
+@pytest.mark.parametrize(
+    "page", [path for path in ROOT.glob("docs/*.md") if path.name != "README.md"], ids=lambda path: path.stem
+)
+def test_every_page_begins_with_what_its_readers_want(page: Path) -> None:
+    """``*For operators:* do this …`` under the title, and the index lists the page for exactly those readers."""
+    begins = re.match(r"# .+\n\n\*For ([^:]+):\* [a-z]", page.read_text(encoding="utf-8"))
+    assert begins is not None, f"begin docs/{page.name} with: *For operators:* what they want to do"
+    said = set(re.split(r", | and ", begins[1]))
+    listed = {
+        f"{reader[0].lower()}{reader[1:]}s".replace("slack", "Slack")
+        for reader, pages in readers().items()
+        if page.name in pages
+    }
+    assert said == listed, "docs/README.md lists it for other readers than it names"
 
 
 def test_changelog() -> None:
