@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sizing.request import SizingRequest
+from sizing.serving import RANKS
 
 PATH = "/ml/v4/deployments"
 VERSION = "2024-03-14"
 """The API version that IBM's samples send."""
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""The values of ``max_lora_rank`` that vLLM accepts. Source: vLLM, ``vllm/config/lora.py``."""
 ASSUMED_RANK = 64
 """If only file sizes were given, so that the rank is unknown."""
 BASE_MODEL, ADAPTER, BASE_DEPLOYMENT = "<base model asset id>", "<adapter asset id>", "<base deployment id>"

@@ -13,7 +13,8 @@ GIB = 1024**3
 OLDEST = (0, 5, 0)
 _A80_GIB = 79.6  # what an "80 GB" H100 reports
 _SORT_16, _SORT_32, _KERNEL = (2, 8, 8, 10), (4, 4, 8, 8, 12), (4, 4, 4)
-_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+# The values of ``max_lora_rank`` that vLLM accepts. Source: vLLM, ``vllm/config/lora.py``.
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 # Base models with fewer positions than the default of 8192 tokens. Source: ``max_position_embeddings`` of each
 # ``config.json`` on the Hugging Face Hub.
@@ -60,25 +61,25 @@ class Generation(NamedTuple):
     extra_vocab: int = 256
     expert_adapters: bool = False
     windows: bool = False
-    ranks: tuple[int, ...] = _RANKS
+    ranks: tuple[int, ...] = RANKS
     graphs_gib: Span = Span(0, 0)
     utilization: float = 0.9
 
 
 GENERATIONS = (
-    Generation(OLDEST, counts_reserved=True, samplers=(_SORT_16,), ranks=_RANKS[:6]),
-    Generation((0, 5, 1), counts_reserved=True, samplers=(_SORT_16, _SORT_32), ranks=_RANKS[:6]),
-    Generation((0, 6, 0), counts_reserved=True, ranks=_RANKS[:6]),
+    Generation(OLDEST, counts_reserved=True, samplers=(_SORT_16,), ranks=RANKS[:6]),
+    Generation((0, 5, 1), counts_reserved=True, samplers=(_SORT_16, _SORT_32), ranks=RANKS[:6]),
+    Generation((0, 6, 0), counts_reserved=True, ranks=RANKS[:6]),
     Generation((0, 6, 4)),
     Generation((0, 10, 0), windows=True),
-    Generation((0, 12, 0), extra_vocab=0, expert_adapters=True, windows=True, ranks=(1, *_RANKS)),
+    Generation((0, 12, 0), extra_vocab=0, expert_adapters=True, windows=True, ranks=(1, *RANKS)),
     Generation(
         (0, 20, 0),
         samplers=(_KERNEL, _SORT_32),
         extra_vocab=0,
         expert_adapters=True,
         windows=True,
-        ranks=(1, *_RANKS),
+        ranks=(1, *RANKS),
         graphs_gib=Span(0.2, 1.5),
         utilization=0.92,
     ),

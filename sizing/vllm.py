@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sizing.allocator import Allocator
 from sizing.methods import DEFAULT, METHODS
-from sizing.serving import Serving
+from sizing.serving import OLDEST, Serving, Version
 from sizing.shapes import ARCHITECTURES, Shapes
 
 WIDE = 2  # bytes of a 16-bit number: activations, adapters and everything that is not quantized
@@ -26,19 +26,20 @@ _ALIKE = 2  # layers to replay: the third reuses the blocks of the second
 _TABLES = 6  # tensors with one index per token: positions, token ids, and the adapter of each token
 
 # Classes whose embedding and output layer have adapters (``embedding_modules``): first release, and first without.
-_EMBEDDING_ADAPTERS = {
-    "LlamaForCausalLM": ((0, 0, 0), None),
-    "MistralForCausalLM": ((0, 0, 0), None),
+_ALWAYS = (OLDEST, None)
+_EMBEDDING_ADAPTERS: dict[str, tuple[Version, Version | None]] = {
+    "LlamaForCausalLM": _ALWAYS,
+    "MistralForCausalLM": _ALWAYS,
     "Mistral3ForConditionalGeneration": ((0, 12, 0), None),
-    "Llama4ForCausalLM": ((0, 0, 0), None),
+    "Llama4ForCausalLM": _ALWAYS,
     "Llama4ForConditionalGeneration": ((0, 12, 0), None),
-    "Phi3ForCausalLM": ((0, 0, 0), None),
-    "PhimoeForCausalLM": ((0, 0, 0), None),
-    "MixtralForCausalLM": ((0, 0, 0), None),
-    "GraniteForCausalLM": ((0, 0, 0), None),
-    "GraniteMoeForCausalLM": ((0, 0, 0), None),
-    "GraniteMoeHybridForCausalLM": ((0, 0, 0), None),
-    "GPTBigCodeForCausalLM": ((0, 0, 0), (0, 10, 0)),
+    "Phi3ForCausalLM": _ALWAYS,
+    "PhimoeForCausalLM": _ALWAYS,
+    "MixtralForCausalLM": _ALWAYS,
+    "GraniteForCausalLM": _ALWAYS,
+    "GraniteMoeForCausalLM": _ALWAYS,
+    "GraniteMoeHybridForCausalLM": _ALWAYS,
+    "GPTBigCodeForCausalLM": (OLDEST, (0, 10, 0)),
     "Qwen3ForCausalLM": ((0, 20, 0), None),
     "Qwen3MoeForCausalLM": ((0, 20, 0), None),
 }
@@ -69,8 +70,8 @@ class Linear(NamedTuple):
 class Slots(NamedTuple):
     """The adapters that are on the GPUs at the same time. ``rank`` is what vLLM allocates for each."""
 
-    adapters: int = 0
-    rank: int = 0
+    adapters: int
+    rank: int
 
 
 class Held(NamedTuple):
@@ -165,7 +166,9 @@ def _stored(weights: int, bits: int) -> int:
 
 def has_embedding_adapters(shapes: Shapes, serving: Serving) -> bool:
     """Whether the embedding and the output layer have adapters."""
-    since, until = _EMBEDDING_ADAPTERS.get(shapes.architecture, ((9999, 0, 0), None))
+    if shapes.architecture not in _EMBEDDING_ADAPTERS:
+        return False
+    since, until = _EMBEDDING_ADAPTERS[shapes.architecture]
     return since <= serving.vllm and (until is None or serving.vllm < until)
 
 

@@ -1,8 +1,9 @@
 """Tables of what is said, word for word and number for number.
 
-``tests/data/answers.jsonl`` holds a text a line, and all that is said about it; ``estimates.jsonl`` a text, how the
-server is started, and the second opinion. After a change that is meant, ``python -m tests.sizing.answers`` writes
-both anew; the difference is to be read.
+``tests/data/answers.jsonl`` holds a text a line, and all that is said about it; ``spellings.jsonl`` the same for the
+words, units and notations of the grammar's tables, one by one; ``estimates.jsonl`` a text, how the server is started,
+and the second opinion. After a change that is meant, ``python -m tests.sizing.answers`` writes all anew; the
+difference is to be read.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ def estimate(row: Row) -> Row:
     return _json({} if found is None else {**found.to_json(), "contradiction": contradiction(needs, found)})
 
 
-TABLES: dict[str, Callable[[Row], Row]] = {"answers.jsonl": answer, "estimates.jsonl": estimate}
+TABLES: dict[str, Callable[[Row], Row]] = {
+    "answers.jsonl": answer,
+    "spellings.jsonl": answer,
+    "estimates.jsonl": estimate,
+}
 
 
 def _json(said: Row) -> Row:
@@ -61,7 +66,7 @@ def _json(said: Row) -> Row:
 
 
 def main() -> None:
-    """Write both tables anew."""
+    """Write all tables anew."""
     for name, say in TABLES.items():
         written = [json.dumps({**row, "said": say(row)}, ensure_ascii=False) for row in rows(name)]
         (DATA / name).write_text("\n".join(written) + "\n", encoding="utf-8")

@@ -9,7 +9,9 @@ import pytest
 from tests.sizing.answers import answer, estimate, rows
 
 
-@pytest.mark.parametrize("row", rows("answers.jsonl"), ids=lambda row: row["text"][:40])
+@pytest.mark.parametrize(
+    "row", [*rows("answers.jsonl"), *rows("spellings.jsonl")], ids=lambda row: row["text"][:40]
+)
 def test_each_text_is_told_this(row: dict[str, Any]) -> None:
     """A refusal: code, words, mark, way out. A success: every number, assumption, warning and advice."""
     assert answer(row) == row["said"], "meant? then: python -m tests.sizing.answers"

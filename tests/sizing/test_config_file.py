@@ -157,3 +157,176 @@ def test_what_is_no_configuration_is_refused(text):
     """Any text is refused in one sentence."""
     with pytest.raises(ConfigError):
         read_config(text)
+
+
+SENTENCES = [
+    ({"architectures": None}, "“architectures” is missing."),
+    ({"architectures": [7]}, "“architectures” must be a list with the name of one class."),
+    ({"architectures": []}, "“architectures” must be a list with the name of one class."),
+    ({"architectures": ["Bart"]}, "“architectures” names Bart, which I cannot count."),
+    ({"architectures": ["B" * 61]}, f"“architectures” names {'B' * 60}, which I cannot count."),
+    ({"text_config": {}}, "“text_config” is of a model that sees or hears, which I cannot count."),
+    ({"vision_config": None}, "“vision_config” is of a model that sees or hears, which I cannot count."),
+    ({"audio_config": {}}, "“audio_config” is of a model that sees or hears, which I cannot count."),
+    ({"hidden_size": None}, "“hidden_size” is missing."),
+    ({"hidden_size": 0}, "“hidden_size” must be a whole number from 1 to 1,000,000,000; it is 0."),
+    (
+        {"hidden_size": 10**9 + 1},
+        "“hidden_size” must be a whole number from 1 to 1,000,000,000; it is 1000000001.",
+    ),
+    (
+        {"hidden_size": "x" * 50},
+        f'“hidden_size” must be a whole number from 1 to 1,000,000,000; it is "{"x" * 39}.',
+    ),
+    (
+        {"num_hidden_layers": 10001},
+        "“num_hidden_layers” must be a whole number from 1 to 10,000; it is 10001.",
+    ),
+    ({"mlp_bias": 1}, "“mlp_bias” must be true or false; it is 1."),
+    ({"attention_bias": "x" * 50}, f'“attention_bias” must be true or false; it is "{"x" * 39}.'),
+    ({"num_key_value_heads": 7}, "“num_key_value_heads” must divide num_attention_heads, 32; it is 7."),
+    ({"num_attention_heads": 56}, "“num_attention_heads” must divide hidden_size, 4096; it is 56."),
+    (
+        {"architectures": ["MixtralForCausalLM"]},
+        "“num_local_experts” is missing, and the class is a mixture of experts.",
+    ),
+    (
+        {"architectures": ["MixtralForCausalLM"], "num_local_experts": 0},
+        "“num_local_experts” is missing, and the class is a mixture of experts.",
+    ),
+    (
+        {"architectures": ["MixtralForCausalLM"], "num_local_experts": -1},
+        "“num_local_experts” must be a whole number from 0 to 1,000,000,000; it is -1.",
+    ),
+    (
+        {"sliding_window": 9, "layer_types": ["sliding_attention"]},
+        "“layer_types” must list one type for each of 32 layers.",
+    ),
+    ({"sliding_window": 9, "layer_types": "all"}, "“layer_types” must list one type for each of 32 layers."),
+    (
+        {"architectures": ["GraniteMoeHybridForCausalLM"], "shared_intermediate_size": 9},
+        "“layer_types” is missing: which layers are Mamba.",
+    ),
+    (
+        {"vocab_size": 10**9, "hidden_size": 10**6, "head_dim": 128},
+        "The file adds up to 2,001,704,001,000,000 parameters; a model has 1 million to 10 trillion.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), SENTENCES)
+def test_each_mistake_has_its_sentence(change, sentence):
+    """The field, what it must be, and what it is, cut to forty characters."""
+    with pytest.raises(ConfigError) as refused:
+        read_config(json.dumps(LLAMA | change))
+    assert refused.value.message == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "The file is not JSON."), ("{", "The file is not JSON."), ("[]", "The file holds no JSON object.")],
+)
+def test_a_file_that_is_no_configuration_has_its_sentence(text, sentence):
+    """Where no field is at fault, the file is."""
+    with pytest.raises(ConfigError) as refused:
+        read_config(text)
+    assert refused.value.message == sentence
+    assert refused.value.to_json() == {
+        "code": "E18",
+        "field": None,
+        "message": sentence,
+        "hint": "Correct the file, or write the model's parameters in its place: peftsize size 8b 2x128MB",
+    }
+
+
+def shapes(name, **change):
+    return read_config(json.dumps(CONFIGS[name] | change)).shapes
+
+
+def test_fields_have_the_defaults_of_their_class():
+    """What a file leaves out is what Transformers takes for it."""
+    assert shapes("granite-20b-code", multi_query=False).kv_heads == 48
+    assert shapes("granite-20b-code", multi_query=None).kv_heads == 1
+    assert shapes("granite-20b-code", n_inner=None).intermediate == 4 * 6144
+    assert shapes("falcon-7b", multi_query=False).kv_heads == 71
+    assert shapes("falcon-7b", multi_query=None, new_decoder_architecture=None).kv_heads == 1
+    assert shapes("falcon-7b", ffn_hidden_size=100).intermediate == 100
+    assert shapes("llama-3.1-8b", num_key_value_heads=None).kv_heads == 32
+    assert shapes("llama-3.1-8b", tie_word_embeddings=None).tied_embeddings is False
+    assert shapes("gemma-2-9b", tie_word_embeddings=None).tied_embeddings is True
+    assert shapes("llama-3.1-8b", attention_bias=None).bias == "none"
+    assert shapes("llama-3.1-8b", attention_bias=True).bias == "all"
+    assert shapes("llama-3.1-8b", use_qkv_bias=True).bias == "qkv"
+    assert shapes("llama-3.1-8b", mlp_bias=True).mlp_bias is True
+    assert shapes("phi-2").mlp_bias is True
+    assert shapes("llama-3.1-8b", num_local_experts=0).experts == 0
+    assert read_config(json.dumps(LLAMA | {"num_hidden_layers": 10_000})).shapes.layers == 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "dense"),
+    [
+        ({}, 0),
+        ({"mlp_only_layers": [0, 1, 2]}, 3),
+        ({"decoder_sparse_step": 2}, 24),
+        ({"decoder_sparse_step": None, "interleave_moe_layer_step": 3}, 32),
+        ({"first_k_dense_replace": 0, "mlp_only_layers": [1]}, 0),
+        ({"first_k_dense_replace": 48}, 48),
+    ],
+)
+def test_dense_layers_of_a_mixture_are_counted(change, dense):
+    """The first few, those that are listed, or those between the mixtures."""
+    assert shapes("qwen3-30b-a3b", **change).dense_layers == dense
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "window"),
+    [
+        ("gemma-2-9b", {}, (4096, 21)),
+        ("gemma-2-9b", {"sliding_window_pattern": 6}, (4096, 35)),
+        ("gemma-2-9b", {"_sliding_window_pattern": 3}, (4096, 28)),
+        ("gemma-2-9b", {"architectures": ["Gemma3ForCausalLM"]}, (4096, 35)),
+        ("gemma-2-9b", {"layer_types": ["sliding_attention"] * 2 + ["full_attention"] * 40}, (4096, 2)),
+        ("gemma-2-9b", {"layer_types": ["chunked_attention"] * 3 + ["full_attention"] * 39}, (4096, 3)),
+        ("gpt-oss-20b", {"layer_types": None}, (128, 12)),
+        ("llama-3.1-8b", {"sliding_window": 1024}, (1024, 32)),
+        ("llama-3.1-8b", {"attention_chunk_size": 512}, (512, 32)),
+        ("llama-3.1-8b", {"sliding_window": 1024, "use_sliding_window": False}, (0, 0)),
+        ("llama-3.1-8b", {}, (0, 0)),
+    ],
+)
+def test_windowed_layers_are_counted(name, change, window):
+    """As listed, by the pattern, or all of them; none where windows are not used."""
+    found = shapes(name, **change)
+    assert (found.window, found.windowed_layers) == window
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "width"),
+    [
+        ("deepseek-v3", {}, 2048),
+        ("deepseek-v3", {"n_shared_experts": 3}, 6144),
+        ("deepseek-v3", {"n_shared_experts": 0}, 0),
+        ("qwen3-30b-a3b", {"shared_expert_intermediate_size": 77}, 77),
+        ("qwen3-30b-a3b", {"shared_intermediate_size": 0}, 0),
+        ("granite-4.0-h-tiny", {}, 1024),
+        ("llama-3.1-8b", {"shared_intermediate_size": 99}, 0),
+    ],
+)
+def test_the_shared_expert_has_its_width(name, change, width):
+    """As the class names it; a dense model has none."""
+    assert shapes(name, **change).shared_intermediate == width
+
+
+def test_a_hybrid_without_mamba_layers_has_none():
+    """A list of attention layers alone is a plain transformer."""
+    found = shapes("granite-4.0-h-tiny", layer_types=["attention"] * 40)
+    assert (found.mamba, found.attention_layers) == (None, 40)
+
+
+def test_what_a_file_gives_is_a_row_without_a_name():
+    """Nothing is said of it that the file does not say."""
+    base = read_config(json.dumps(LLAMA))
+    assert (base.name, base.hub_id, base.aliases, base.note) == ("", "", (), "")
+    assert (base.params_are, base.active_params, base.source) == ("computed", None, "config.json")
+    assert (base.lora, base.qlora, base.architecture) == ("unknown", "unknown", "LlamaForCausalLM")

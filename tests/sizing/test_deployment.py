@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sizing import adapter_deployment, base_deployment, parse
 from sizing.deployment import ADAPTER, BASE_DEPLOYMENT, BASE_MODEL
 
@@ -66,3 +68,48 @@ def test_serving_names_are_what_the_address_takes() -> None:
         assert len(name) <= 36
         assert name == name.lower()
         assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+@pytest.mark.parametrize(
+    ("rank", "bucket"),
+    [
+        *[(1, 8), (8, 8), (9, 16), (16, 16), (17, 32), (32, 32), (33, 64), (64, 64), (65, 128), (128, 128)],
+        *[(129, 256), (256, 256), (257, 320), (320, 320), (321, 512), (512, 512)],
+    ],
+)
+def test_a_rank_is_rounded_up_to_one_that_vllm_takes(rank: int, bucket: int) -> None:
+    """The smallest of vLLM's values that holds the largest adapter."""
+    found = base_deployment(parse(f"llama-3.1-8b 2xr{rank}+1xr1 lora"), "spec-1", "space-1")
+    assert found.body["online"]["parameters"]["foundation_model"]["max_lora_rank"] == bucket
+
+
+def test_every_sentence_about_what_is_assumed() -> None:
+    """What to replace and with what, which rank was assumed, and that no cluster has seen the body."""
+    untried = "The body follows IBM's SDK tests and documentation; it was not tried on a cluster."
+    base = base_deployment(parse("llama-3.1-8b 1xr16+1x10MB lora"), "spec-1", "space-1")
+    assert base.assumed == (
+        "Replace <base model asset id>: the asset of the base model in the space.",
+        "max_lora_rank 16 is assumed, since sizes do not tell the rank: take the largest of yours.",
+        untried,
+    )
+    assert adapter_deployment(parse("10b 1x10MB"), "space-1").assumed == (
+        "Replace <adapter asset id>: the asset of the adapter in the space.",
+        "Replace <base deployment id>: the id that creating the base deployment answered with.",
+        untried,
+    )
+    assert adapter_deployment(parse("10b 1x10MB"), "space-1", "a", "b").assumed == (untried,)
+
+
+def test_the_adapters_request_in_full() -> None:
+    """Name, space, asset and address of the adapter; path and version as for the base."""
+    found = adapter_deployment(parse("10b 2x128MB qlora4"), "space-1", "asset-1", "base-1")
+    assert found.path == "/ml/v4/deployments?version=2024-03-14"
+    assert found.body == {
+        "name": "peft-10b-qlora4-2x128mb-adapter",
+        "space_id": "space-1",
+        "asset": {"id": "asset-1"},
+        "online": {"parameters": {"serving_name": "peft_10b_qlora4_2x128mb_adapter"}},
+        "base_deployment_id": "base-1",
+    }
+    long = adapter_deployment(parse("10b name=A-" + "b" * 24 + "-" + "c" * 30), "space-1")
+    assert long.body["online"]["parameters"]["serving_name"] == "a_" + "b" * 24 + "_adapter"

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sizing import parse, size, spec_for
+from sizing import SizingError, advise, parse, size, spec_for
 from sizing.formula import Breakdown
 
 REQUEST = parse("80b 2x128MB lora")
@@ -74,3 +74,25 @@ def test_more_gpus_than_the_limit_may_be_computed():
     needs = size(request)
     assert needs.num_gpus == 113
     assert spec_for(request, needs, 113) == spec_for(request, needs)
+
+
+def test_a_long_text_is_shown_around_its_fault():
+    """At most sixty characters before the fault, and eighty from where they begin, with the mark under the fault."""
+    text = "x" * 61 + " 10b " + "2x128MB " * 3 + "foo " + "y" * 100
+    error = SizingError("E03", "No.", source=text, span=(90, 93))
+    assert error.picture() == f"{text[30:113]}\n{' ' * 60}~~^"
+    at_the_end = SizingError("E01", "No.", source="lora", span=(4, 5))
+    assert at_the_end.picture() == "lora\n    ^"
+    whole = SizingError("E17", "No.", source="z" * 300, span=(0, 300))
+    assert whole.picture() == f"{'z' * 80}\n{'~' * 79}^"
+    control = SizingError("E02", "No.", source="10b \x00\n lora", span=(4, 6))
+    assert control.picture() == "10b �� lora\n    ~^"
+
+
+def test_the_largest_base_below_a_billion_is_told_in_millions():
+    """Cut, never rounded up: (2 × 8 - 3 × 5) / (3 × 2) billion parameters fit beside one adapter of 5 GB."""
+    request = parse("1m 1x5GB lora gpu=8")
+    advice = advise(request, size(request))
+    assert (advice.largest_base_params, advice.largest_base) == (166_666_666, "166.6m")
+    request = parse("1b none lora gpu=8")
+    assert advise(request, size(request)).largest_base == "2.6b"
