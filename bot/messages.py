@@ -29,14 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.approvals.policy import Shortage
-    from bot.approvals.policy_file import Defaults
     from bot.approvals.request import Request
 
 __all__ = [
     "BARRED",
     "LONGEST_REASON",
     "REFUSALS",
-    "asks_purpose",
     "duration",
     "explain",
     "gigabytes",
@@ -120,6 +118,20 @@ REFUSALS: Mapping[str, str] = {
     "busy": "The database is busy, so nothing was stored. Try again in a few seconds.",
 }
 """What happened and what to do next, for every code that a person can be refused with."""
+
+_GPUS_HELD = (
+    "This needs {asked} GPUs, and %s {held}: {open} in open requests and {created} in specifications that exist. "
+    "The most is {most}. Nothing was stored. Cancel a request, or have a specification deleted."
+)
+_LIMITS: Mapping[str, str] = {
+    "open_per_person": "You have {held} open {requests}, the most a person may have: {which}. Nothing was stored. "
+    "Wait until one has ended, or cancel one.",
+    "asks_per_minute": "You have made {most} requests within a minute, the most a person may. Nothing was stored. "
+    "Try again in a minute.",
+    "gpus_per_person": _GPUS_HELD % "you hold",
+    "gpus_per_space": _GPUS_HELD % "the space holds",
+}
+"""What a limit of the policy says, by its name there; its facts are in the refusal's detail."""
 
 SLACK_REFUSED: Mapping[str, tuple[str, str]] = {
     "is_archived": (
@@ -254,6 +266,8 @@ def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
     Returns:
         Two or three short sentences. Plain text: whoever shows it escapes it.
     """
+    if code in _LIMITS:
+        return _limit(code, detail)
     sentence = REFUSALS.get(code, f"This was refused ({code}); nothing was changed.")
     if code == "wrong_state":
         return f"{sentence} It is {state_words(request)}." if request else sentence
@@ -264,12 +278,14 @@ def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
     return f"{sentence} {told}"
 
 
-def asks_purpose(rules: Defaults) -> str:
-    """Say what the policy asks of a purpose; empty where it asks nothing."""
-    if rules.purpose == "optional" and rules.purpose_pattern is None:
-        return ""
-    like = f", matching {rules.purpose_pattern}" if rules.purpose_pattern else ""
-    return f"{rules.purpose.capitalize()}{like}."
+def _limit(code: str, detail: str) -> str:
+    """Say which limit was reached, and what is counted."""
+    facts = dict(part.partition("=")[::2] for part in detail.split())
+    held = int(facts.get("held") or int(facts.get("open", 0)) + int(facts.get("created", 0)))
+    shown = facts.pop("which", "").split(",")
+    which = ", ".join(shown) + (f" and {held - len(shown)} more" if held > len(shown) else "")
+    requests = "request" if held == 1 else "requests"
+    return _LIMITS[code].format(**facts | {"held": held, "which": which, "requests": requests})
 
 
 def state_words(request: Request) -> str:

@@ -49,9 +49,10 @@ def test_the_policy_cookbook_is_true(file: str, request_text: str, people: int, 
 
 def test_the_cookbook_names_every_key() -> None:
     """Every key that a policy file may have is explained, with its default, and no other."""
-    defaults, rule = text("docs/policy.md").partition("## All keys")[2].split("| key of ")[1:]
+    defaults, rule, limits = text("docs/policy.md").partition("## All keys")[2].split("| key of ")[1:]
     assert set(re.findall(r"^\| `(\w+)`", defaults, re.MULTILINE)) == set(policy_file.Defaults.model_fields)
     assert set(re.findall(r"^\| `(\w+)`", rule, re.MULTILINE)) == set(policy_file.Rule.model_fields)
+    assert set(re.findall(r"^\| `(\w+)`", limits, re.MULTILINE)) == set(policy_file.Limits.model_fields)
     when = next(line for line in rule.splitlines() if line.startswith("| `when`"))
     assert set(re.findall(r"`(\w+)`", when)) - {"when"} == set(policy_file.When.model_fields)
 

@@ -155,6 +155,22 @@ class Defaults(_Model):
     name_pattern: Pattern | None = None
 
 
+class Limits(_Model):
+    """How much may be asked for; None for no limit.
+
+    Args:
+        open_per_person: Requests of a person that have not ended.
+        asks_per_minute: Requests that a person makes within a minute.
+        gpus_per_person: GPUs of what a person has asked for and that is open, or created and not deleted.
+        gpus_per_space: The same for a deployment space.
+    """
+
+    open_per_person: int | None = Field(default=None, ge=1)
+    asks_per_minute: int | None = Field(default=None, ge=1)
+    gpus_per_person: int | None = Field(default=None, ge=1)
+    gpus_per_space: int | None = Field(default=None, ge=1)
+
+
 _Table = TypeVar("_Table", Defaults, Rule)
 
 
@@ -162,6 +178,7 @@ class Policy(_Model):
     """The whole policy, as in the file."""
 
     defaults: Defaults = Defaults()
+    limits: Limits = Limits()
     rule: tuple[Rule, ...] = ()
 
     def entries(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -134,3 +135,11 @@ class Request:
     revised_at: int | None = None
     thread_ts: str | None = None
     purpose: str | None = None
+
+    @property
+    def num_gpus(self) -> int | None:
+        """GPUs that the body asks for; None where it cannot be read."""
+        try:
+            return int(json.loads(self.payload)["nodes"]["gpu"]["num_gpu"])
+        except (ValueError, TypeError, KeyError):
+            return None

@@ -84,6 +84,12 @@ class Maintenance:
         with self.service.store.write() as tx:
             tx.queues.scrub(tx.now - outbox.RESPONSE_URL_MS)
 
+    def audit_repeats(self) -> None:
+        """Audit as one row each what was refused again and again within a minute that is over."""
+        with self.service.store.write() as tx:
+            for event in tx.refusals.ended():
+                tx.audit_log.append(event)
+
     def look_for_drift(self) -> None:
         """Compare live specs and records; tell the admins what is new since the last time."""
         if self.specs is None:

@@ -356,6 +356,7 @@ def _periodic(store: Store, maintenance: Maintenance) -> Periodic:
         {
             "forget": (HOUR_MS, maintenance.forget),
             "scrub": (MINUTE_MS, maintenance.scrub),
+            "repeats": (MINUTE_MS, maintenance.audit_repeats),
             "drift": (HOUR_MS, maintenance.look_for_drift),
             "anchor": (DAY_MS, maintenance.post_anchor),
         },

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.approvals.request import Kind, Request, State, Vote
@@ -16,7 +16,7 @@ from bot.store.tables import cards, requests, revisions, votes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from bot.approvals.state_machine import Transition
 
@@ -62,6 +62,8 @@ _COPY = {
 }
 _ADD_REVISION = Prepared(insert(revisions).values(every(revisions.columns)))
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
+_RESERVED: ColumnElement[bool] = literal_column("requests.reserved")
+"""As the partial indexes say it: SQLite takes `reserved = 1` for another condition."""
 _MOST_AT_ONCE = 500
 """Ids in one query: SQLite takes 32,766 parameters, older builds 999. Source: https://sqlite.org/limits.html."""
 _REVISION_COLUMNS = (
@@ -88,6 +90,15 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """One request that holds its name: it has not ended, or its spec exists."""
+
+    request_id: str
+    is_open: bool
+    num_gpus: int
+
+
+@dataclass(frozen=True, slots=True)
 class LiveSpec:
     """A spec that a request created, as it was approved; ``payload`` is its REST body."""
 
@@ -96,6 +107,14 @@ class LiveSpec:
     space_id: str
     name: str
     payload: str
+
+
+def _of(request: Request) -> tuple[ColumnElement[bool], ...]:
+    """Return what is true of all requests of a requester; in a Grid one person asks from several workspaces."""
+    home = requests.c.team_id == request.team_id
+    if request.enterprise_id:
+        home = or_(home, requests.c.enterprise_id == request.enterprise_id)
+    return requests.c.requester_id == request.requester_id, home
 
 
 class Requests:
@@ -249,6 +268,38 @@ class Requests:
         votes_of = self._votes_of(rows)
         return [_whole(row, votes_of.get(row["id"], ())) for row in rows]
 
+    def asked_since(self, since: int, request: Request) -> int:
+        """Return how many requests the requester of one has made after a time."""
+        query = select(func.count()).where(*_of(request), requests.c.created_at > since)
+        return int(self._connection.execute(query).scalar_one())
+
+    def held_by(self, request: Request) -> list[Held]:
+        """Return what the requester of one has open, and what has a spec that exists; oldest first."""
+        query = (
+            select(requests.c.id, requests.c.kind, requests.c.state, requests.c.num_gpus)
+            .where(*_of(request), _RESERVED)
+            .order_by(requests.c.created_at, requests.c.id)
+        )
+        return [
+            Held(
+                row.id,
+                row.state != State.CREATED.value,
+                row.num_gpus or 0 if row.kind == Kind.CREATE.value else 0,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def gpus_in(self, space_id: str) -> tuple[int, int]:
+        """Return the GPUs that open requests for a space ask for, and those of specs that exist there."""
+        query = (
+            select(requests.c.state, func.sum(requests.c.num_gpus))
+            .where(requests.c.space_id == space_id, requests.c.kind == Kind.CREATE.value, _RESERVED)
+            .group_by(requests.c.state)
+        )
+        by_state = {state: gpus or 0 for state, gpus in self._connection.execute(query).all()}
+        created = by_state.pop(State.CREATED.value, 0)
+        return sum(by_state.values()), created
+
     def makers(self, spec_ids: Sequence[str]) -> dict[str, str]:
         """Return the request that created each of these specs, where it was one of ours."""
         query = select(requests.c.spec_id, requests.c.id).where(
@@ -312,7 +363,7 @@ class Requests:
 def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
     found = dict(row)
     existing = (found.pop("existing_id"), found.pop("existing_name"))
-    del found["due_at"], found["claimed_by"]
+    del found["due_at"], found["claimed_by"], found["num_gpus"]
     return Request(
         **found
         | {

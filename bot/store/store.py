@@ -7,7 +7,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.audit.chain import Event
@@ -18,6 +18,7 @@ from bot.store.audit_log import AuditLog
 from bot.store.database import trouble
 from bot.store.group_commit import GroupCommit
 from bot.store.queues import Queues
+from bot.store.refusals import Refusals
 from bot.store.requests import Requests
 from bot.store.tables import attempts, audit, notes, requests
 
@@ -47,6 +48,8 @@ _FIRST_NOTE = {
 }
 _NOTE = {"sqlite": _replace(sqlite), "postgresql": _replace(postgresql)}
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:about, 7350012))")
+
 T = TypeVar("T")
 MOST_CONFLICTS = 20
 """Transactions begun again because another one was first; only PostgreSQL runs them at the same time."""
@@ -73,6 +76,7 @@ class Tx:
         self.requests = Requests(connection)
         self.attempts = Attempts(connection)
         self.queues = Queues(connection, now)
+        self.refusals = Refusals(connection, now)
         self.audit_log = AuditLog(connection, names=names)
 
     def note(self, key: str, value: Any) -> None:
@@ -88,6 +92,11 @@ class Tx:
             update(notes).where(notes.c.key == key, notes.c.at <= before_ms).values(at=self.now)
         )
         return taken.rowcount == 1
+
+    def take_turns(self, about: str) -> None:
+        """Wait until no other transaction does the same about something; SQLite has one writer anyhow."""
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(_LOCK, {"about": about})
 
     def noted(self, key: str) -> Any:
         """Return a kept fact, or None."""

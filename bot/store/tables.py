@@ -64,6 +64,7 @@ requests = Table(
     Column("execution_id", Text),
     Column("ended_by", Text),
     Column("ended_at", BigInteger),
+    Column("num_gpus", Integer),
     Column("due_at", BigInteger),
     Column("claimed_by", String(32)),
 )
@@ -83,7 +84,22 @@ Index(
     postgresql_where=text("due_at IS NOT NULL"),
 )
 Index("ix_requests_created_at", requests.c.created_at)
-Index("ix_requests_requester", requests.c.team_id, requests.c.requester_id, requests.c.created_at)
+Index("ix_requests_requester", requests.c.requester_id, requests.c.created_at)
+Index(
+    "ix_requests_held_by_person",
+    requests.c.requester_id,
+    sqlite_where=text("reserved"),
+    postgresql_where=text("reserved"),
+)
+Index(
+    "ix_requests_held_in_space",
+    requests.c.space_id,
+    requests.c.kind,
+    requests.c.state,
+    requests.c.num_gpus,
+    sqlite_where=text("reserved"),
+    postgresql_where=text("reserved"),
+)
 Index("ix_requests_state", requests.c.state, requests.c.created_at)
 
 revisions = Table(
@@ -207,6 +223,20 @@ audit = Table(
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("event", String(64), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("request_id", String(16)),
+    Column("reason", Text),
+    Column("since", BigInteger, nullable=False),
+    Column("again", Integer, nullable=False),
+)
+"""Refusals of the last minute: what was audited, and how often it came again since."""
 
 notes = Table(
     "notes",

@@ -12,6 +12,7 @@ from bot.errors import VersionConflict
 from bot.workflow import outbox
 from bot.workflow.actions import Change, NewRequest
 from bot.workflow.audit_events import described, event_of, who_asked, who_clicked
+from bot.workflow.limits import over_limit
 from bot.workflow.notify import notify
 from bot.workflow.ports import Outcome
 from bot.workflow.revise import changed_columns
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from bot.approvals.policy import Person, Ruling
+    from bot.approvals.policy_file import Limits
     from bot.approvals.request import Request
     from bot.approvals.state_machine import Transition
+    from bot.audit.chain import Event
     from bot.store import Tx
     from bot.workflow.actions import Decision
     from bot.workflow.ports import Ask, Click
 
 
-def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) -> Outcome:
+def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, limits: Limits, due_at: int) -> Outcome:
     """Write what somebody asked for: a new row, or why there is none.
 
     Args:
@@ -36,6 +39,7 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) 
         ask: Who asks for what, where.
         request: The row to be.
         ruling: What the policy says of it.
+        limits: How much may be asked for.
         due_at: When it is first looked at, UTC epoch milliseconds.
     """
     if not tx.queues.receive(ask.key, None):
@@ -43,12 +47,12 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) 
         return Outcome("existing", holder) if holder else Outcome("duplicate")
     who = who_asked(ask)
     if ruling.deny is not None:
-        reason = f"{ruling.deny} ({request.canonical})"
-        refused = event_of(None, "request.refused", who, ask, reason=reason, at=tx.now)
-        tx.audit_log.append(replace(refused, digest=request.digest))
-        return Outcome("denied", None, ruling.deny)
-    if not tx.requests.insert(request, due_at=due_at):
+        return _refuse_ask(tx, ask, request, Refusal("denied", ruling.deny))
+    refusal = over_limit(tx, limits, request)
+    if refusal is not None or not tx.requests.insert(request, due_at=due_at):
         holder = tx.requests.holder(request.space_id, request.kind, request.name)
+        if holder is None and refusal is not None:
+            return _refuse_ask(tx, ask, request, refusal)
         identical = holder is not None and holder.digest == request.digest
         return Outcome("existing" if identical else "name_taken", holder, request.name)
     tx.queues.wake(request.id, due_at)
@@ -154,6 +158,21 @@ def write_transition(
     return after
 
 
+def _refuse_ask(tx: Tx, ask: Ask, request: Request, refusal: Refusal) -> Outcome:
+    """Audit that nothing was stored of what somebody asked for."""
+    why = refusal.detail if refusal.code == "denied" else f"{refusal.code}: {refusal.detail}"
+    reason = f"{why} ({request.canonical})"
+    event = event_of(None, "request.refused", who_asked(ask), ask, reason=reason, at=tx.now)
+    _audit_refusal(tx, replace(event, digest=request.digest), refusal.code)
+    return Outcome(refusal.code, None, refusal.detail)
+
+
+def _audit_refusal(tx: Tx, event: Event, code: str) -> None:
+    """Audit a refusal at once, or count it where the same person has just run into the same one."""
+    for due in tx.refusals.to_audit(event, code):
+        tx.audit_log.append(due)
+
+
 def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collection[str]) -> Request:
     request = change.request
     columns: dict[str, Any] = {"quorum": change.ruling.quorum}
@@ -192,7 +211,9 @@ def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Re
     """Audit a refused attempt, tell the person privately, and redraw the card they saw."""
     reason = f"{refusal.code}: {refusal.detail}" if refusal.detail else refusal.code
     event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
-    tx.audit_log.append(replace(event, request_id=request.id if request else click.request_id[:16]))
+    _audit_refusal(
+        tx, replace(event, request_id=request.id if request else click.request_id[:16]), refusal.code
+    )
     if click.origin != "cli":
         outbox.answer(
             tx,

@@ -43,6 +43,7 @@ def changed_columns(revised: Request) -> dict[str, Any]:
         "canonical": revised.canonical,
         "name": revised.name,
         "space_id": revised.space_id,
+        "num_gpus": revised.num_gpus,
         "quorum": revised.quorum,
         "expires_at": revised.expires_at,
         "reminded": 0,

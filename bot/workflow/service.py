@@ -20,8 +20,9 @@ from bot.approvals.wording import refuse_words
 from bot.errors import PeopleError
 from bot.log_context import bind
 from bot.workflow import actions, outbox
-from bot.workflow.actions import Case
+from bot.workflow.actions import Case, Change, NewRequest
 from bot.workflow.backoff import wait_ms
+from bot.workflow.limits import over_limit
 from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
@@ -126,7 +127,7 @@ class RequestService:
                 thread_ts=ask.thread_ts,
             )
             due_at = first_due(request, drafted, ruling, dry_run=self.site.dry_run)
-            return record_ask(tx, ask, request, ruling, due_at)
+            return record_ask(tx, ask, request, ruling, self.rules.limits, due_at)
 
         return self.store.run(once)
 
@@ -189,7 +190,7 @@ class RequestService:
 
         def once(tx: Tx) -> Outcome:
             request = tx.requests.get(click.request_id)
-            decision = self._decision(tx, click, person, request)
+            decision = self._within_limits(tx, request, self._decision(tx, click, person, request))
             outcome = record(tx, click, person, request, decision, self.rules.defaults.admins)
             tx.queues.decided(click.key)
             return outcome
@@ -221,6 +222,15 @@ class RequestService:
                 new_id=self.new_id,
             )
         )
+
+    def _within_limits(self, tx: Tx, request: Request | None, decision: Decision) -> Decision:
+        """Refuse what would be too much, now that nobody else can take what is left."""
+        refusal = None
+        if isinstance(decision, NewRequest):
+            refusal = over_limit(tx, self.rules.limits, decision.request)
+        elif isinstance(decision, Change) and decision.revised is not None:
+            refusal = over_limit(tx, self.rules.limits, decision.revised, request)
+        return refusal or decision
 
     # --- the bot's own actions
 

@@ -11,7 +11,8 @@ from bot.approvals.policy_file import Defaults, load
 from bot.approvals.state_machine import Refusal
 from bot.approvals.wording import CODES, linked, refuse_words
 from bot.errors import SettingsError
-from bot.messages import REFUSALS, asks_purpose, refusal
+from bot.messages import REFUSALS, refusal
+from bot.slack.blocks.form import asks_purpose
 
 SITE = Site("https://cpd.example", "space-1")
 PLAIN = draft("10b 2x128MB", SITE)

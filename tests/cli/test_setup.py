@@ -35,8 +35,11 @@ def test_an_address_that_slack_would_not_take_is_refused(tmp_path: Path) -> None
 
 def test_the_database_is_brought_up_and_back(tmp_path: Path) -> None:
     """Up, up again, and down to nothing; each time it says where the database is."""
-    assert run("database", "upgrade", folder=tmp_path).out == "The database is at schema 0003.\n"
-    assert run("database", "upgrade", folder=tmp_path).out == "The database is at schema 0003 already.\n"
+    assert run("database", "upgrade", folder=tmp_path).out == f"The database is at schema {schema.HEAD}.\n"
+    assert (
+        run("database", "upgrade", folder=tmp_path).out
+        == f"The database is at schema {schema.HEAD} already.\n"
+    )
     assert run("database", "downgrade", "base", folder=tmp_path).out == "The database is at schema base.\n"
     with sqlite3.connect(tmp_path / "peftsize.db") as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

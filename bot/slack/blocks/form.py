@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bot.approvals.draft import Draft, Site
+    from bot.approvals.policy_file import Defaults
     from bot.slack.blocks.kit import Block
     from sizing import SizingError, SizingRequest
 
@@ -161,6 +162,14 @@ def form_view(
         submit="Ask again" if edits else "Ask",
         metadata=json.dumps(dict(opened)),
     )
+
+
+def asks_purpose(rules: Defaults) -> str:
+    """Say what the policy asks of a purpose; empty where it asks nothing."""
+    if rules.purpose == "optional" and rules.purpose_pattern is None:
+        return ""
+    like = f", matching {rules.purpose_pattern}" if rules.purpose_pattern else ""
+    return f"{rules.purpose.capitalize()}{like}."
 
 
 def numbers(result: Draft | SizingError | None, deny: str | None = None) -> str:

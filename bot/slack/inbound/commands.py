@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot import messages
 from bot.approvals import wording
+from bot.approvals.limits import LIMITS
 from bot.approvals.request import State
 from bot.approvals.state_machine import TERMINAL
 from bot.slack.blocks import answers
@@ -94,6 +95,8 @@ def submit(context: ListenerContext, typed: Ask) -> Message | None:
             return answers.name_taken(request, context.link(request))
         case "denied":
             return answers.denied(outcome.detail)
+        case code if code in LIMITS:
+            return answers.refused(code, outcome.detail)
         case code if code in wording.CODES:
             return answers.not_asked(code, outcome.detail, typed.text)
         case _:

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot import messages
 from bot.approvals.wording import refuse_words
 from bot.slack.blocks import form
 from bot.slack.blocks.form import Filled
@@ -125,7 +124,7 @@ class FormListeners(Responder):
             opened,
             service.site,
             asks_channel=self.context.approval_channel is None,
-            asks_purpose=messages.asks_purpose(service.rules.defaults),
+            asks_purpose=form.asks_purpose(service.rules.defaults),
         )
 
     def _numbers(self, filled: Filled) -> str:
