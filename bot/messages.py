@@ -71,6 +71,8 @@ REFUSALS: Mapping[str, str] = {
     "foreign_message": "This message is not the current card of the request, so nothing was decided. Use the card "
     "in its channel.",
     "stale_home": "This Home tab was out of date, so nothing was decided. It is being refreshed: decide there.",
+    "confirm_first": "The policy asks once more before this is approved, so nothing was decided. Press Approve again "
+    "and confirm.",
     "cli_decisions": "The policy takes this decision in Slack only. Press the button on the card, or set "
     'cli_decisions = "allow" in the policy file.',
     "quorum_gone": "Not enough valid approvals. Submit a new request.",

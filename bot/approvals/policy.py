@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from bot.approvals.policy_file import Policy, Rule, When
+    from bot.approvals.request import GroupEdit
 
 MAX_REMINDERS = 5
 
@@ -56,6 +57,7 @@ class Ruling:
         remind_ms: Milliseconds to the first reminder.
         notify: Users and groups who are told of a request at once.
         because: One short clause for each rule that applied.
+        confirm: Whether an approval is asked about once more, in a modal drawn from the row.
     """
 
     quorum: int
@@ -67,6 +69,7 @@ class Ruling:
     remind_ms: int
     notify: tuple[str, ...]
     because: tuple[str, ...]
+    confirm: bool = False
 
     @property
     def mentioned(self) -> tuple[str, ...]:
@@ -90,6 +93,8 @@ class Person:
         barred: Why this person can have no say (``deleted``, ``bot``, ``guest``, ``stranger``,
             ``foreign_team``, ``unknown_person``, ``lookup_failed``), or None.
         groups: Those of the policy's user groups the person is in.
+        aliases: Further ids of the same human: in an Enterprise Grid each workspace may have one.
+        group_edits: Those of the groups that were edited since the request was made.
     """
 
     team_id: str
@@ -98,6 +103,8 @@ class Person:
     enterprise_id: str | None = None
     barred: str | None = None
     groups: frozenset[str] = frozenset()
+    aliases: frozenset[str] = frozenset()
+    group_edits: tuple[GroupEdit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +169,7 @@ def rule(policy: Policy, facts: Facts) -> Ruling:
         remind_ms=base.remind_after,
         notify=_told(base.notify, approvers),
         because=tuple(because),
+        confirm=base.confirm_from_gpus is not None and facts.num_gpus >= base.confirm_from_gpus,
     )
 
 
@@ -178,7 +186,7 @@ def unreadable(policy: Policy, why: str) -> Ruling:
 
 def standing(ruling: Ruling, person: Person) -> Actor:
     """Say what a person, looked up live, may do under a ruling."""
-    entries = {person.user_id, *person.groups}
+    entries = {person.user_id, *person.aliases, *person.groups}
     if person.barred is None:
         entries.add(ANYONE)
     named = frozenset().union(*ruling.approvers) & entries

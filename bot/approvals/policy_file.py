@@ -149,6 +149,7 @@ class Defaults(_Model):
     admins: frozenset[SlackId] = frozenset()
     workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
     cli_decisions: Literal["deny", "allow"] = "deny"
+    confirm_from_gpus: int | None = Field(default=None, ge=1)
     purpose: Literal["optional", "required"] = "optional"
     purpose_pattern: Pattern | None = None
     purpose_link: Annotated[str, AfterValidator(patterns.link)] | None = None

@@ -51,6 +51,25 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupEdit:
+    """Somebody edited a user group, and so changed who may decide.
+
+    Args:
+        group: The user group.
+        by: Who.
+        at: When, UTC epoch milliseconds.
+    """
+
+    group: str
+    by: str
+    at: int
+
+    def sentence(self) -> str:
+        """Return it for the audit."""
+        return f"user group {self.group} was edited by {self.by or 'nobody whom Slack names'} since it was asked for"
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One row with its current revision and the votes on it.
 
@@ -94,6 +113,7 @@ class Request:
         ended_by: Who ended or took the last decision, for display.
         ended_at: When.
         revised_at: When this revision was asked for.
+        groups_edited: User groups that gave somebody a vote and had been edited since the request was made.
     """
 
     id: str
@@ -135,6 +155,7 @@ class Request:
     revised_at: int | None = None
     thread_ts: str | None = None
     purpose: str | None = None
+    groups_edited: tuple[GroupEdit, ...] = ()
 
     @property
     def num_gpus(self) -> int | None:

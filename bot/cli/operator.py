@@ -36,7 +36,7 @@ class Operator:
 
     def decide(self, click: Click) -> Outcome:
         """Look the person up, decide, and redraw the card; raises ``PeopleError`` if Slack cannot say."""
-        person = self.service.look_up(click.team_id, click.user_id)
+        person = self.service.who(click)
         outcome = self.service.decide(click, person)
         if outcome.request is not None:
             self.worker.take("outbox", f"card:{outcome.request.id}")

@@ -326,6 +326,12 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
         )
     if not useless and not short:
         yield Check("policy", "ok", "everybody named can act, and every quorum can be reached")
+    if groups := sorted(entry for entry in rules.entries() if entry.startswith("S")):
+        found_groups = (
+            f"the policy goes by user groups ({', '.join(groups)}), and Slack may let every member edit them"
+        )
+        fix = "let only admins edit user groups, in the workspace's permissions, or name people by user id"
+        yield Check("user groups", "warning", found_groups, fix)
 
 
 class _Roll:

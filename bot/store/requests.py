@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.approvals.request import Kind, Request, State, Vote
+from bot.approvals.request import GroupEdit, Kind, Request, State, Vote
 from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 
@@ -173,6 +173,8 @@ class Requests:
         }
         if transition.frees_name:
             values["reserved"] = False
+        if "groups_edited" in values:
+            values["groups_edited"] = _edits_stored(values["groups_edited"])
         done = self._connection.execute(
             update(requests)
             .where(
@@ -189,13 +191,12 @@ class Requests:
             self._add_vote(request, transition.vote)
         return self.get(request.id)
 
-    def unvote(self, request: Request, team_id: str, user_id: str) -> None:
-        """Take back one person's vote on the present revision."""
+    def unvote(self, request: Request, user_id: str) -> None:
+        """Take back one person's vote on the present revision, from whichever workspace it was given."""
         self._connection.execute(
             delete(votes).where(
                 votes.c.request_id == request.id,
                 votes.c.revision == request.revision,
-                votes.c.team_id == team_id,
                 votes.c.user_id == user_id,
             )
         )
@@ -372,6 +373,7 @@ def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
             "reserved": bool(row["reserved"]),
             "existing": existing if existing[0] else None,
             "votes": cast,
+            "groups_edited": tuple(GroupEdit(*edit) for edit in json.loads(row["groups_edited"] or "[]")),
         }
     )
 
@@ -389,7 +391,12 @@ def _request_row(request: Request) -> dict[str, Any]:
         "state": request.state.value,
         "existing_id": existing_id,
         "existing_name": existing_name,
+        "groups_edited": _edits_stored(request.groups_edited),
     }
+
+
+def _edits_stored(edits: Sequence[GroupEdit]) -> str | None:
+    return json.dumps([[edit.group, edit.by, edit.at] for edit in edits]) if edits else None
 
 
 def _revision_row(request: Request, now: int) -> dict[str, Any]:

@@ -61,6 +61,7 @@ requests = Table(
     Column("reminded", Integer, nullable=False, server_default="0"),
     Column("existing_id", Text),
     Column("existing_name", Text),
+    Column("groups_edited", Text),
     Column("execution_id", Text),
     Column("ended_by", Text),
     Column("ended_at", BigInteger),

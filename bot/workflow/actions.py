@@ -13,6 +13,7 @@ from bot.approvals.request import Kind
 from bot.approvals.state_machine import Action, Refusal, Transition
 from bot.approvals.wording import refuse_words
 from bot.workflow.audit_events import described
+from bot.workflow.ports import Source
 from bot.workflow.revise import next_revision
 from bot.workflow.submit import new_request, read_purpose
 
@@ -123,6 +124,18 @@ def _ask_state_machine(case: Case, action: Action, reason: str | None = None) ->
         reason=reason,
     )
     return found if isinstance(found, Refusal) else Change(case.request, found, case.ruling)
+
+
+def _approve(case: Case) -> Decision:
+    """Vote; where the policy asks once more, only the modal that repeats the row counts."""
+    decided = _ask_state_machine(case, Action.APPROVE)
+    if (
+        isinstance(decided, Change)
+        and case.ruling.confirm
+        and case.click.source in {Source.CARD, Source.HOME}
+    ):
+        return Refusal("confirm_first")
+    return decided
 
 
 def _edit(case: Case) -> Decision:
@@ -236,7 +249,7 @@ def _use_existing(case: Case) -> Decision:
 
 
 ACTIONS: Mapping[str, Callable[[Case], Decision]] = {
-    "approve": _move(Action.APPROVE),
+    "approve": _approve,
     "withdraw": _move(Action.WITHDRAW),
     "reject": _move(Action.REJECT),
     "cancel": _move(Action.CANCEL),

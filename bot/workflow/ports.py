@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from bot.approvals.policy import Person
-    from bot.approvals.request import Request
+    from bot.approvals.request import GroupEdit, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,13 @@ class People(Protocol):
 
     def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
         """Describe a person and which of the groups they are in; ``live``: nothing is answered from memory.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+
+    def edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
+        """Return those of the user groups that were edited at a time or later, UTC epoch milliseconds.
 
         Raises:
             PeopleError: Slack could not say.

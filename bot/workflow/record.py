@@ -134,7 +134,7 @@ def write_transition(
             columns.setdefault("ended_by", click.user_id)
             columns.setdefault("error", _reason_on_card(request, transition))
     if transition.unvote and person is not None:
-        tx.requests.unvote(request, person.team_id, person.user_id)
+        tx.requests.unvote(request, person.user_id)
     if transition.action in {Action.RETRY, Action.GIVE_UP}:
         tx.attempts.abandon(request.id, tx.now)
     after = tx.requests.move(request, transition, tx.now, **columns)
@@ -179,10 +179,16 @@ def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collec
     if change.revised is not None:
         tx.requests.revise(change.revised, tx.now)
         columns = changed_columns(change.revised)
+    transition = change.transition
+    if transition.vote is not None:
+        edits = tuple(edit for edit in person.group_edits if edit.group in transition.vote.via)
+        columns["groups_edited"] = tuple(dict.fromkeys((*request.groups_edited, *edits)))
+        reason = "; ".join([transition.reason or "", *(edit.sentence() for edit in edits)])
+        transition = replace(transition, reason=reason)
     after = write_transition(
         tx,
         request,
-        change.transition,
+        transition,
         admins,
         ruling=change.ruling,
         click=click,

@@ -33,6 +33,7 @@ def next_revision(request: Request, content: Content, ruling: Ruling, *, author_
         reminded=0,
         error=None,
         existing=None,
+        groups_edited=(),
     )
 
 
@@ -50,5 +51,6 @@ def changed_columns(revised: Request) -> dict[str, Any]:
         "error": None,
         "existing_id": None,
         "existing_name": None,
+        "groups_edited": (),
         "due_at": revised.revised_at,
     }

@@ -31,12 +31,12 @@ from bot.workflow.surface import misplaced
 from sizing import SizingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from bot.approvals.draft import Content, Draft, Site
     from bot.approvals.policy import Ruling
     from bot.approvals.policy_file import Policy
-    from bot.approvals.request import Request
+    from bot.approvals.request import GroupEdit, Request
     from bot.approvals.state_machine import Transition
     from bot.audit.chain import Rest
     from bot.store import Store, Tx
@@ -162,7 +162,7 @@ class RequestService:
     def _look_up_and_decide(self, click: Click, tries: int) -> Outcome | None:
         key = click.key
         try:
-            person = self.look_up(click.team_id, click.user_id)
+            person = self.who(click)
         except PeopleError as error:
             log.warning(
                 "Slack did not say who clicked", extra={"facts": {"what": error.what, "tries": tries}}
@@ -184,6 +184,34 @@ class RequestService:
     def look_up(self, team_id: str, user_id: str) -> Person:
         """Describe a person and the policy's groups that give them a say; raises ``PeopleError``."""
         return self.people.look_up(team_id, user_id, sorted(self.rules.groups_for(user_id)))
+
+    def who(self, click: Click) -> Person:
+        """Look up who clicked, by the id under which the request knows that human; raises ``PeopleError``.
+
+        In an Enterprise Grid one human may have an id in each workspace.
+        """
+        person = self.look_up(click.team_id, click.user_id)
+        with self.store.read() as tx:
+            request = tx.requests.get(click.request_id)
+        if request is None or person.barred:
+            return person
+        if click.action == "approve" and person.groups:
+            person = replace(person, group_edits=self._edits(person.groups, request.created_at))
+        if person.enterprise_id is None:
+            return person
+        ids = {person.user_id, *person.aliases}
+        for known in dict.fromkeys((request.requester_id, request.author_id)):
+            if known in ids or self.people.look_up(request.team_id, known, ()).user_id in ids:
+                return replace(person, user_id=known, aliases=frozenset(ids - {known}))
+        return person
+
+    def _edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
+        """Return edits of groups; where Slack does not say, nobody is kept from voting."""
+        try:
+            return self.people.edits(groups, since)
+        except PeopleError as error:
+            log.warning("edits of user groups are not known", extra={"facts": {"what": error.what}})
+            return ()
 
     def decide(self, click: Click, person: Person) -> Outcome:
         """Decide a click of a person who was looked up, in one transaction."""

@@ -90,7 +90,7 @@ def test_a_new_revision_has_no_votes_and_its_own_text(store: Store) -> None:
         row = tx.requests.move(row, two, T0)
         assert row is not None
         assert [v.user_id for v in row.votes] == ["U2", "U3"]
-        tx.requests.unvote(row, "T1", "U2")
+        tx.requests.unvote(row, "U2")
     with store.write() as tx:
         read = tx.requests.get(first.id)
         assert read is not None

@@ -111,7 +111,8 @@ def _group_json(api: Api, group: UserGroup, *, with_users: bool) -> dict[str, An
         "description": "",
         "is_external": False,
         "date_create": 1700000000,
-        "date_update": 1700000000,
+        "date_update": group.updated_s,
+        "updated_by": group.updated_by,
         "date_delete": 1700000000 if group.disabled else 0,
         "user_count": len(group.members),
     }

@@ -34,6 +34,7 @@ class Person:
         is_stranger: From another organisation and sharing no channel of their own with us.
         team_id: Home workspace of the person.
         enterprise_id: Enterprise Grid organisation, or empty.
+        global_id: The id in the whole Grid, where it is another than in this workspace.
         role: What this person is here for, one word for the sandbox page.
     """
 
@@ -49,6 +50,7 @@ class Person:
     is_stranger: bool = False
     team_id: str = HOME_TEAM
     enterprise_id: str = ""
+    global_id: str = ""
     role: str = ""
 
     @property
@@ -64,13 +66,15 @@ class Person:
 
 @dataclass(frozen=True)
 class UserGroup:
-    """A user group: ``S…`` id, handle, name, the ids of its people, and whether it was disabled."""
+    """A user group: ``S…`` id, handle, name, the ids of its people, whether it was disabled, and its last edit."""
 
     id: str
     handle: str
     name: str
     members: tuple[str, ...] = ()
     disabled: bool = False
+    updated_by: str = ""
+    updated_s: int = 1_700_000_000
 
 
 @dataclass(frozen=True)
@@ -230,7 +234,7 @@ def user_json(person: Person, seconds: float) -> dict[str, Any]:
         user["is_stranger"] = True
     if person.enterprise_id:
         user["enterprise_user"] = {
-            "id": person.id,
+            "id": person.global_id or person.id,
             "enterprise_id": person.enterprise_id,
             "teams": [person.team_id],
         }

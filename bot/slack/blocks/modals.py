@@ -1,4 +1,4 @@
-"""Modals that decide: the reason of a rejection, the question before Cancel and Delete."""
+"""Modals that decide: the reason of a rejection, the question before Cancel, Delete and some approvals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.messages import LONGEST_REASON, REFUSALS
 from bot.slack.blocks.kit import modal, section
-from bot.slack.blocks.text import code
+from bot.slack.blocks.text import code, mention, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,17 +52,29 @@ def confirm_view(
     channel_id: str | None,
     message_ts: str | None,
     view_id: str | None = None,
+    effect: str = "",
 ) -> dict[str, Any]:
-    """Return the question that Cancel and Delete ask before they count, since a menu cannot ask it.
+    """Return the question that Cancel, Delete and some approvals ask before they count.
+
+    It is drawn from the row: whoever holds the bot's token can change what a card says, not what this says.
 
     Args:
         request: The row.
-        action: ``cancel`` or ``delete``.
+        action: ``cancel``, ``delete`` or ``approve``.
         channel_id: Where the menu was opened.
         message_ts: The message it was on.
         view_id: The Home tab it was on.
+        effect: What an approval leads to; plain text.
     """
-    if action == "delete":
+    if action == "approve":
+        title, submit = "Approve request", "Approve"
+        words = (
+            f"*{safe(effect, 600)}*\n"
+            f"{mention(request.requester_id, safe(request.requester_name, 80))} asked for it with "
+            f"{code(request.canonical, 600)}, request `{request.id}`, revision {request.revision}.\n"
+            "If the card said anything else, go back and tell an admin: the card was changed."
+        )
+    elif action == "delete":
         title, submit = "Delete spec", "Ask for it"
         words = (
             f"Ask for the deletion of spec {code(request.name, 80)} (id {code(request.spec_id or 'unknown', 80)})?\n"

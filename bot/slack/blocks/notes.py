@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sizing
 from bot.approvals.request import Kind, State
 from bot.messages import gpus
-from bot.slack.blocks.text import code, safe
+from bot.slack.blocks.text import code, group_edit, safe
 from sizing.advice import VALID_GPUS
 from sizing.methods import METHODS
 
@@ -40,6 +40,7 @@ def of_request(
     found = [f"The policy denies it now: {safe(ruling.deny, 140)}"] if ruling and ruling.deny else []
     if warning:
         found.append(safe(warning, _LONGEST_NOTE))
+    found += [group_edit(edit) for edit in request.groups_edited[:1]]
     if request.state in _UNSENT and request.error:
         found.append(f"Asked again: {safe(request.error, 140)}")
     if request.kind is Kind.CREATE:

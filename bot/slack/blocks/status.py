@@ -10,7 +10,7 @@ from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import is_dry_run, is_given_up
 from bot.messages import mask_secrets
 from bot.slack.blocks import breakdown
-from bot.slack.blocks.text import code, date, fence, link, mention, safe
+from bot.slack.blocks.text import code, date, fence, group_edit, link, mention, safe
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft, Site
@@ -202,7 +202,8 @@ def _approved(request: Request) -> str:
     """Say who approved, where that led to something."""
     if not request.votes or request.state in {State.REJECTED, State.CANCELLED, State.EXPIRED, State.PENDING}:
         return ""
-    return f"Approved by {voters(request)}"
+    edited = "".join(f"\n⚠️ {group_edit(edit)}" for edit in request.groups_edited[:1])
+    return f"Approved by {voters(request)}{edited}"
 
 
 def voters(request: Request) -> str:

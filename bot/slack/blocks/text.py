@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.approvals.request import GroupEdit
+
 ELLIPSIS = "…"
 _LONGEST_URL = 2000
 
@@ -183,6 +185,15 @@ def date(at_ms: int) -> str:
     at_s = at_ms // 1000
     utc = datetime.fromtimestamp(at_s, UTC).isoformat(" ", "minutes")
     return f"<!date^{at_s}^{{date_short_pretty}} {{time}}|{utc[:16]} UTC>"
+
+
+def group_edit(edit: GroupEdit) -> str:
+    """Say that a user group was changed under a request that it gave a vote on; mrkdwn."""
+    who = mention(edit.by, "somebody")
+    return (
+        f"User group {safe(edit.group, 24)} was edited by {who} on {date(edit.at)}, after this was asked for, "
+        "and gave a vote."
+    )
 
 
 def _one_line(text: str) -> str:

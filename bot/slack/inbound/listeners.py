@@ -17,6 +17,7 @@ from bot.approvals.policy import Person
 from bot.approvals.state_machine import Action, Refusal, decide, has_live_spec, is_given_up, target
 from bot.approvals.wording import linked
 from bot.slack.blocks import answers, form, home_tab, modals
+from bot.slack.blocks.card import question
 from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.inbound import commands, workflow_step
 from bot.slack.inbound.context import TIMESTAMP, click, click_in_modal, origin, person
@@ -108,6 +109,8 @@ class Listeners(Responder):
     def decision(self, args: Args) -> Answer:
         """A button, or an option of the menu, that the worker decides on."""
         action = action_of(args.body["actions"][0])
+        if action == "approve" and self._asks_once_more(args):
+            return self.ask_first(args, action)
         self.context.service.receive(click(args, action, self.context.service.clock()))
         return self.done(args)
 
@@ -129,19 +132,28 @@ class Listeners(Responder):
                 return args.ack()
 
     def ask_first(self, args: Args, action: str) -> Answer:
-        """Cancel and Delete from the menu: ask before it counts."""
+        """Cancel and Delete from the menu, and an approval that the policy asks about once more."""
         request = self._shown(args, action)
         if request is None:
             return self.done(args)
         pressed = click(args, action, self.context.service.clock())
-        view = modals.confirm_view(request, action, pressed.channel_id, pressed.message_ts, pressed.view_id)
-        return self.open(args, view)
+        effect = question(request, self._drafted(request), self.context.service.site)
+        place = (pressed.channel_id, pressed.message_ts, pressed.view_id)
+        return self.open(args, modals.confirm_view(request, action, *place, effect))
+
+    def _asks_once_more(self, args: Args) -> bool:
+        """Return whether the policy wants an approval of this request to be confirmed."""
+        service = self.context.service
+        if service.rules.defaults.confirm_from_gpus is None:
+            return False
+        request = self.context.request(click(args, "approve", service.clock()).request_id)
+        return request is not None and service.ruling_of(request).confirm
 
     @guarded
     def confirmed(self, args: Args) -> Answer:
-        """Cancel or Delete, confirmed."""
+        """Cancel, Delete or Approve, confirmed."""
         action = modals.metadata(args.body["view"]).get("action")
-        if action not in {"cancel", "delete"}:
+        if action not in {"cancel", "delete", "approve"}:
             return args.ack()
         return self._decided_in_modal(args, action)
 
@@ -313,7 +325,7 @@ class Listeners(Responder):
 
     def _refused(self, request: Request, pressed: Click) -> bool:
         """Return whether a click is refused whatever groups the person is in: then no modal opens."""
-        if pressed.action not in {Action.REJECT, Action.EDIT}:
+        if pressed.action not in {Action.APPROVE, Action.REJECT, Action.EDIT}:
             return False
         service = self.context.service
         groups = frozenset(entry for entry in service.rules.entries() if entry.startswith("S"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.approvals.policy import Person
+from bot.approvals.request import GroupEdit
 from bot.errors import PeopleError
 from bot.slack.outbound.web_api import FAILURES, retry_after_s, word_of
 from bot.workflow.single_flight import SingleFlight, TooSoon
@@ -26,7 +27,7 @@ _NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
 _WILL_NOT_SAY = frozenset({"missing_scope", "unknown_method", "bot_not_found", "not_allowed_token_type"})
 _SLACKBOT = "USLACKBOT"
-_USER, _MEMBERS = "users.info", "usergroups.users.list"
+_USER, _MEMBERS, _GROUPS = "users.info", "usergroups.users.list", "usergroups.list"
 GROUP_FRESH_MS = 5_000
 """How long the members of a user group serve: removing somebody may count so much later, except before a POST."""
 
@@ -135,6 +136,9 @@ class SlackPeople:
         self._groups = SingleFlight(
             self._ask_members, clock, fresh_ms=GROUP_FRESH_MS, retry_after_s=_asked_to_wait
         )
+        self._edited = SingleFlight(
+            self._ask_edits, clock, fresh_ms=GROUP_FRESH_MS, retry_after_s=_asked_to_wait
+        )
 
     def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
         """Describe a person and which of the groups they are in.
@@ -155,14 +159,17 @@ class SlackPeople:
         if user is None:
             return Person(team_id, user_id, user_id, barred="unknown_person")
         enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
+        ids = {user_id, str(user.get("id") or user_id), str(enterprise.get("id") or user_id)}
+        global_id = str(enterprise.get("id") or user_id)
         barred = _barred(user) or _foreign(identity, team_id, user, enterprise)
         return Person(
             team_id=team_id,
-            user_id=user_id,
+            user_id=global_id,
             name=_name(user) or user_id,
             enterprise_id=enterprise.get("enterprise_id") or None,
             barred=barred,
-            groups=frozenset() if barred else self._groups_of(user_id, groups, live=live),
+            groups=frozenset() if barred else self._groups_of(ids, groups, live=live),
+            aliases=frozenset(ids - {global_id}),
         )
 
     def members(self, group_id: str, *, live: bool = False) -> frozenset[str] | None:
@@ -186,13 +193,37 @@ class SlackPeople:
         if not entry.startswith("S"):
             user = _shared(self._users, _USER, entry)
             return _name(user) if user is not None else ""
-        told = _asked("usergroups.list", self._client.usergroups_list)
+        told = _asked(_GROUPS, self._client.usergroups_list)
         found = (group for group in told.get("usergroups") or () if group.get("id") == entry)
         return next((f"@{group['handle']}" for group in found), "")
 
-    def _groups_of(self, user_id: str, groups: Collection[str], *, live: bool) -> frozenset[str]:
-        """Return those of the groups that somebody is in; a group that is gone has no members."""
-        return frozenset(group for group in groups if user_id in (self.members(group, live=live) or ()))
+    def edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
+        """Return those of the user groups that were edited at a time or later.
+
+        Args:
+            groups: Ids of user groups.
+            since: UTC epoch milliseconds. Slack counts seconds: an edit in the same second is one.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+        found = _shared(self._edited, _GROUPS, "all")
+        return tuple(edit for edit in found if edit.group in groups and edit.at // 1000 >= since // 1000)
+
+    def _groups_of(self, ids: Collection[str], groups: Collection[str], *, live: bool) -> frozenset[str]:
+        """Return those of the groups that somebody is in, by any of their ids; one that is gone has no members."""
+        return frozenset(
+            group for group in groups if not frozenset(ids).isdisjoint(self.members(group, live=live) or ())
+        )
+
+    def _ask_edits(self, _all: str) -> tuple[GroupEdit, ...]:
+        told = _asked(_GROUPS, self._client.usergroups_list)
+        return tuple(
+            GroupEdit(
+                str(one["id"]), str(one.get("updated_by") or ""), int(one.get("date_update") or 0) * 1000
+            )
+            for one in told.get("usergroups") or ()
+        )
 
     def _ask_user(self, user_id: str) -> Mapping[str, Any] | None:
         """Return what Slack says of a user, or None if there is none."""
