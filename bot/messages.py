@@ -111,6 +111,10 @@ REFUSALS: Mapping[str, str] = {
     "the secret, and replace the secret if it is real.",
     "unknown_model": "No model in the table has this in its name. Give its number of parameters, such as 8b, or its "
     "config.json.",
+    # the audit
+    "no_checkpoint": "There is no checkpoint signed with this key yet. The bot signs one every minute while it runs.",
+    "not_signed_yet": "Row {detail} is younger than the last checkpoint. Try again in a minute.",
+    "audit_differs": "The audit contradicts its last checkpoint, so nothing is proven. Run: peftsize audit verify",
     # the database
     "full": "The disk is full, so nothing was stored. Tell the operator, then try again.",
     "read-only": "The database is read-only, so nothing was stored. Tell the operator, then try again.",

@@ -13,7 +13,8 @@ import pytest
 from bot.approvals import policy, policy_file
 from bot.approvals.draft import Site, draft, facts
 from bot.audit import anchor
-from bot.audit.chain import Event, verify
+from bot.audit.chain import Event
+from bot.audit.verification import verify
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import open_store
 from bot.sandbox.people_file import load_directory

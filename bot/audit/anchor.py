@@ -1,28 +1,39 @@
-"""The head of the audit chain, noted outside its table.
+"""What was noted of the audit outside its table: the head of every commit, and a checkpoint a minute.
 
-A plain file with one line a head, only ever appended to: whoever can change the database alone
-cannot cut the end off the chain or fork it unseen.
+A plain file that is only ever appended to, one line a head: whoever can change the database alone
+cannot cut the end off the chain or fork it unseen. Checkpoints stand between the lines as they are
+signed (``bot.audit.checkpoint``): whoever can change this file, too, cannot forge those.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bot.audit import checkpoint as checkpoints
+from bot.audit.chain import Head
+from bot.audit.checkpoint import Checkpoint, MalformedNote, Standing
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from bot.audit.chain import Head
+    from bot.audit.checkpoint import VerifierKey
 
-_HEAD = re.compile(rb"([0-9]+) ([0-9a-f]{64})")
+_HEAD = re.compile(rb"([0-9]{1,19}) ([0-9a-f]{64})")
+_SIGNED = "— ".encode()
+_BEFORE = checkpoints.BODY_LINES + 1
+"""Lines before the signatures, with the blank one."""
 _KEEP_LINES = 1000
 _COMPACT_BYTES = 1_000_000
+FORKED = ""
+"""Stands for the hash of a row that two files know differently: no row has it."""
 
 
 class AnchorFile:
-    """Appends heads to a file.
+    """Appends heads and checkpoints to a file.
 
     Args:
         path: The file; made when first needed, readable by its owner only.
@@ -39,6 +50,15 @@ class AnchorFile:
         """
         self._append(f"{head.seq} {head.hash}\n".encode())
 
+    def note_checkpoint(self, signed: Checkpoint) -> None:
+        """Append a checkpoint, and shorten the file if it has grown long.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        self._append(signed.text.encode())
+        compact(self.path)
+
     def try_out(self) -> None:
         """Open the file as for a write, and write nothing.
 
@@ -53,39 +73,116 @@ class AnchorFile:
             file.write(lines)
 
 
-def read(path: Path) -> dict[int, str]:
-    """Return the hash by row number; a number noted with two hashes keeps the first.
+@dataclass(slots=True)
+class Anchors:
+    """What is known from one or several files.
 
     Args:
-        path: The file; a missing one is empty. A line that a crash tore is passed over.
+        heads: Hash by row number; a number noted with two hashes keeps the first.
+        roots: Roots by size, of every checkpoint.
+        signed: Sizes of the checkpoints that are signed by a key we trust.
+        forged: Sizes of those that bear a false signature.
+        origins: Every origin, in the order of the files.
+        last: The checkpoint that was noted last.
     """
-    anchors: dict[int, str] = {}
-    if path.exists():
-        for line in path.read_bytes().splitlines():
-            if head := _HEAD.fullmatch(line):
-                anchors.setdefault(int(head[1]), head[2].decode())
-    return anchors
+
+    heads: dict[int, str] = field(default_factory=dict)
+    roots: dict[int, set[bytes]] = field(default_factory=dict)
+    signed: set[int] = field(default_factory=set)
+    forged: list[int] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    last: Checkpoint | None = None
+
+    @property
+    def most_rows(self) -> int:
+        """The highest row that is known of."""
+        return max(max(self.heads, default=0), max(self.roots, default=0))
+
+    def add(self, noted: Head | Checkpoint, keys: Collection[VerifierKey]) -> None:
+        """Take in what one place of a file says."""
+        if isinstance(noted, Head):
+            self.heads.setdefault(noted.seq, noted.hash)
+            return
+        standing = noted.standing(keys)
+        if standing is Standing.FORGED:
+            self.forged.append(noted.size)
+            return
+        if standing is Standing.SIGNED:
+            self.signed.add(noted.size)
+        self.roots.setdefault(noted.size, set()).add(noted.root)
+        if noted.origin not in self.origins:
+            self.origins.append(noted.origin)
+        self.last = noted
 
 
-def read_all(paths: Iterable[Path]) -> dict[int, str]:
-    """Return the hash by row number from several files, such as one of each replica.
+def read(path: Path, keys: Collection[VerifierKey] = ()) -> Anchors:
+    """Return what a file knows; a missing one knows nothing.
+
+    Args:
+        path: The file. A line or checkpoint that a crash tore is passed over.
+        keys: Whose signatures are trusted.
+    """
+    found = Anchors()
+    for noted in _noted(path):
+        found.add(noted, keys)
+    return found
+
+
+def read_all(paths: Iterable[Path], keys: Collection[VerifierKey] = ()) -> Anchors:
+    """Return what several files know together, such as one of each replica.
 
     A row that two files know differently gets a hash that no row has, so that the fork is found.
     """
-    anchors: dict[int, str] = {}
+    found = Anchors()
     for path in paths:
-        for seq, noted in read(path).items():
-            if anchors.setdefault(seq, noted) != noted:
-                anchors[seq] = ""
-    return anchors
+        own = read(path, keys)
+        for seq, noted in own.heads.items():
+            if found.heads.setdefault(seq, noted) != noted:
+                found.heads[seq] = FORKED
+        for size, roots in own.roots.items():
+            found.roots.setdefault(size, set()).update(roots)
+        found.signed |= own.signed
+        found.forged += own.forged
+        found.origins += [origin for origin in own.origins if origin not in found.origins]
+        if own.last is not None and (found.last is None or own.last.size >= found.last.size):
+            found.last = own.last
+    return found
+
+
+def read_current(path: Path) -> Anchors:
+    """Return what a file knows since its last new origin, for whoever goes on writing it."""
+    found = Anchors()
+    for noted in _noted(path):
+        if isinstance(noted, Checkpoint) and found.origins and found.origins != [noted.origin]:
+            found = Anchors()
+        found.add(noted, ())
+    return found
 
 
 def compact(path: Path) -> None:
-    """Keep only the last lines of a file that has grown long; done once, when the bot starts."""
+    """Keep only the last lines of a file that has grown long, and the last checkpoint of each origin."""
     if not path.exists() or path.stat().st_size < _COMPACT_BYTES:
         return
+    last = {noted.origin: noted.text.encode() for noted in _noted(path) if isinstance(noted, Checkpoint)}
     lines = path.read_bytes().splitlines(keepends=True)[-_KEEP_LINES:]
     fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(b"".join(lines))
+    fresh.write_bytes(b"".join([*last.values(), *lines]))
     fresh.chmod(0o600)
     fresh.replace(path)
+
+
+def _noted(path: Path) -> Iterator[Head | Checkpoint]:
+    """Yield heads and checkpoints in the order in which they were noted."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for place, line in enumerate(lines):
+        if head := _HEAD.fullmatch(line):
+            yield Head(int(head[1]), head[2].decode())
+        elif line.startswith(_SIGNED) and place >= _BEFORE and not lines[place - 1].startswith(_SIGNED):
+            signatures = place
+            while signatures < len(lines) and lines[signatures].startswith(_SIGNED):
+                signatures += 1
+            text = b"\n".join(lines[place - _BEFORE : signatures]) + b"\n"
+            try:
+                yield checkpoints.parse(text.decode())
+            except (MalformedNote, UnicodeDecodeError):
+                continue

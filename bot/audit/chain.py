@@ -1,7 +1,6 @@
 """What happened, one event a row, each row holding the hash of the one before.
 
-A changed, removed or reordered row breaks the chain; a cut-off end or a second history is found
-by comparing with the anchor, the head as noted outside the table (``bot.audit.anchor``).
+``bot.audit.verification`` finds what was done to it.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 GENESIS = "0" * 64
-FRESH_MS = 60_000
-"""How long a row may wait for its anchor: the file is written right after the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +128,21 @@ class Head:
     hash: str = GENESIS
 
 
+def entry(head: Head, event: Mapping[str, Any]) -> bytes:
+    """Return the text of the row that follows a head: what is hashed, and a leaf of the log.
+
+    Args:
+        head: The row before.
+        event: The fields of ``Event``, as JSON types.
+    """
+    return json.dumps(
+        {**event, "seq": head.seq + 1, "prev_hash": head.hash},
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    ).encode("utf-8", "surrogatepass")
+
+
 def chain(head: Head, event: Mapping[str, Any]) -> tuple[int, str]:
     """Return the number and the hash of the row that follows a head.
 
@@ -138,86 +150,4 @@ def chain(head: Head, event: Mapping[str, Any]) -> tuple[int, str]:
         head: The row before.
         event: The fields of ``Event``, as JSON types.
     """
-    seq = head.seq + 1
-    text = json.dumps(
-        {**event, "seq": seq, "prev_hash": head.hash},
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
-    return seq, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What checking the chain found.
-
-    Args:
-        rows: Rows read.
-        head: The last row.
-        bad_seq: The first bad row, or None.
-        reason: What is wrong with it, or with the end of the chain.
-        anchored: The highest row that an anchor vouches for, 0 where there is none.
-        tail_at: When the first row after that one happened, None where there is none.
-    """
-
-    rows: int
-    head: Head
-    bad_seq: int | None
-    reason: str | None
-    anchored: int
-    tail_at: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.reason is None
-
-    def unproven(self, now: int) -> str | None:
-        """Return why a chain that holds together proves nothing, or None where an anchor vouches for it.
-
-        Args:
-            now: UTC epoch milliseconds; rows younger than ``FRESH_MS`` may still wait for their anchor.
-        """
-        if self.tail_at is None or (self.anchored and abs(now - self.tail_at) < FRESH_MS):
-            return None
-        if not self.anchored:
-            return "no anchor vouches for any row"
-        return f"no anchor vouches for the rows after {self.anchored}"
-
-
-def verify(rows: Iterable[Mapping[str, Any]], anchors: Mapping[int, str]) -> Verdict:
-    """Check the chain against itself and against the anchored heads.
-
-    Args:
-        rows: The export's objects in the table's order.
-        anchors: Hash by row number, as noted outside the table.
-
-    Returns:
-        The verdict, with the first bad row.
-    """
-    head, count, anchored = Head(), 0, 0
-    tail_at: int | None = None
-    for row in rows:
-        count += 1
-        expected_seq, expected_hash = chain(head, {key: row[key] for key in row if key != "hash"})
-        problem = None
-        if row["seq"] != expected_seq:
-            problem = f"row {expected_seq} is missing or out of order"
-        elif row["prev_hash"] != head.hash:
-            problem = "it does not follow the row before it"
-        elif row["hash"] != expected_hash:
-            problem = "its content was changed"
-        elif anchors.get(expected_seq, expected_hash) != expected_hash:
-            problem = "the anchor noted another row here: the history was forked"
-        if problem is not None:
-            return Verdict(count, head, expected_seq, problem, anchored)
-        if expected_seq in anchors:
-            anchored, tail_at = expected_seq, None
-        elif tail_at is None:
-            tail_at = row["at"]
-        head = Head(expected_seq, expected_hash)
-    if anchors and (last := max(anchors)) > head.seq:
-        reason = f"the anchor knows of {last} rows: the end was cut off"
-        return Verdict(count, head, head.seq + 1, reason, anchored)
-    return Verdict(count, head, None, None, anchored, tail_at)
+    return head.seq + 1, hashlib.sha256(entry(head, event)).hexdigest()

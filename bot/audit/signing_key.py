@@ -50,6 +50,11 @@ class SigningKey:
         self.public = private.public_key().public_bytes_raw()
         self.id = key_id(self.public)
 
+    def public_pem(self) -> str:
+        """Return the public key as PEM, for those who check signatures."""
+        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._private.public_key().public_bytes(encoding, form).decode()
+
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message, 64 bytes."""
         return self._private.sign(message)

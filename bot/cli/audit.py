@@ -1,67 +1,41 @@
-"""``peftsize audit``: export and verify."""
+"""``peftsize audit``: export and the signing key."""
 
 from __future__ import annotations
 
 import base64
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TextIO
 
-from bot.audit import anchor as anchors
 from bot.audit import signing_key
-from bot.audit.chain import verify as judge
-from bot.cli.output import GREEN, RED, complain, paint, say, say_json
+from bot.audit.signing_key import UnusableKey
+from bot.cli.output import progress, say, say_json
 from bot.errors import Refused, SettingsError
 from bot.runtime import settings as configuration
-from bot.runtime.wiring import clock, open_store
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bot.audit.chain import Verdict
+from bot.runtime.wiring import open_store
 
 
-def export(since: str | None) -> None:
-    """Print every event from a time on, one JSON object a line."""
+def export(since: str | None, output: str | None) -> None:
+    """Print every event from a time on, or write them to a file, one JSON object a line."""
     since_ms = None if since is None else _time_ms(since)
-    with open_store(configuration.load()) as store, store.read() as tx:
-        for row in tx.audit_log.rows(since_ms=since_ms):
-            say_json(row)
+    with open_store(configuration.load()) as store, store.read() as tx, _destination(output) as file:
+        total = 0 if file.isatty() else tx.audit_log.head().seq
+        with progress("Exporting", total) as step:
+            for row in tx.audit_log.rows(since_ms=since_ms):
+                say_json(row, file)
+                step(1)
 
 
-def verify(anchor_files: Sequence[str], *, allow_unanchored: bool, as_json: bool) -> None:
-    """Check the chain against itself and the anchors; exit 1 if anything is wrong or nothing vouches for it."""
-    settings = configuration.load()
-    paths = [Path(name) for name in anchor_files]
-    if not all(path.is_file() for path in paths):
-        raise SettingsError(("--anchor: there is no such file.",))
+def _destination(output: str | None) -> AbstractContextManager[TextIO]:
+    """Open the file, or take standard output."""
+    if output is None:
+        return nullcontext(sys.stdout)
     try:
-        noted = anchors.read_all(paths or settings.anchor_files)
+        return Path(output).open("w", encoding="utf-8")
     except OSError as error:
-        if paths:
-            raise SettingsError((f"--anchor: {error.filename} cannot be read: {error.strerror}.",)) from None
-        complain(f"The anchor {error.filename} cannot be read: {error.strerror}.")
-        noted = {}
-    with open_store(settings) as store, store.read() as tx:
-        verdict = judge(tx.audit_log.rows(), noted)
-    unproven = None if allow_unanchored else verdict.unproven(clock())
-    ok = verdict.ok and unproven is None
-    if as_json:
-        say_json(
-            {
-                "ok": ok,
-                "rows": verdict.rows,
-                "head": {"seq": verdict.head.seq, "hash": verdict.head.hash},
-                "anchored": verdict.anchored,
-                "bad_seq": verdict.bad_seq,
-                "reason": verdict.reason or unproven,
-            }
-        )
-    else:
-        say(_words(verdict, unproven))
-    if not ok:
-        sys.exit(1)
+        raise SettingsError((f"--output: {output} cannot be written: {error.strerror}.",)) from None
 
 
 def new_key(file: str | None) -> None:
@@ -79,21 +53,15 @@ def new_key(file: str | None) -> None:
     say(f"Public key: {base64.b64encode(key.public).decode()}")
 
 
-def _words(verdict: Verdict, unproven: str | None) -> str:
-    """Return the verdict in a sentence, and what to do where nothing vouches for the chain."""
-    if not verdict.ok:
-        return f"{paint('The audit is NOT whole', RED)}: row {verdict.bad_seq}: {verdict.reason}."
-    if unproven is not None:
-        return (
-            f"{paint('The audit is NOT proven', RED)}: its {verdict.rows} rows follow each other, but {unproven}: "
-            "whoever can write to the database could have rewritten them. Pass the file with --anchor FILE, "
-            "or accept that with --allow-unanchored."
-        )
-    head = f"head {verdict.head.seq} {verdict.head.hash[:12]}"
-    vouched = f"anchored up to row {verdict.anchored}" if verdict.anchored else "no anchor to compare with"
-    if verdict.anchored and verdict.tail_at is not None:
-        vouched += f"; rows {verdict.anchored + 1} to {verdict.head.seq} are not anchored"
-    return f"{paint('The audit is whole', GREEN)}: {verdict.rows} rows, {head}, {vouched}."
+def print_key(file: str | None) -> None:
+    """Print the public half of the signing key, for whoever checks what it signed."""
+    path = Path(file) if file else configuration.load().signing_key_file
+    if path is None:
+        raise SettingsError((configuration.NO_KEY,))
+    try:
+        say(signing_key.load(path).public_pem().rstrip())
+    except UnusableKey as error:
+        raise SettingsError((configuration.unusable_key(path, error),)) from None
 
 
 def _time_ms(text: str) -> int:

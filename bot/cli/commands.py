@@ -319,21 +319,44 @@ def specs_drift(json: AsJson = False) -> None:
     drift(as_json=json)
 
 
+OutputFile = Annotated[str | None, typer.Option("--output", help="Write to this file instead of printing.")]
+
+
 @audit_app.command("export")
 def audit_export(
     since: Annotated[str | None, typer.Option(help="Start at this day or time (ISO 8601, UTC).")] = None,
+    output: OutputFile = None,
 ) -> None:
     """Print the audit, one JSON object per line."""
     from bot.cli.audit import export
 
-    export(since)
+    export(since, output)
+
+
+AnchorFiles = Annotated[
+    list[str] | None,
+    typer.Option("--anchor", help="An anchor file instead of the one in the settings; may be repeated."),
+]
+CheckpointFiles = Annotated[
+    list[str] | None,
+    typer.Option("--checkpoint", help="A file with a signed checkpoint; may be repeated."),
+]
+KeyFiles = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="A file with the public key of the log; may be repeated."),
+]
 
 
 @audit_app.command("verify")
 def audit_verify(
-    anchor: Annotated[
-        list[str] | None,
-        typer.Option(help="An anchor file instead of the one in the settings; may be repeated."),
+    anchor: AnchorFiles = None,
+    checkpoint: CheckpointFiles = None,
+    key: KeyFiles = None,
+    export: Annotated[
+        str | None, typer.Option(help="Check this export instead of the database; needs no settings.")
+    ] = None,
+    proof: Annotated[
+        str | None, typer.Option(help="Check this bundle of proofs instead; needs no settings.")
     ] = None,
     allow_unanchored: Annotated[
         bool,
@@ -345,9 +368,43 @@ def audit_verify(
     json: AsJson = False,
 ) -> None:
     """Check the hash chain against the anchor; exit 1 if it is broken, truncated, forked or not anchored."""
-    from bot.cli.audit import verify
+    from bot.cli import verification
 
-    verify(anchor or [], allow_unanchored=allow_unanchored, as_json=json)
+    evidence = verification.Evidence(anchor or (), checkpoint or (), key or ())
+    if proof is not None:
+        ok = verification.verify_proof(proof, evidence)
+    elif export is not None:
+        ok = verification.verify_export(export, evidence, allow_unanchored=allow_unanchored, as_json=json)
+    else:
+        ok = verification.verify_database(evidence, allow_unanchored=allow_unanchored, as_json=json)
+    if not ok:
+        raise typer.Exit(1)
+
+
+@audit_app.command("proof")
+def audit_proof(
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="Request id, such as R7K3M9QX.")],
+    anchor: AnchorFiles = None,
+    checkpoint: CheckpointFiles = None,
+    key: KeyFiles = None,
+    output: OutputFile = None,
+) -> None:
+    """Write a proof that a request's rows are in the signed log, for somebody without the database."""
+    from bot.cli import verification
+
+    verification.prove(request_id, verification.Evidence(anchor or (), checkpoint or (), key or ()), output)
+
+
+@audit_app.command("key")
+def audit_key(
+    file: Annotated[
+        str | None, typer.Argument(help="The signing key instead of PEFTSIZE_SIGNING_KEY_FILE.")
+    ] = None,
+) -> None:
+    """Print the public key that the audit is signed with."""
+    from bot.cli.audit import print_key
+
+    print_key(file)
 
 
 @audit_app.command("new-key")

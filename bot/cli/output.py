@@ -9,11 +9,12 @@ import shlex
 import shutil
 import sys
 import textwrap
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from sizing import SizingError
 
@@ -41,9 +42,9 @@ def complain(text: str) -> None:
     _print(paint(first, RED, stream=sys.stderr) + line + rest, sys.stderr)
 
 
-def say_json(value: Any) -> None:
-    """Print one JSON value on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+def say_json(value: Any, file: TextIO | None = None) -> None:
+    """Print one JSON value on one line, to standard output unless to a file."""
+    (file or sys.stdout).write(json.dumps(value, ensure_ascii=True) + "\n")
 
 
 def paint(text: str, style: str, *, stream: TextIO | None = None) -> str:
@@ -53,6 +54,26 @@ def paint(text: str, style: str, *, stream: TextIO | None = None) -> str:
     """
     shows = (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
     return f"\x1b[{style}m{text}\x1b[0m" if shows and not os.environ.get("NO_COLOR") else text
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a long run is, on standard error if that is a terminal.
+
+    Args:
+        what: What is done.
+        total: In how many steps; with 0 nothing is shown.
+
+    Yields:
+        Takes how many steps were done since.
+    """
+    if not total or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from typer import progressbar
+
+    with progressbar(length=total, label=what, file=sys.stderr, update_min_steps=max(1, total // 100)) as bar:
+        yield bar.update
 
 
 def title(text: str) -> None:

@@ -17,28 +17,35 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Task = tuple[int, "Callable[[], None]"]
+"""How often, in milliseconds, and what."""
+
 
 class Periodic:
-    """Runs tasks whose time has come, once for all replicas.
+    """Runs tasks whose time has come, once for all replicas or in each.
 
     Args:
         store: Where it is noted when each was last run.
         tasks: By name: the interval in milliseconds, and what to do.
+        own: Likewise, what every replica does for itself.
     """
 
-    def __init__(self, store: Store, tasks: Mapping[str, tuple[int, Callable[[], None]]]) -> None:
+    def __init__(
+        self, store: Store, tasks: Mapping[str, Task], own: Mapping[str, Task] | None = None
+    ) -> None:
         self.store = store
         self.tasks = tasks
+        self.own = own or {}
         self._not_before: dict[str, int] = {}
 
     def run_due(self) -> None:
         """Run what is due; trouble is logged and the task comes round again."""
         now = self.store.clock()
-        for name, (every_ms, task) in self.tasks.items():
+        for name, (every_ms, task) in {**self.own, **self.tasks}.items():
             if now < self._not_before.get(name, 0):
                 continue
             try:
-                if self._mine(name, every_ms):
+                if name in self.own or self._mine(name, every_ms):
                     task()
             except (StoreError, SpecsError) as error:
                 log.warning("a periodic task failed", extra={"facts": {"task": name, "what": str(error)}})

@@ -11,9 +11,10 @@ from bot.provisioning import drift
 from bot.workflow import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from bot.approvals.policy import Ruling, Shortage
+    from bot.audit.checkpoint import Checkpoint
     from bot.store import Tx
     from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
@@ -32,6 +33,7 @@ class Maintenance:
         specs: The API; None in a dry run.
         anchor_channel: Where the head of the audit chain is posted daily, if anywhere.
         more_spaces: Deployment spaces besides the default one.
+        checkpoint: Returns the last checkpoint of the audit.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Maintenance:
         specs: Specs | None,
         anchor_channel: str | None,
         more_spaces: Collection[str],
+        checkpoint: Callable[[], Checkpoint | None] = lambda: None,
     ) -> None:
         self.service = service
         self.specs = specs
         self.anchor_channel = anchor_channel
         self.more_spaces = more_spaces
+        self.checkpoint = checkpoint
         self.revoked_by: str | None = None
         self._groups: dict[str, frozenset[str] | None] | None = None
 
@@ -106,13 +110,14 @@ class Maintenance:
                 self._tell(tx, "drift", fresh)
 
     def post_anchor(self) -> None:
-        """Post the head of the audit chain where the database cannot be changed with it."""
+        """Post head and checkpoint of the audit where the database cannot be changed with them."""
         if self.anchor_channel is None:
             return
         with self.service.store.write() as tx:
             head = tx.audit_log.head()
-            line = f"{head.seq} {head.hash}"
-            outbox.notice(tx, "anchor", [line], about="anchor", channel_id=self.anchor_channel)
+            signed = self.checkpoint()
+            lines = [f"{head.seq} {head.hash}", *(signed.text.splitlines() if signed else ())]
+            outbox.notice(tx, "anchor", lines, about="anchor", channel_id=self.anchor_channel)
 
     def revoked(self, event: str) -> None:
         """Note and log that the app was uninstalled or its token revoked: nobody in Slack can be told."""

@@ -10,6 +10,8 @@ from bot.approvals.request import State
 from bot.runtime import tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.store import Store
     from bot.workflow.ports import Outcome
 
@@ -25,10 +27,12 @@ class Metrics:
 
     Args:
         store: Read for what the rows know, when ``/metrics`` is asked.
+        unsigned: Says why the audit cannot be signed; None where it can.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, unsigned: Callable[[], str | None] = lambda: None) -> None:
         self._store = store
+        self._unsigned = unsigned
         self._words: set[str] = set()
         self.registry = CollectorRegistry()
         registry = self.registry
@@ -47,7 +51,7 @@ class Metrics:
         )
         self._unprotected = Gauge(
             "peftsize_audit_unprotected",
-            "1 where the anchor cannot be written, or triggers of the audit are missing.",
+            "1 where the anchor cannot be written, triggers are missing, or the audit cannot be signed.",
             ["what"],
             registry=registry,
         )
@@ -125,5 +129,6 @@ class Metrics:
         self._outbox_age.set(ages["outbox"])
         self._chain_age.set(ages["audit"])
         self._unprotected.labels("triggers").set(bool(missing))
+        self._unprotected.labels("checkpoint").set(self._unsigned() is not None)
         self._unprotected.labels("anchor").set(self._store.anchor_trouble() is not None)
         return generate_latest(self.registry)

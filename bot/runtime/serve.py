@@ -71,7 +71,7 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
     stopping = threading.Event()
     with ExitStack() as stack:
         stack.callback(log.info, "stopped")
-        stack.callback(product.dispatcher.stop, STOP_WITHIN_S)
+        stack.callback(product.stop, STOP_WITHIN_S)
         line = socket_line(product) if socket else None
         if line is not None:
             stack.callback(line.close)

@@ -19,6 +19,7 @@ from bot.errors import NoDatabase, PeopleError, SettingsError, StoreError
 from bot.provisioning.executor import Executor
 from bot.provisioning.transitions import Pace
 from bot.runtime import settings as configuration
+from bot.runtime.checkpoints import Checkpoints
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.metrics import Metrics
 from bot.runtime.settings import sqlite_path
@@ -60,6 +61,11 @@ def new_attempt() -> str:
     return f"peftsize-{secrets.token_hex(12)}"
 
 
+def new_origin() -> str:
+    """Return a name for a log of audit rows."""
+    return f"peftsize/{secrets.token_hex(8)}"
+
+
 @dataclass(slots=True)
 class Me:
     """Who the bot is in Slack, once Slack has said so."""
@@ -78,6 +84,7 @@ class Product:
         executor: Carrying out.
         worker: Due work.
         dispatcher: Who runs it.
+        checkpoints: Signs the audit.
         app: Bolt.
         metrics: What can be measured.
         me: Who we are in Slack.
@@ -93,6 +100,7 @@ class Product:
     executor: Executor
     worker: Worker
     dispatcher: Any
+    checkpoints: Checkpoints
     app: App
     metrics: Metrics
     maintenance: Maintenance
@@ -121,6 +129,14 @@ class Product:
             fields = {name: getattr(found, name) for name in found.__slots__}
             tx.note("identity", fields | {"team_ids": sorted(found.team_ids)})
         return True
+
+    def stop(self, timeout_s: float = 8.0) -> None:
+        """Finish what is under way, give back the rest, and sign the audit."""
+        self.dispatcher.stop(timeout_s)
+        try:
+            self.checkpoints.sign_last()
+        except StoreError as error:
+            log.warning("the audit was not signed at stop", extra={"facts": {"what": error.what}})
 
     def close(self) -> None:
         """Close connections."""
@@ -264,7 +280,8 @@ def build(
     key = open_signing_key(settings)
     database = open_database(settings)
     store = make_store(settings, database, clock)
-    metrics = Metrics(store)
+    checkpoints = Checkpoints(store, key, new_origin)
+    metrics = Metrics(store, lambda: checkpoints.trouble)
     me = Me()
     token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
     client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
@@ -284,7 +301,11 @@ def build(
     pace = Pace(int(settings.watsonx_timeout_s * 1000), int(settings.peftsize_settle_s * 1000))
     executor = Executor(service, shared, pace, new_attempt)
     maintenance = Maintenance(
-        service, specs, settings.peftsize_anchor_channel, settings.peftsize_spaces.values()
+        service,
+        specs,
+        settings.peftsize_anchor_channel,
+        settings.peftsize_spaces.values(),
+        lambda: checkpoints.latest,
     )
     delivery = OutboxDelivery(
         client=client,
@@ -316,7 +337,7 @@ def build(
     )
     secret = settings.slack_signing_secret
     app = slack.build(context, secret.get_secret_value() if secret else "not used in Socket Mode")
-    dispatcher = _dispatcher(database, worker, _periodic(store, maintenance))
+    dispatcher = _dispatcher(database, worker, _periodic(store, maintenance, checkpoints))
     store.waker = dispatcher
     product = Product(
         settings=settings,
@@ -326,6 +347,7 @@ def build(
         executor=executor,
         worker=worker,
         dispatcher=dispatcher,
+        checkpoints=checkpoints,
         app=app,
         metrics=metrics,
         maintenance=maintenance,
@@ -350,7 +372,7 @@ def _dispatcher(database: Database, worker: Worker, periodic: Periodic) -> Any:
     return ProcrastinateDispatcher(database, worker, periodic)
 
 
-def _periodic(store: Store, maintenance: Maintenance) -> Periodic:
+def _periodic(store: Store, maintenance: Maintenance, checkpoints: Checkpoints) -> Periodic:
     return Periodic(
         store,
         {
@@ -360,6 +382,7 @@ def _periodic(store: Store, maintenance: Maintenance) -> Periodic:
             "drift": (HOUR_MS, maintenance.look_for_drift),
             "anchor": (DAY_MS, maintenance.post_anchor),
         },
+        {"checkpoint": (MINUTE_MS, checkpoints.sign)},
     )
 
 
@@ -382,6 +405,8 @@ def ready(product: Product) -> list[str]:
             problems.append(f"the audit can be changed: triggers are missing ({', '.join(missing)}); restart")
         if trouble := product.store.anchor_trouble():
             problems.append(f"the audit's anchor {product.settings.anchor_file} cannot be written: {trouble}")
+        elif product.checkpoints.trouble is not None:
+            problems.append(f"the audit cannot be signed: {product.checkpoints.trouble}")
     except StoreError as error:
         problems.append(f"the database does not take writes: {error.what}")
     return problems

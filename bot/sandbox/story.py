@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.approvals.request import State
 from bot.audit import anchor
-from bot.audit.chain import verify
+from bot.audit.anchor import Anchors
+from bot.audit.verification import verify
 from bot.sandbox.slack.inputs import NotThere
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class _Story:
         if missing or post.status not in {row["rest"]["status"] for row in rows}:
             raise DidNotHappen(f"the audit does not tell of {', '.join(sorted(missing)) or 'the POST'}.")
         path = self.world.product.settings.anchor_file
-        verdict = verify(rows, anchor.read(path) if path else {})
+        verdict = verify(rows, anchor.read(path) if path else Anchors())
         if not verdict.ok:
             raise DidNotHappen(f"the audit is not whole: {verdict.reason}.")
         self._step(

@@ -101,7 +101,7 @@ class World:
         self._stack.callback(self.product.close)
         schema.migrate(self.product.store.database)
         self.product.identify()
-        self._stack.callback(self.product.dispatcher.stop, STOP_WITHIN_S)
+        self._stack.callback(self.product.stop, STOP_WITHIN_S)
         self.product.dispatcher.start()
         self.slack.attach(f"http://{HOST}:{self._serve()}/slack/events")
 

@@ -82,9 +82,13 @@ class AuditLog:
         """Return the events of one request, oldest first."""
         return [_object(row) for row in self._connection.execute(_STORY, {"id": request_id}).mappings()]
 
-    def rows(self, *, since_ms: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the events as the JSON objects of the export, oldest first."""
-        after = 0
+    def rows(self, *, since_ms: int | None = None, after: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield the events as the JSON objects of the export, oldest first.
+
+        Args:
+            since_ms: Only those that happened since, UTC epoch milliseconds.
+            after: Only those with a higher number.
+        """
         while True:
             page = self._connection.execute(_AFTER, {"after": after, "page": _PAGE}).mappings().all()
             for row in page:

@@ -98,6 +98,17 @@ class Tx:
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(_LOCK, {"about": about})
 
+    def replace_note(self, key: str, old: Any, new: Any) -> bool:
+        """Keep a small fact in place of another one; return whether the other one was still kept."""
+        fresh = {"key": key, "value": json.dumps(None), "at": 0}
+        self.connection.execute(_FIRST_NOTE[self.connection.dialect.name], fresh)
+        taken = self.connection.execute(
+            update(notes)
+            .where(notes.c.key == key, notes.c.value == json.dumps(old))
+            .values(value=json.dumps(new), at=self.now)
+        )
+        return taken.rowcount == 1
+
     def noted(self, key: str) -> Any:
         """Return a kept fact, or None."""
         found = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()

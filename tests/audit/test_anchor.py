@@ -28,7 +28,7 @@ def test_heads_are_appended_in_plain_lines(tmp_path: Path) -> None:
     file.note(Head(3, C))
     assert path.read_bytes() == f"1 {A}\n2 {B}\n3 {C}\n".encode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert anchor.read(path) == {1: A, 2: B, 3: C}
+    assert anchor.read(path).heads == {1: A, 2: B, 3: C}
 
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_the_first_hash_of_a_number_stays(tmp_path: Path) -> None:
     """Noting another hash for a row that was noted before cannot hide a fork."""
     path = tmp_path / "anchor"
     path.write_text(f"1 {A}\n1 {B}\n2 {C}\n")
-    assert anchor.read(path) == {1: A, 2: C}
+    assert anchor.read(path).heads == {1: A, 2: C}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_half_a_line_is_no_head(tmp_path: Path, torn: bytes) -> None:
     """What a crash or a full disk tore off vouches for nothing and accuses nobody; the lines around it count."""
     path = tmp_path / "anchor"
     path.write_bytes(f"1 {A}\n".encode() + torn + f"\n4 {C}\n".encode())
-    assert anchor.read(path) == {1: A, 4: C}
+    assert anchor.read(path).heads == {1: A, 4: C}
 
 
 def test_a_file_that_has_grown_long_keeps_its_last_thousand_lines(tmp_path: Path) -> None:
@@ -85,6 +85,6 @@ def test_a_file_that_has_grown_long_keeps_its_last_thousand_lines(tmp_path: Path
 def test_no_file_is_nothing_noted(tmp_path: Path) -> None:
     """Before the first head there is nothing to read or to shorten, and neither makes the file."""
     path = tmp_path / "anchor"
-    assert anchor.read(path) == {}
+    assert anchor.read(path).heads == {}
     anchor.compact(path)
     assert not path.exists()

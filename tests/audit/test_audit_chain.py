@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.audit.chain import GENESIS, Event, Head, Verdict, chain, verify
+from bot.audit.anchor import Anchors
+from bot.audit.chain import GENESIS, Event, Head, chain
+from bot.audit.verification import Verdict, verify
 
 
 def a_chain(count: int) -> list[dict[str, Any]]:
@@ -19,8 +21,8 @@ def a_chain(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def anchors(rows: list[dict[str, Any]]) -> dict[int, str]:
-    return {row["seq"]: row["hash"] for row in rows}
+def anchors(rows: list[dict[str, Any]]) -> Anchors:
+    return Anchors({row["seq"]: row["hash"] for row in rows})
 
 
 def test_a_whole_chain_verifies() -> None:
@@ -32,12 +34,12 @@ def test_a_whole_chain_verifies() -> None:
 
 def test_an_empty_chain_verifies() -> None:
     """A new database has nothing to hide."""
-    assert verify([], {}).ok
+    assert verify([], Anchors()).ok
 
 
 def test_an_empty_chain_with_an_anchor_was_cut_off() -> None:
     """A table emptied from its first row on is found as well."""
-    assert verify([], {1: "a" * 64}) == Verdict(
+    assert verify([], Anchors({1: "a" * 64})) == Verdict(
         0, Head(0, GENESIS), 1, "the anchor knows of 1 rows: the end was cut off", 0
     )
 
@@ -78,7 +80,7 @@ def test_tampering_is_found_without_an_anchor(what: Any, rows_read: int, reason:
     rows, whole = a_chain(5), a_chain(5)
     what(rows)
     last_good = Head(rows_read - 1, whole[rows_read - 2]["hash"] if rows_read > 1 else GENESIS)
-    verdict = verify(rows, {})
+    verdict = verify(rows, Anchors())
     assert verdict == Verdict(rows_read, last_good, rows_read, reason, 0)
     assert not verdict.ok
 
@@ -86,7 +88,7 @@ def test_tampering_is_found_without_an_anchor(what: Any, rows_read: int, reason:
 def test_what_was_vouched_for_before_the_damage_is_told() -> None:
     """The highest anchored row before the first bad one; anchors of later rows vouch for nothing."""
     rows = a_chain(5)
-    known = {number: rows[number - 1]["hash"] for number in (1, 2, 5)}
+    known = Anchors({number: rows[number - 1]["hash"] for number in (1, 2, 5)})
     rows[3].update(reason="other")
     assert verify(rows, known) == Verdict(4, Head(3, rows[2]["hash"]), 4, CHANGED, 2)
 
@@ -95,7 +97,9 @@ def test_rows_after_the_last_anchor_are_whole_and_not_vouched_for() -> None:
     """An anchor that is behind the table is no damage."""
     rows = a_chain(5)
     tail_at = rows[2]["at"]
-    assert verify(rows, {2: rows[1]["hash"]}) == Verdict(5, Head(5, rows[4]["hash"]), None, None, 2, tail_at)
+    assert verify(rows, Anchors({2: rows[1]["hash"]})) == Verdict(
+        5, Head(5, rows[4]["hash"]), None, None, 2, tail_at
+    )
 
 
 def test_a_cut_off_end_is_found_by_the_anchor() -> None:
@@ -104,7 +108,7 @@ def test_a_cut_off_end_is_found_by_the_anchor() -> None:
     known = anchors(rows)
     reason = "the anchor knows of 5 rows: the end was cut off"
     assert verify(rows[:4], known) == Verdict(4, Head(4, rows[3]["hash"]), 5, reason, 4)
-    assert verify(rows[:4], {}).ok
+    assert verify(rows[:4], Anchors()).ok
 
 
 def test_a_fork_is_found_by_the_anchor() -> None:
@@ -116,6 +120,6 @@ def test_a_fork_is_found_by_the_anchor() -> None:
         seq, digest = chain(head, fields)
         forked.append({"seq": seq, **fields, "prev_hash": head.hash, "hash": digest})
         head = Head(seq, digest)
-    assert verify(forked, {}).ok
+    assert verify(forked, Anchors()).ok
     reason = "the anchor noted another row here: the history was forked"
     assert verify(forked, known) == Verdict(4, Head(3, rows[2]["hash"]), 4, reason, 3)

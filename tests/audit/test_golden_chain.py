@@ -6,7 +6,9 @@ import hashlib
 import json
 from dataclasses import replace
 
-from bot.audit.chain import Event, Head, chain, verify
+from bot.audit.anchor import Anchors
+from bot.audit.chain import Event, Head, chain
+from bot.audit.verification import verify
 from tests.audit.golden import EVENTS, GENESIS, HASHES, TEXTS
 
 
@@ -23,7 +25,7 @@ def test_three_rows_hash_to_the_values_worked_out_by_hand() -> None:
 def test_the_exported_rows_verify_from_their_texts_alone() -> None:
     """An export of the three texts with their hashes is whole, and ends at the last of them."""
     rows = [{**json.loads(text), "hash": digest} for text, digest in zip(TEXTS, HASHES, strict=True)]
-    verdict = verify(rows, {2: HASHES[1]})
+    verdict = verify(rows, Anchors({2: HASHES[1]}))
     assert (verdict.ok, verdict.rows, verdict.head, verdict.anchored) == (True, 3, Head(3, HASHES[2]), 2)
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from bot.approvals.request import State
 from bot.audit import anchor
-from bot.audit.chain import verify
+from bot.audit.anchor import Anchors
+from bot.audit.verification import verify
 from bot.errors import SettingsError
+from tests.support.command_line import run
 from tests.support.team import ADA, BEN, CHANNEL, INES, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:
@@ -142,11 +144,12 @@ def test_a_cut_off_audit_is_found(team: Team) -> None:
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)")
     connection.close()
+    found = run("audit", "verify", "--json", folder=team.folder, environment=team.environment).json
+    assert (found["ok"], found["bad_seq"]) == (False, max(anchors.heads))
+    assert "cut off" in found["reason"]
     team.start()
-    verdict = verify(team.audit(), anchors)
-    assert (verdict.ok, verdict.bad_seq) == (False, max(anchors))
-    assert "cut off" in str(verdict.reason)
-    assert verify(team.audit(), {}).ok
+    assert not verify(team.audit(), anchors).ok
+    assert verify(team.audit(), Anchors()).ok
 
 
 # --- Vercel Chat, n8n
@@ -181,7 +184,7 @@ def test_a_foreign_app_is_not_heard(team: Team) -> None:
 
 def test_an_empty_list_of_approvers_means_nobody(new_team: Callable[..., Team]) -> None:
     """Without approvers the product does not start; a rule alone lets only those approve whom it names."""
-    with pytest.raises(SettingsError, match="Nobody may approve"):
+    with pytest.raises(SettingsError, match="Nobody can approve"):
         new_team(policy='[defaults]\nadmins = ["U0INES001"]\n')
     team = new_team(policy=f'[[rule]]\nwhen = {{ min_gpus = 3 }}\napprovers = ["{ADA}"]\n')
     request = team.ask()

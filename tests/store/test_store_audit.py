@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from bot.audit import anchor
-from bot.audit.anchor import AnchorFile
-from bot.audit.chain import GENESIS, Who, verify
+from bot.audit.anchor import AnchorFile, Anchors
+from bot.audit.chain import GENESIS, Who
+from bot.audit.verification import verify
 from bot.store import Database, Store, triggers
 from tests.audit.golden import EVENTS, HASHES, TEXTS
 from tests.support.rows import T0, Clock, event
@@ -27,9 +28,9 @@ def append(store: Store, count: int) -> None:
             tx.audit_log.append(event(number))
 
 
-def verdict(store: Store, anchors: dict[int, str] | None = None) -> tuple[bool, int | None]:
+def verdict(store: Store, anchors: Anchors | None = None) -> tuple[bool, int | None]:
     with store.read() as tx:
-        found = verify(tx.audit_log.rows(), anchors or {})
+        found = verify(tx.audit_log.rows(), anchors or Anchors())
     return found.ok, found.bad_seq
 
 
@@ -93,7 +94,7 @@ def test_many_threads_make_one_chain(store: Store) -> None:
     for thread in threads:
         thread.join()
     with store.read() as tx:
-        found = verify(tx.audit_log.rows(), {})
+        found = verify(tx.audit_log.rows(), Anchors())
     assert (found.ok, found.rows) == (True, 120)
 
 
@@ -164,7 +165,7 @@ def test_damage_is_found_with_its_first_bad_row(
     store = Store(database, clock, anchor=AnchorFile(tmp_path / "anchor"))
     append(store, 5)
     anchors = anchor.read(tmp_path / "anchor")
-    assert len(anchors) == 5
+    assert len(anchors.heads) == 5
     assert verdict(store, anchors) == (True, None)
     tamper(database, *damage)
     assert verdict(store, anchors) == (False, bad)
@@ -208,9 +209,9 @@ def test_the_anchor_is_private_and_a_full_disk_there_stops_nothing(
 def test_a_torn_line_of_the_anchor_is_passed_over(tmp_path: Path) -> None:
     """Half a line, as a crash may leave it, is no head; a missing file is empty."""
     path = tmp_path / "anchor"
-    assert anchor.read(path) == {}
+    assert anchor.read(path).heads == {}
     path.write_text(f"1 {'a' * 64}\n2 {'b' * 64}\n3 \n\nxx yy\n")
-    assert anchor.read(path) == {1: "a" * 64, 2: "b" * 64}
+    assert anchor.read(path).heads == {1: "a" * 64, 2: "b" * 64}
 
 
 def test_a_long_anchor_is_shortened_to_its_end(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_a_long_anchor_is_shortened_to_its_end(tmp_path: Path) -> None:
     lines = [f"{number} {'a' * 64}\n" for number in range(1, 20_001)]
     path.write_text("".join(lines))
     anchor.compact(path)
-    kept = anchor.read(path)
+    kept = anchor.read(path).heads
     assert len(kept) == 1000
     assert max(kept) == 20_000
     before = path.read_text()
@@ -233,7 +234,7 @@ def test_pages_of_a_long_history_are_all_read(store: Store) -> None:
         for number in range(2100):
             tx.audit_log.append(event(number))
     with store.read() as tx:
-        found = verify(tx.audit_log.rows(), {})
+        found = verify(tx.audit_log.rows(), Anchors())
     assert (found.ok, found.rows) == (True, 2100)
 
 

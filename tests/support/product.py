@@ -144,7 +144,7 @@ class RunningProduct:
     def start_work(self) -> None:
         """Say who we are and start the worker's threads."""
         serve.start(self.product)
-        self._running.callback(self.product.dispatcher.stop)
+        self._running.callback(self.product.stop)
 
     def stop(self) -> None:
         """Stop the product; Slack and the cluster go on."""

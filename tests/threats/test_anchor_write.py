@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.audit.chain import FRESH_MS, Head, Verdict
+from bot.audit.chain import Head
+from bot.audit.verification import FRESH_MS, Verdict
 from bot.store import triggers
 from tests.support.command_line import Ran, run
 from tests.threats.claims import Threat
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
 
     from tests.support.team import Team
 
+LOG = "tests/audit/test_log.py"
 THREAT = Threat(
     what="Write access to the anchor",
     can={"make `audit verify` fail, though nothing was changed": "test_a_silent_anchor_proves_nothing"},
     cannot={
         "have an emptied, cut or missing anchor taken for proof": "test_a_silent_anchor_proves_nothing",
         "make two anchors vouch for two histories": "test_several_anchors_vouch_together_and_may_not_disagree",
+        "forge a checkpoint": f"{LOG}::test_a_forged_checkpoint_is_named",
+        "have forged heads taken for a signature": f"{LOG}::test_heads_alone_do_not_stand_for_a_signature",
+        "keep a dead anchor from being noticed": "test_an_anchor_that_cannot_be_written_is_seen",
         "hide a cut end for longer than a minute": "test_only_rows_younger_than_a_minute_may_wait_for_their_anchor",
     },
     do="put the anchor on another system (`PEFTSIZE_ANCHOR_FILE`), or post it to a channel "
@@ -99,7 +104,9 @@ def unprotected(team: Team) -> set[str]:
     """Return what the metric names as broken."""
     lines = team.get("/metrics")[1].splitlines()
     found = {line.partition("{")[2] for line in lines if line.startswith("peftsize_audit_unprotected{")}
-    assert {line.rpartition("}")[0] for line in found} == {'what="anchor"', 'what="triggers"'}
+    assert {line.rpartition("}")[0] for line in found} == {
+        f'what="{what}"' for what in ("anchor", "triggers", "checkpoint")
+    }
     return {line.split('"')[1] for line in found if line.endswith(" 1.0")}
 
 

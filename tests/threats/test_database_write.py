@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
     from tests.support.team import Team
 
+LOG = "tests/audit/test_log.py"
 THREAT = Threat(
     what="Write access to the database",
     can={"stop requests, by changing their rows": "test_a_changed_row_fails"},
@@ -27,6 +28,11 @@ THREAT = Threat(
         "have it created in another space": "test_a_space_with_a_digest_to_match_is_asked_again",
         "put another text under approvals that were given": "test_another_text_is_asked_again",
         "have another specification deleted": "test_a_deletion_removes_only_the_spec_that_was_approved",
+        "have a rewritten audit signed": f"{LOG}::test_a_history_that_changes_under_the_bot_is_not_signed",
+        "change an audit that somebody has exported": f"{LOG}::test_no_change_of_an_export_passes",
+        "drop the audit's triggers unseen": (
+            "tests/threats/test_anchor_write.py::test_dropped_triggers_are_seen_and_put_back"
+        ),
         "have a foreign specification taken for ours": "test_a_lost_answer_adopts_nothing_else",
     },
     do="restore the database, then run `peftsize audit verify`.",

@@ -11,7 +11,8 @@ from bot.approvals import policy
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import TABLE, TERMINAL, Action, Transition, decide, target
 from bot.audit import anchor
-from bot.audit.chain import verify
+from bot.audit.anchor import Anchors
+from bot.audit.verification import verify
 from bot.sandbox.page import workflow
 from bot.sandbox.switches import LEAPS, switches
 from bot.sandbox.traffic import content, traffic
@@ -163,7 +164,7 @@ class PageState:
         if self._checked[0] != head.hash:
             rows = list(tx.audit_log.rows())
             path = self._world.product.settings.anchor_file
-            verdict = verify(rows, anchor.read(path) if path else {})
+            verdict = verify(rows, anchor.read(path) if path else Anchors())
             told = {
                 "ok": verdict.ok,
                 "reason": verdict.reason,
