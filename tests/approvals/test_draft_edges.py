@@ -115,3 +115,13 @@ def test_the_names_of_a_space() -> None:
     assert twice.space_names("id-1") == {"id-1", "a", "b"}
     assert twice.space_names("id-0") == {"id-0"}
     assert Site("https://cpd.example", "id-0").space_names("id-9") == {"id-9"}
+
+
+@pytest.mark.parametrize("gpus", [2, 65, 0, -1])
+def test_a_count_that_nobody_could_choose_is_told_with_its_limits(gpus: int) -> None:
+    """Fewer than computed cannot hold the model, more than 64 is a typing mistake; the text runs as it is."""
+    with pytest.raises(SizingError) as refused:
+        draft("80b none lora", SITE, use_gpus=gpus)
+    error = refused.value
+    assert error.message == f"{gpus} GPUs cannot be chosen: at least 3, at most 64."
+    assert (error.code, error.span, error.example) == ("E16", (0, 13), "80b none lora")

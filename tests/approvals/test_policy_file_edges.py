@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bot.approvals import policy_file
 from bot.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FILE = "PEFTSIZE_POLICY_FILE"
 ID = "must be a user id (U… or W…), a user-group id (S…) or anyone"
@@ -242,3 +247,67 @@ def test_the_digest_is_of_what_the_policy_says() -> None:
     other = policy_file.load('[defaults]\napprovers = ["S0GPU"]\n')
     assert one.digest == same.digest
     assert len({one.digest, other.digest, policy_file.load("").digest}) == 3
+
+
+def party(name: str, number: int = 0) -> str:
+    return f'{{ name = "{name}", from = ["S0A{number}"] }}'
+
+
+def stage(hours: int) -> str:
+    return f'{{ after = "{hours}h", to = ["S0A"] }}'
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [("need", lambda number: party(f"P{number}", number)), ("escalate", lambda number: stage(number + 1))],
+)
+def test_parties_and_stages_are_one_to_five(key: str, entry: Callable[[int], str]) -> None:
+    """An empty list means nothing, a sixth entry would not fit on the card: both are refused by their place."""
+    for number in (1, 5):
+        listed = ", ".join(entry(each) for each in range(number))
+        found = policy_file.load(f"[defaults]\n{key} = [{listed}]\n").defaults
+        assert len(getattr(found, key)) == number
+    for number in (0, 6):
+        listed = ", ".join(entry(each) for each in range(number))
+        with pytest.raises(SettingsError) as caught:
+            policy_file.load(f"[defaults]\n{key} = [{listed}]\n")
+        assert caught.value.problems[0].startswith(f"{FILE}: defaults.{key}: ")
+
+
+@pytest.mark.parametrize("name", ["A", "A b", "x" * 30])
+def test_a_party_has_a_short_name(name: str) -> None:
+    """One to thirty characters with no space round them; one person of it must approve unless it says more."""
+    (need,) = policy_file.load(f"[defaults]\nneed = [{party(name)}]\n").defaults.need or ()
+    assert (need.name, need.count, need.among) == (name, 1, {"S0A0"})
+
+
+@pytest.mark.parametrize("name", ["", " ", " A", "A ", "x" * 31])
+def test_a_party_has_no_other_name(name: str) -> None:
+    """What the card could not show is refused by its place."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(f"[defaults]\nneed = [{party(name)}]\n")
+    assert caught.value.problems[0].startswith(f"{FILE}: defaults.need.0.name: ")
+
+
+@pytest.mark.parametrize("count", [0, 1, 20, 21])
+def test_a_party_is_one_to_twenty_people(count: int) -> None:
+    """So many of a group must approve; nobody and a crowd are refused by their place."""
+    text = f'[defaults]\nneed = [{{ name = "A", from = ["S0A"], count = {count} }}]\n'
+    if count in {1, 20}:
+        (need,) = policy_file.load(text).defaults.need or ()
+        assert need.count == count
+        return
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(text)
+    assert caught.value.problems[0].startswith(f"{FILE}: defaults.need.0.count: Input should be ")
+
+
+def test_the_digest_of_a_known_policy() -> None:
+    """SHA-256 of the JSON with its keys sorted and no spaces: another one would be another policy to every reader.
+
+    By hand: ``printf '%s' '{"defaults":{"approvers":["S0GPU","U0ADA"],"quorum":2}}' | sha256sum``.
+    """
+    found = policy_file.load('[defaults]\nquorum = 2\napprovers = ["U0ADA", "S0GPU"]\n')
+    assert found.digest == "c7590d5bdfaeb7300af69db336ae2475f2c46449452ac17ac9c63d57711fe97c"
+    nested = policy_file.load('[[rule]]\nwhen = { min_gpus = 2 }\nquorum = 2\ndeny = "No."\n')
+    assert found.digest != nested.digest == "2bd464dddedb4574deadf25e96e746467b9ed430311ce93169a85336dd8dc585"

@@ -76,13 +76,15 @@ class Noted(NamedTuple):
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the changed line, the fastest first.
 
-        What runs on import may show anywhere: in tests of the file first, then in those of its folder.
+        What runs on import may show anywhere: first in tests of the room, then where the file or its folder runs.
         """
         by_line = self.lines.get(mutant.file, {})
         for lines in () if mutant.on_import else mutant.lines:
             if tests := {test for line in lines for test in by_line.get(line, ())}:
                 return self._fastest(tests)
         folder = mutant.file.rpartition("/")[0]
+        room = f"tests/{folder.removeprefix('bot/').partition('/')[0]}/"
+        own = {test for test in self.seconds if test.startswith(room) and test not in self.failed}
         near = {test for tests in by_line.values() for test in tests}
         far = {
             test
@@ -91,7 +93,7 @@ class Noted(NamedTuple):
             for tests in by_line.values()
             for test in tests
         }
-        return self._fastest(near) + self._fastest(far - near)
+        return self._fastest(own) + self._fastest(near - own) + self._fastest(far - near - own)
 
     def _fastest(self, tests: set[str]) -> list[str]:
         return sorted(tests, key=lambda test: (self.seconds[test], test))

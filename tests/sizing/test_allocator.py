@@ -33,6 +33,18 @@ def test_up_to_one_mebibyte_of_a_large_block_is_not_split_off():
     assert gpu.reserved == 272 * MIB, "1.25 MiB come from the free 1.5 MiB"
 
 
+def test_the_last_512_bytes_of_a_small_block_are_split_off():
+    """Two small tensors share a segment to its last byte: each holds what it needs, in steps of 512 bytes."""
+    gpu = Allocator()
+    gpu.take(MIB)
+    gpu.take(MIB - 512)
+    assert (gpu.used, gpu.reserved) == (2 * MIB - 512, 2 * MIB)
+    gpu.take(512)
+    assert (gpu.used, gpu.reserved) == (2 * MIB, 2 * MIB)
+    gpu.take(513)
+    assert (gpu.used, gpu.reserved) == (2 * MIB + 1024, 4 * MIB)
+
+
 def test_freed_blocks_are_joined_and_taken_again():
     """Neighbours make room for one tensor of their size; the smallest free block that fits is taken."""
     gpu = Allocator()

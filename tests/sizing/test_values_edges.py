@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from sizing import SizingError, advise, parse, size, spec_for
 from sizing.formula import Breakdown
+from sizing.methods import METHODS
 
 REQUEST = parse("80b 2x128MB lora")
 NEEDS = size(REQUEST)
@@ -96,3 +97,8 @@ def test_the_largest_base_below_a_billion_is_told_in_millions():
     assert (advice.largest_base_params, advice.largest_base) == (166_666_666, "166.6m")
     request = parse("1b none lora gpu=8")
     assert advise(request, size(request)).largest_base == "2.6b"
+
+
+def test_methods_have_titles():
+    """As the card and the form show them."""
+    assert [row.title for row in METHODS.values()] == ["LoRA, 16-bit", "QLoRA, 8-bit", "QLoRA, 4-bit"]
