@@ -118,3 +118,10 @@ def test_a_missing_or_unreadable_file_is_told_apart(path: Path) -> None:
         signing_key.load(path)
     assert (missing.value.why, unreadable.value.why) == ("missing", "unreadable")
     assert "directory" in unreadable.value.detail
+
+
+def test_a_key_that_cannot_be_written_says_so_at_once(tmp_path: Path) -> None:
+    """The first thing that went wrong is what is raised: tidying up fails at nothing more."""
+    with pytest.raises(FileNotFoundError) as caught:
+        signing_key.create(tmp_path / "nowhere" / "audit.key")
+    assert caught.value.__context__ is None
