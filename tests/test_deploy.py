@@ -242,9 +242,9 @@ def test_metrics_are_apart_from_what_slack_calls() -> None:
     assert reaches == {"ingress-nginx": [ports["http"]], "monitoring": [ports["probes"]]}
     assert [port["targetPort"] for port in kubernetes()["Service"]["spec"]["ports"]] == ["http"]
     (published,) = compose()["services"]["peftsize"]["ports"]
-    assert published == "127.0.0.1:9090:9090"
-    assert compose()["services"]["peftsize"]["environment"]["PEFTSIZE_PROBE_ADDRESS"] == ":9090"
-    assert "PEFTSIZE_PROBE_ADDRESS=127.0.0.1:9090" in unit()["Environment"]
+    assert published == "127.0.0.1:9464:9464"
+    assert compose()["services"]["peftsize"]["environment"]["PEFTSIZE_PROBE_ADDRESS"] == ":9464"
+    assert "PEFTSIZE_PROBE_ADDRESS=127.0.0.1:9464" in unit()["Environment"]
 
 
 def test_the_network_policy_names_both_ends() -> None:
@@ -368,7 +368,7 @@ def test_every_way_to_run_it_has_what_serve_needs(name: str, tmp_path: Path) -> 
         "PEFTSIZE_APPROVERS": "S0GPU",
         "PEFTSIZE_ADMINS": "U0ADMIN",
         "PEFTSIZE_LOG_FORMAT": "json",
-        "PEFTSIZE_PROBE_ADDRESS": ":9090",
+        "PEFTSIZE_PROBE_ADDRESS": ":9464",
         "PEFTSIZE_POLICY_FILE": str(ROOT / "deploy/kubernetes/policy.toml"),
     }
     environment = {}

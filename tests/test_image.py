@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -22,7 +20,7 @@ import pytest
 import yaml
 
 from bot.runtime.health import HealthServer
-from bot.sandbox.slack.fake_slack import FakeSlack
+from tests.support.served import SERVE, life
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,33 +293,10 @@ def test_the_image_holds_what_runs_and_nothing_else(image: Path, data: Path) -> 
 )
 def test_the_image_serves_under_a_random_user_id(image: Path, data: Path) -> None:
     """As OpenShift starts it: no such user, group 0, no home; with a collector that the platform names."""
-    with FakeSlack() as slack:
-        settings = {
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_SIGNING_SECRET": slack.signing_secret,
-            "SLACK_API_URL": slack.url,
-            "PEFTSIZE_APPROVERS": "anyone",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
-        }
-        words = ("serve", "--host", "127.0.0.1", "--port", "0", "--dry-run")
-        with subprocess.Popen(
-            ["peftsize", *words],
-            cwd=data,
-            env=environment(image, data) | settings,
-            user=1_000_710_000,
-            group=0,
-            extra_groups=[],
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stderr is not None
-            said = []
-            for line in process.stderr:
-                said.append(json.loads(line))
-                if said[-1]["message"] == "serving":
-                    process.send_signal(signal.SIGTERM)
-    messages = [line["message"] for line in said]
-    assert process.returncode == 0
-    assert {"sending traces", "serving", "stopped"} <= set(messages)
-    assert [line for line in said if line["level"] == "error"] == []
+    settings = environment(image, data) | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    user = {"user": 1_000_710_000, "group": 0, "extra_groups": []}
+    served = life(["peftsize", *SERVE], data, settings, **user)
+    assert served.code == 0
+    assert {"sending traces", "serving", "stopped"} <= set(served.messages("info"))
+    assert served.messages("error") == []
     assert (data / "peftsize.db").stat().st_uid == 1_000_710_000

@@ -12,6 +12,7 @@ import pytest
 
 from bot.sandbox.slack.fake_slack import FakeSlack
 from tests.support.command_line import PEFTSIZE, run
+from tests.support.served import SERVE, least
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ NEEDED = (
     "WATSONX_URL",
     "WATSONX_SPACE_ID",
     "Credentials are missing",
-    "Nobody may approve",
+    "Nobody can approve",
 )
 
 
@@ -48,14 +49,8 @@ def test_everything_that_is_missing_is_named_at_once(
 def test_a_whole_life(tmp_path: Path) -> None:
     """It creates its database, says where it serves, answers, and ends with 0 at SIGTERM."""
     with FakeSlack() as slack:
-        settings = {
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_SIGNING_SECRET": slack.signing_secret,
-            "SLACK_API_URL": slack.url,
-            "PEFTSIZE_APPROVERS": "anyone",
-            "PATH": "/usr/bin",
-        }
-        words = ("serve", "--mode", "http", "--host", "127.0.0.1", "--port", "0", "--dry-run")
+        settings = least(slack) | {"PATH": "/usr/bin"}
+        words = (*SERVE, "--mode", "http")
         with subprocess.Popen(
             [PEFTSIZE, *words], cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True
         ) as process:
