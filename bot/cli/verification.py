@@ -81,7 +81,14 @@ def verify_database(evidence: Evidence, *, allow_unanchored: bool, as_json: bool
         known = _known(paths or settings.anchor_files, evidence, keys)
         with store.read() as tx:
             verdict = _check(tx.audit_log.rows(), known, tx.audit_log.head().seq)
-    return _told(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
+            missing = tx.audit_log.missing_triggers()
+    whole = _told(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
+    if missing:
+        complain(
+            f"Triggers of the audit are missing ({', '.join(missing)}): its rows can be changed. Restart the bot or "
+            "run peftsize database upgrade, and find out who dropped them."
+        )
+    return whole and not missing
 
 
 def verify_proof(file: str, evidence: Evidence) -> bool:

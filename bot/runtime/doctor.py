@@ -126,6 +126,7 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield Check("database", "warning", found, "serve migrates it, or run: peftsize database upgrade")
         if at is not None:
             yield _triggers(database)
+            yield from _role_on(database)
         yield from _anchor(settings)
     finally:
         if database is not None:
@@ -140,6 +141,20 @@ def _triggers(database: Database) -> Check:
         fix = "restart the bot or run peftsize database upgrade, then find out who dropped them"
         return Check("audit triggers", "failed", f"missing: {', '.join(missing)}", fix)
     return Check("audit triggers", "ok", "the database refuses to change or delete audit rows")
+
+
+def _role_on(database: Database) -> Iterator[Check]:
+    """Say whether the bot's role on PostgreSQL could change the audit; either is fine."""
+    if database.is_sqlite:
+        return
+    with database.read() as connection:
+        may = triggers.role_may_change(connection)
+    found = (
+        "the bot's role owns the audit; docs/postgresql.md has one that cannot change it"
+        if may
+        else "the bot's role cannot change or delete audit rows"
+    )
+    yield Check("database role", "ok", found)
 
 
 def _anchor(settings: Settings) -> Iterator[Check]:

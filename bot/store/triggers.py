@@ -56,6 +56,15 @@ def missing(connection: Connection) -> list[str]:
     return [str(one[0]) for one in expected if one not in there]
 
 
+def role_may_change(connection: Connection) -> bool:
+    """Return whether the role of a connection to PostgreSQL may change audit rows, or lift what forbids it."""
+    may = connection.exec_driver_sql(
+        "SELECT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE') OR pg_has_role(relowner, 'MEMBER') "
+        "FROM pg_class WHERE oid = to_regclass('audit')"
+    )
+    return bool(may.scalar())
+
+
 def create(connection: Connection) -> None:
     """Create every trigger, in place of any of the same name."""
     drop(connection)

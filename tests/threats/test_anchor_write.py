@@ -136,6 +136,8 @@ def test_dropped_triggers_are_seen_and_put_back(team: Team) -> None:
     status, words = team.get("/readyz")
     assert (status, "triggers are missing (audit_no_update" in words) == (503, True)
     assert unprotected(team) == {"triggers"}
+    ran = verify(team)
+    assert (ran.code, "Triggers of the audit are missing" in ran.err) == (1, True)
     assert [one["status"] for one in doctor(team) if one["check"] == "audit triggers"] == ["failed"]
     team.restart()
     assert (team.get("/readyz")[0], unprotected(team)) == (200, set())
