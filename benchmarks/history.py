@@ -116,10 +116,13 @@ def _steps(store: Store) -> Steps:
 
     def claim() -> None:
         with store.write() as tx:
-            for letter in tx.queues.claim("outbox", "me", LEASE_MS, limit=8):
-                tx.connection.execute(tables.outbox.delete().where(tables.outbox.c.key == letter))
-            for request in tx.queues.claim("requests", "me", LEASE_MS, limit=8):
-                tx.queues.postpone("requests", request, tx.now + 30 * DAY_MS)
+            for _ in range(8):
+                key = tx.queues.first_due("outbox")
+                if key is not None and tx.queues.claim("outbox", "me", LEASE_MS, key):
+                    tx.connection.execute(tables.outbox.delete().where(tables.outbox.c.key == key))
+                key = tx.queues.first_due("requests")
+                if key is not None and tx.queues.claim("requests", "me", LEASE_MS, key):
+                    tx.queues.postpone("requests", key, tx.now + 30 * DAY_MS)
 
     def forget() -> None:
         with store.write() as tx:

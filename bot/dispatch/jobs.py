@@ -17,7 +17,7 @@ from procrastinate.jobs import Status
 from psycopg import Error as PsycopgError
 from psycopg_pool import PoolTimeout
 
-from bot.store.queues import LANES, TASK
+from bot.store.queues import TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LANES = ("inbox", "requests")
+"""The lanes that have jobs. Messages to Slack go by rank and by what its limits allow, not by the job that comes."""
 CONCURRENCY = 3
 """Rows of one lane worked on at a time; each lane has workers of its own, so none starves another."""
 LOOK_S = 0.25

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from bot.dispatch.lanes import Lanes
 from bot.dispatch.presence import Presence, absent
 from bot.dispatch.threads import ThreadGroup
 from bot.dispatch.worker import LEASE_MS
@@ -42,6 +43,8 @@ HORIZON_MS = 60_000
 SWEEP_S = 1.0
 OVERDUE_MS = 500
 AFTER_TROUBLE_S = 1.0
+THREADS = {"outbox": 2}
+"""Messages to Slack have threads of their own: their order is by rank and budget, which a job does not know."""
 _ONE_SWEEPER = text("SELECT pg_try_advisory_xact_lock(7350014)")
 _WAITING = text(
     "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(:locks)"
@@ -65,7 +68,7 @@ class ProcrastinateDispatcher:
             from procrastinate.manager import JobManager
             from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
 
-            from bot.dispatch.jobs import Loop
+            from bot.dispatch.jobs import LANES, Loop
         except ModuleNotFoundError as error:
             raise SettingsError((NEEDS_EXTRA,)) from error
         self.worker = worker
@@ -75,7 +78,9 @@ class ProcrastinateDispatcher:
         self._presence = Presence(database, worker.owner)
         self._loop = Loop(database, self._run)
         self._missing: set[str] = set()
+        self._with_jobs = LANES
         self._threads = ThreadGroup()
+        self._lanes = Lanes(worker, THREADS, self._threads.stopping)
 
     def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
         """Note jobs for what is due soon, in the transaction that makes it due.
@@ -84,13 +89,18 @@ class ProcrastinateDispatcher:
             StoreError: The database did not take them.
         """
         now = self._store.clock()
-        soon = {(lane, key): due for lane, key, due in woken if due <= now + HORIZON_MS}
+        soon = {
+            (lane, key): due
+            for lane, key, due in woken
+            if due <= now + HORIZON_MS and lane in self._with_jobs
+        }
         self._defer(
             connection, [(lane, key, due if due > now else None) for (lane, key), due in soon.items()]
         )
 
     def wake(self, woken: Sequence[Woken]) -> None:
-        """Nothing to do: the commit has told every replica that listens."""
+        """Ring for our own messages to Slack; for the rest the commit has told every replica that listens."""
+        self._lanes.wake(woken)
 
     @property
     def running(self) -> bool:
@@ -111,6 +121,7 @@ class ProcrastinateDispatcher:
             [
                 ("sweep", partial(self._every, SWEEP_S, self._sweep)),
                 ("periodic", partial(self._every, 1.0, self.periodic.run_due)),
+                *self._lanes.targets(),
             ]
         )
 
@@ -118,6 +129,7 @@ class ProcrastinateDispatcher:
         """Finish what is under way, give back the rest."""
         deadline = time.monotonic() + timeout_s
         self._threads.stopping.set()
+        self._lanes.end()
         self._loop.stop(timeout_s)
         self._threads.stop(max(0.0, deadline - time.monotonic()))
         try:
@@ -154,7 +166,8 @@ class ProcrastinateDispatcher:
                 log.warning("a replica is gone; taking over its work", extra={"facts": {"owner": owner}})
                 tx.queues.release(owner)
             self._missing = gone
-            overdue = {_lock(lane, key): (lane, key) for lane, key in tx.queues.due(overdue_ms=OVERDUE_MS)}
+            due = tx.queues.due(overdue_ms=OVERDUE_MS, lanes=self._with_jobs)
+            overdue = {_lock(lane, key): (lane, key) for lane, key in due}
             waiting = set(tx.connection.execute(_WAITING, {"locks": list(overdue)}).scalars())
             again = [(lane, key, None) for lock, (lane, key) in overdue.items() if lock not in waiting]
             self._defer(tx.connection, again, once=True)

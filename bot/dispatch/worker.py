@@ -7,6 +7,7 @@ import secrets
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
+from bot.dispatch.right_of_way import RightOfWay
 from bot.errors import SlackTrouble, StoreError
 from bot.log_context import bind
 from bot.workflow.backoff import wait_ms
@@ -27,8 +28,6 @@ MOST_MS, UNEXPECTED_MS = 60_000, 15_000
 """The longest wait between tries of a delivery, and the wait after work that failed unexpectedly."""
 REFUSED_MS = 3_600_000
 """How soon a delivery is tried again that takes a repair; the next start tries it at once."""
-HOLD_MS, LONGEST_HOLD_MS = 1_000, 60_000
-"""How long the other outbox messages of a channel wait when one was told to: not all are tried in turn."""
 
 
 class DeliversMessages(Protocol):
@@ -36,6 +35,9 @@ class DeliversMessages(Protocol):
 
     def deliver(self, message: OutboxMessage) -> None:
         """Deliver one message, drawn from the current row; raises ``SlackTrouble``."""
+
+    def closed(self) -> frozenset[str]:
+        """Return the budgets that are spent: their messages wait."""
 
 
 class Worker:
@@ -47,6 +49,7 @@ class Worker:
         executor: Carries requests out.
         delivery: Delivers messages to Slack.
         owner: Names this worker in ``claimed_by``.
+        right_of_way: Whom due work gives way to.
         trace: Opens a span by name and row key; nothing is traced without it.
     """
 
@@ -57,6 +60,7 @@ class Worker:
         executor: Executor,
         delivery: DeliversMessages,
         owner: str,
+        right_of_way: RightOfWay | None = None,
         trace: Callable[[str, str], AbstractContextManager[None]] = lambda _name, _key: nullcontext(),
     ) -> None:
         self.store = store
@@ -64,14 +68,12 @@ class Worker:
         self.executor = executor
         self.delivery = delivery
         self.owner = owner
+        self.right_of_way = right_of_way or RightOfWay()
         self._trace = trace
-        self._held: dict[str, int] = {}
 
-    def claim(self, lane: str, key: str | None = None) -> str | None:
-        """Take one due row, or a named one if it is due; None where there is none."""
-        lease_ms = LEASE_MS[lane]
-        keys = self.store.run(lambda tx: tx.queues.claim(lane, self.owner, lease_ms, key=key))
-        return keys[0] if keys else None
+    def claim(self, lane: str, key: str) -> bool:
+        """Take a row; False if it is not due any more, or somebody else has it."""
+        return self.store.run(lambda tx: tx.queues.claim(lane, self.owner, LEASE_MS[lane], key))
 
     def run(self, lane: str, key: str) -> None:
         """Do the work of a claimed row; never raises for what is expected."""
@@ -99,24 +101,32 @@ class Worker:
 
     @property
     def holds(self) -> bool:
-        """Whether the outbox messages of some channel wait for their turn."""
-        return bool(self._held)
+        """Whether some outbox messages have to wait for their turn."""
+        return bool(self.delivery.closed())
 
     def find(self, lane: str) -> str | None:
-        """Return the key of a row that is due, or None; outbox messages of channels that must wait are passed over."""
-        now = self.store.clock()
-        if self._held:
-            self._held = {channel: until for channel, until in self._held.items() if until > now}
+        """Return the key of the row that is next, or None; messages that must wait for their turn are passed over."""
+        closed = self.delivery.closed() if lane == "outbox" else ()
         with self.store.read() as tx:
-            return tx.queues.first_due(lane, tuple(self._held))
+            return tx.queues.first_due(lane, closed)
 
     def take(self, lane: str, key: str | None = None) -> bool:
         """Claim and do one row; return whether there was one."""
-        found = self.claim(lane, key)
+        found = key or self.find(lane)
         if found is None:
+            return False
+        self._give_way(lane, found)
+        if not self.claim(lane, found):
             return False
         self.run(lane, found)
         return True
+
+    def _give_way(self, lane: str, key: str) -> None:
+        if self.right_of_way.is_taken:
+            with self.store.read() as tx:
+                due_at = tx.queues.due_at(lane, key)
+            if due_at is not None:
+                self.right_of_way.give_way(lane, self.store.clock() - due_at)
 
     def release(self) -> None:
         """Give back what this worker holds."""
@@ -142,8 +152,6 @@ class Worker:
             wait = REFUSED_MS if trouble.permanent else wait_ms(message.tries + 1, most_ms=MOST_MS)
             if trouble.retry_after_s is not None:
                 wait = int(trouble.retry_after_s * 1000) + 1
-                if message.channel_id and wait <= LONGEST_HOLD_MS:
-                    self._held[message.channel_id] = tx.now + min(wait, HOLD_MS)
             tx.queues.postpone(
                 "outbox", message.key, tx.now + wait, failed=not trouble.paced, error=trouble.what
             )

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot.approvals.request import State
 from bot.runtime import tracing
+from bot.store.queues import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,12 @@ class Metrics:
         self._outbox_age = Gauge(
             "peftsize_outbox_age_seconds",
             "Age of the oldest undelivered Slack message.",
+            registry=registry,
+        )
+        self._due_age = Gauge(
+            "peftsize_due_age_seconds",
+            "How long the row that has waited longest has been due.",
+            ["lane"],
             registry=registry,
         )
         self._chain_age = Gauge(
@@ -126,7 +133,9 @@ class Metrics:
         for outcome in OUTCOMES:
             self._attempts.labels(outcome).set(counts["attempts"].get(outcome, 0))
         self._oldest_pending.set(ages["pending"])
-        self._outbox_age.set(ages["outbox"])
+        self._outbox_age.set(ages["message"])
+        for lane in LANES:
+            self._due_age.labels(lane).set(ages[lane])
         self._chain_age.set(ages["audit"])
         self._unprotected.labels("triggers").set(bool(missing))
         self._unprotected.labels("checkpoint").set(self._unsigned() is not None)

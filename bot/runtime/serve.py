@@ -199,6 +199,7 @@ def gate(product: Product) -> Gate:
         on_refused=lambda reason: product.metrics.gate.labels(reason).inc(),
         on_foreign=lambda tried, payload: note_foreign(product.store, tried, payload, product.origin),
         origin=product.origin,
+        under_way=product.worker.right_of_way.delivery,
     )
 
 
@@ -213,6 +214,7 @@ def socket_line(product: Product) -> Line:
         on_refused=lambda reason: product.metrics.gate.labels(reason).inc(),
         on_foreign=lambda tried, payload: note_foreign(product.store, tried, payload, product.origin),
         origin=product.origin,
+        under_way=product.worker.right_of_way.delivery,
     )
     token = product.settings.slack_app_token
     line = Line(door, product.client, token.get_secret_value() if token else "", product.service.clock)

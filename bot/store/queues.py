@@ -42,13 +42,26 @@ _RECEIVE = Prepared(
 )
 
 
+_CLAIM = {
+    lane: Prepared(
+        update(table)
+        .where(id_column == bindparam("k"), table.c.due_at <= bindparam("now"))
+        .values(due_at=bindparam("until"), claimed_by=bindparam("owner"))
+        .returning(id_column)
+    )
+    for lane, (table, id_column) in _TABLES.items()
+}
 _FIRST = {
     lane: Prepared(
         select(id_column.label("due_key"))
         .where(table.c.due_at <= bindparam("now"))
-        .order_by(table.c.due_at)
+        .order_by(*((table.c.rank,) if lane == "outbox" else ()), table.c.due_at)
         .limit(1)
     )
+    for lane, (table, id_column) in _TABLES.items()
+}
+_DUE_AT = {
+    lane: Prepared(select(table.c.due_at).where(id_column == bindparam("k")))
     for lane, (table, id_column) in _TABLES.items()
 }
 _UNDER_WAY = ("creating", "deleting")
@@ -62,7 +75,7 @@ class OutboxMessage:
         key: What it is about; a second one with the key replaces the first.
         kind: One of ``OutboxDelivery``: ``card``, ``copy``, ``digest``, ``thread``, ``private`` and so on.
         request_id: The request to draw, if any.
-        channel_id: Where, if that is known; used for pacing.
+        channel_id: Where, if that is known.
         body: What cannot be read from the row.
         generation: Counts the replacements.
         tries: Failures so far.
@@ -88,6 +101,8 @@ def _put(dialect: Any) -> Any:
             # somebody who holds the row will see the new generation and make it due again
             "due_at": case((outbox.c.claimed_by.is_(None), wanted.excluded.due_at), else_=outbox.c.due_at),
             "channel_id": wanted.excluded.channel_id,
+            "budget": wanted.excluded.budget,
+            "rank": wanted.excluded.rank,
             "body": wanted.excluded.body,
             "generation": outbox.c.generation + 1,
             "tries": 0,
@@ -171,8 +186,21 @@ class Queues:
         channel_id: str | None = None,
         body: dict[str, Any] | None = None,
         due_at: int | None = None,
+        budget: str | None = None,
+        rank: int = 0,
     ) -> None:
-        """Put a message into the outbox; the same key again replaces it, to be drawn from the then current row."""
+        """Put a message into the outbox; the same key again replaces it, to be drawn from the then current row.
+
+        Args:
+            key: What it is about.
+            kind: As in ``OutboxMessage``.
+            request_id: The request to draw, if any.
+            channel_id: Where, if that is known.
+            body: What cannot be read from the row.
+            due_at: Not before this, UTC epoch milliseconds; now where None.
+            budget: Which of Slack's limits it spends.
+            rank: The lowest goes first.
+        """
         due = self.now if due_at is None else due_at
         _PUT(
             self._connection,
@@ -186,6 +214,8 @@ class Queues:
                 "tries": 0,
                 "created_at": self.now,
                 "due_at": due,
+                "budget": budget,
+                "rank": rank,
             },
         )
         self.woken.append(("outbox", key, due))
@@ -231,47 +261,48 @@ class Queues:
         )
         self.woken.append((lane, key, due_at))
 
+    def rewrite(self, key: str, body: dict[str, Any]) -> None:
+        """Change the body of a message that is being delivered; when it is due stays as it is."""
+        self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(body)))
+
     def wake(self, request_id: str, due_at: int | None) -> None:
         """Tell the dispatcher when a request is due; the row says it too."""
         if due_at is not None:
             self.woken.append(("requests", request_id, due_at))
 
-    def claim(
-        self, lane: str, owner: str, lease_ms: int, *, key: str | None = None, limit: int = 1
-    ) -> list[str]:
-        """Take due rows, the longest due first.
+    def claim(self, lane: str, owner: str, lease_ms: int, key: str) -> bool:
+        """Take a row if it is due; waits for whoever is writing it, since it must not be passed over."""
+        values = {"k": key, "now": self.now, "until": self.now + lease_ms, "owner": owner}
+        return bool(_CLAIM[lane](self._connection, values))
 
-        Returns:
-            Their keys; empty where none is due.
-        """
-        table, id_column = _TABLES[lane]
-        take = update(table).values(due_at=self.now + lease_ms, claimed_by=owner).returning(id_column)
-        if key is not None:
-            # waits for whoever is writing the row: it is due, so it must not be passed over
-            return list(
-                self._connection.execute(take.where(id_column == key, table.c.due_at <= self.now)).scalars()
-            )
-        due = select(id_column).where(table.c.due_at <= self.now).order_by(table.c.due_at).limit(limit)
-        if self._dialect == "postgresql":
-            due = due.with_for_update(skip_locked=True)
-        # as a common table expression it is evaluated once; a plain subquery may be run for every row
-        picked = due.cte("picked")
-        return list(self._connection.execute(take.where(id_column.in_(select(picked.c[0])))).scalars())
-
-    def first_due(self, lane: str, held: Collection[str] = ()) -> str | None:
-        """Return the key of the row that is longest due, or None where none is.
+    def first_due(self, lane: str, closed: Collection[str] = ()) -> str | None:
+        """Return the key of the row that is next, or None where none is due.
 
         Args:
-            lane: The lane.
-            held: Channels whose messages are passed over.
+            lane: The lane: its rows in the order they are due, those of the outbox by rank first.
+            closed: Budgets whose messages are passed over; one that ends in ``:`` stands for all that begin so.
         """
-        if lane == "outbox" and held:
-            passable = or_(outbox.c.channel_id.is_(None), outbox.c.channel_id.not_in(held))
-            due = select(outbox.c.key).where(outbox.c.due_at <= self.now, passable)
-            found: str | None = self._connection.execute(due.order_by(outbox.c.due_at).limit(1)).scalar()
-            return found
-        first = _FIRST[lane](self._connection, {"now": self.now})
-        return str(first[0]["due_key"]) if first else None
+        if not closed:
+            first = _FIRST[lane](self._connection, {"now": self.now})
+            return str(first[0]["due_key"]) if first else None
+        kinds = (outbox.c.budget.startswith(budget) for budget in closed if budget.endswith(":"))
+        waits = or_(outbox.c.budget.in_(closed), *kinds)
+        due = select(outbox.c.key).where(outbox.c.due_at <= self.now, or_(outbox.c.budget.is_(None), ~waits))
+        found = self._connection.execute(due.order_by(outbox.c.rank, outbox.c.due_at).limit(1))
+        return found.scalar()
+
+    def due_at(self, lane: str, key: str) -> int | None:
+        """Return when a row is due, or None where there is none."""
+        found = _DUE_AT[lane](self._connection, {"k": key})
+        return found[0]["due_at"] if found else None
+
+    def oldest_due(self, lane: str) -> int | None:
+        """Return since when the row that has waited longest is due, or None where none is."""
+        table, _ = _TABLES[lane]
+        oldest: int | None = self._connection.execute(
+            select(func.min(table.c.due_at)).where(table.c.due_at <= self.now)
+        ).scalar()
+        return oldest
 
     def hasten_lost(self) -> None:
         """Make creates and deletes under way due now: the only process that could report is gone."""
@@ -279,10 +310,13 @@ class Queues:
             update(requests).where(requests.c.state.in_(_UNDER_WAY)).values(due_at=self.now, claimed_by=None)
         )
 
-    def due(self, limit: int = 500, overdue_ms: int = 0) -> list[tuple[str, str]]:
+    def due(
+        self, limit: int = 500, overdue_ms: int = 0, lanes: Collection[str] = LANES
+    ) -> list[tuple[str, str]]:
         """Return ``(lane, key)`` of what is due, at most ``limit`` a lane, for the sweep."""
         found: list[tuple[str, str]] = []
-        for lane, (table, id_column) in _TABLES.items():
+        for lane in lanes:
+            table, id_column = _TABLES[lane]
             keys = self._connection.execute(
                 select(id_column)
                 .where(table.c.due_at <= self.now - overdue_ms)

@@ -17,7 +17,7 @@ from bot.store.attempts import Attempts
 from bot.store.audit_log import AuditLog
 from bot.store.database import trouble
 from bot.store.group_commit import GroupCommit
-from bot.store.queues import Queues
+from bot.store.queues import LANES, Queues
 from bot.store.refusals import Refusals
 from bot.store.requests import Requests
 from bot.store.tables import attempts, audit, notes, requests
@@ -132,15 +132,19 @@ class Tx:
         }
 
     def ages(self) -> dict[str, float]:
-        """Return the age in seconds of the oldest pending request, the oldest message and the last event."""
+        """Return the age in seconds of the oldest pending request, the oldest message and the last event.
+
+        And by lane, for how long the row that has waited longest has been due.
+        """
         pending = select(func.min(requests.c.created_at)).where(requests.c.state == "pending")
         times = {
             "pending": self.connection.execute(pending).scalar(),
-            "outbox": self.queues.oldest_message(),
+            "message": self.queues.oldest_message(),
             "audit": self.connection.execute(
                 select(audit.c.at).order_by(audit.c.seq.desc()).limit(1)
             ).scalar(),
         }
+        times |= {lane: self.queues.oldest_due(lane) for lane in LANES}
         return {name: (self.now - time) / 1000 if time else 0.0 for name, time in times.items()}
 
 

@@ -185,7 +185,10 @@ outbox = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False, index=True),
     Column("claimed_by", String(32)),
+    Column("budget", String(60)),
+    Column("rank", Integer),
 )
+Index("ix_outbox_turn", outbox.c.rank, outbox.c.due_at)
 """Messages to Slack that are still to be delivered; a delivered one is deleted."""
 
 inbox = Table(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bot.workflow.turn import ANSWERS, HOMES, UPDATES, Rank, posts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,21 +31,32 @@ def card(tx: Tx, request: Request, response_url: str | None = None) -> None:
         request: The row as it is now.
         response_url: Reaches the requester where the bot may not post the card.
     """
-    # a card that has been posted is only updated, so it waits for no turn in its channel
-    channel_id = None if request.message_ts else request.channel_id
     body = {"response_url": response_url, "user_id": request.requester_id} if response_url else {}
-    tx.queues.put(f"card:{request.id}", "card", request_id=request.id, channel_id=channel_id, body=body)
+    posted = request.message_ts is not None
+    tx.queues.put(
+        f"card:{request.id}",
+        "card",
+        request_id=request.id,
+        channel_id=None if posted else request.channel_id,
+        body=body,
+        budget=UPDATES if posted else posts(request.channel_id),
+        rank=Rank.REDRAW if posted else Rank.NEW_CARD,
+    )
 
 
 def direct_message(tx: Tx, request: Request) -> None:
     """Tell the requester what became of the request."""
     key = f"dm:{request.id}:{request.version}"
-    tx.queues.put(key, "dm", request_id=request.id, body={"user_id": request.requester_id})
+    user_id = request.requester_id
+    tx.queues.put(
+        key, "dm", request_id=request.id, body={"user_id": user_id}, budget=posts(user_id), rank=Rank.DECISION
+    )
 
 
 def copy(tx: Tx, request: Request, user_id: str) -> None:
     """Send somebody a copy of the card, if they have none."""
-    tx.queues.put(f"copy:{request.id}:{user_id}", "copy", request_id=request.id, body={"user_id": user_id})
+    key = f"copy:{request.id}:{user_id}"
+    tx.queues.put(key, "copy", request_id=request.id, body={"user_id": user_id}, budget=posts(user_id))
 
 
 def copies(tx: Tx, request: Request, group_id: str) -> None:
@@ -61,7 +74,13 @@ def digest(tx: Tx, user_id: str, *, anew: bool) -> None:
         anew: Whether it is a new message in place of the last one; otherwise that is redrawn, silently.
     """
     key = f"digest:{user_id}" if anew else f"digest:{user_id}:redraw"
-    tx.queues.put(key, "digest", body={"user_id": user_id, "anew": anew})
+    tx.queues.put(
+        key,
+        "digest",
+        body={"user_id": user_id, "anew": anew},
+        budget=posts(user_id) if anew else UPDATES,
+        rank=Rank.ANSWER if anew else Rank.REDRAW,
+    )
 
 
 def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
@@ -76,13 +95,22 @@ def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
     channel_id = request.channel_id if request.message_ts else None
     key = f"thread:{request.id}:{request.version}"
     body = {"code": code} | facts
-    tx.queues.put(key, "thread", request_id=request.id, channel_id=channel_id, body=body)
+    tx.queues.put(
+        key,
+        "thread",
+        request_id=request.id,
+        channel_id=channel_id,
+        body=body,
+        budget=posts(request.channel_id),
+        rank=Rank.DECISION,
+    )
 
 
 def lead_to_card(tx: Tx, request: Request, channel_id: str, message_ts: str) -> None:
     """Make a link to the card of a message that is no stored copy, such as one posted twice after a lost answer."""
     where = {"channel_id": channel_id, "message_ts": message_ts}
-    tx.queues.put(f"lead:{channel_id}:{message_ts}", "lead", request_id=request.id, body=where)
+    key = f"lead:{channel_id}:{message_ts}"
+    tx.queues.put(key, "lead", request_id=request.id, body=where, budget=UPDATES, rank=Rank.REDRAW)
 
 
 def vote_voided(tx: Tx, request: Request, user_id: str, **facts: Any) -> None:
@@ -105,7 +133,14 @@ def answer(
         **content: ``blocks`` and ``text`` as they are, or a ``code`` with what its words need.
     """
     body = {"user_id": user_id, "channel_id": channel_id} | content
-    tx.queues.put(f"private:{key}", "private", request_id=request_id, body=body)
+    tx.queues.put(
+        f"private:{key}",
+        "private",
+        request_id=request_id,
+        body=body,
+        budget=ANSWERS if channel_id else posts(user_id),
+        rank=Rank.ANSWER,
+    )
 
 
 def notice(
@@ -129,7 +164,14 @@ def notice(
     """
     where = {"user_id": user_id} if user_id else {"channel_id": channel_id}
     key = ":".join(part for part in ("notice", about, user_id) if part)
-    tx.queues.put(key, "notice", channel_id=channel_id, body={"code": code, "lines": list(lines), **where})
+    tx.queues.put(
+        key,
+        "notice",
+        channel_id=channel_id,
+        body={"code": code, "lines": list(lines), **where},
+        budget=posts(user_id or channel_id or ""),
+        rank=Rank.DECISION,
+    )
 
 
 def admin_notice(tx: Tx, request: Request, code: str, lines: Sequence[str], admin: str) -> None:
@@ -146,7 +188,15 @@ def admin_notice(tx: Tx, request: Request, code: str, lines: Sequence[str], admi
     if admin.startswith("S"):
         _to_members(tx, admin, key, "notice", request.id, body, ())
     else:
-        tx.queues.put(f"{key}:{admin}", "notice", request_id=request.id, body=body | {"user_id": admin})
+        to_one = body | {"user_id": admin}
+        tx.queues.put(
+            f"{key}:{admin}",
+            "notice",
+            request_id=request.id,
+            body=to_one,
+            budget=posts(admin),
+            rank=Rank.DECISION,
+        )
 
 
 def _to_members(
@@ -160,15 +210,17 @@ def _to_members(
 def home_tab(tx: Tx, team_id: str, user_id: str, wait_ms: int = 0) -> None:
     """Draw somebody's Home tab, after a while if it waits for a decision."""
     about = {"team_id": team_id, "user_id": user_id}
-    tx.queues.put(f"home:{user_id}", "home", body=about, due_at=tx.now + wait_ms)
+    tx.queues.put(
+        f"home:{user_id}", "home", body=about, due_at=tx.now + wait_ms, budget=HOMES, rank=Rank.REDRAW
+    )
 
 
 def workflow_step(tx: Tx, request: Request) -> None:
     """Complete the workflow step that waits for a request."""
-    tx.queues.put(f"step:{request.id}", "step", request_id=request.id)
+    tx.queues.put(f"step:{request.id}", "step", request_id=request.id, rank=Rank.DECISION)
 
 
 def step_without_request(tx: Tx, execution_id: str, outcome: dict[str, Any]) -> None:
     """Complete a workflow step for which there is no request of its own."""
     body = {"execution_id": execution_id, "outcome": outcome}
-    tx.queues.put(f"step:{execution_id}", "step", body=body)
+    tx.queues.put(f"step:{execution_id}", "step", body=body, rank=Rank.DECISION)

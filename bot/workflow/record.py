@@ -167,10 +167,16 @@ def _refuse_ask(tx: Tx, ask: Ask, request: Request, refusal: Refusal) -> Outcome
     return Outcome(refusal.code, None, refusal.detail)
 
 
-def _audit_refusal(tx: Tx, event: Event, code: str) -> None:
-    """Audit a refusal at once, or count it where the same person has just run into the same one."""
-    for due in tx.refusals.to_audit(event, code):
-        tx.audit_log.append(due)
+def _audit_refusal(tx: Tx, event: Event, code: str) -> bool:
+    """Audit a refusal at once, or count it where the same person has just run into the same one.
+
+    Returns:
+        Whether it is the first within a minute.
+    """
+    due = tx.refusals.to_audit(event, code)
+    for each in due:
+        tx.audit_log.append(each)
+    return event in due
 
 
 def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collection[str]) -> Request:
@@ -214,13 +220,15 @@ def _insert(tx: Tx, click: Click, who: Who, new: NewRequest) -> Outcome:
 
 
 def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Refusal) -> Outcome:
-    """Audit a refused attempt, tell the person privately, and redraw the card they saw."""
+    """Audit a refused attempt, tell the person privately, and redraw the card they saw.
+
+    Whoever presses again and again is told once a minute.
+    """
     reason = f"{refusal.code}: {refusal.detail}" if refusal.detail else refusal.code
     event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
-    _audit_refusal(
-        tx, replace(event, request_id=request.id if request else click.request_id[:16]), refusal.code
-    )
-    if click.origin != "cli":
+    event = replace(event, request_id=request.id if request else click.request_id[:16])
+    is_first = _audit_refusal(tx, event, refusal.code)
+    if click.origin != "cli" and is_first:
         outbox.answer(
             tx,
             click.key,
@@ -233,8 +241,9 @@ def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Re
         )
         if request is not None:
             outbox.card(tx, request)
-            if refusal.code == "foreign_message" and click.channel_id and click.message_ts:
-                outbox.lead_to_card(tx, request, click.channel_id, click.message_ts)
+    is_copy = refusal.code == "foreign_message" and click.origin != "cli"
+    if is_copy and request is not None and click.channel_id and click.message_ts:
+        outbox.lead_to_card(tx, request, click.channel_id, click.message_ts)
     return Outcome(refusal.code, request, refusal.detail)
 
 

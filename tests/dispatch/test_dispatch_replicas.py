@@ -31,10 +31,21 @@ def replica(postgresql_url: str) -> Iterator[Replica]:
     replica.close()
 
 
-def put(replica: Replica, *keys: str, later_ms: int = 0) -> None:
+def put(replica: Replica, *keys: str) -> None:
+    """Put messages to Slack, which have no jobs."""
     with replica.store.write() as tx:
         for key in keys:
-            tx.queues.put(key, "card", due_at=tx.now + later_ms)
+            tx.queues.put(key, "card")
+
+
+def receive(replica: Replica, *keys: str, later_ms: int = 0) -> None:
+    """Store clicks, which have."""
+    with replica.store.write() as tx:
+        for key in keys:
+            tx.queues.receive(key, {})
+            if later_ms:
+                tx.queues.woken.clear()
+                tx.queues.postpone("inbox", key, tx.now + later_ms)
 
 
 def jobs(replica: Replica) -> list[tuple[str, str]]:
@@ -52,48 +63,48 @@ def test_jobs_are_committed_with_what_makes_them_due(replica: Replica) -> None:
 
     def breaks() -> None:
         with replica.store.write() as tx:
-            tx.queues.put("card:0", "card")
+            tx.queues.receive("click:0", {})
             replica.dispatcher.defer(tx.connection, tx.queues.woken)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         breaks()
     assert jobs(replica) == []
-    put(replica, "card:1", "card:2", "card:1")
-    put(replica, "card:3", later_ms=3_600_000)
-    assert jobs(replica) == [("card:1", "todo"), ("card:2", "todo")]
+    receive(replica, "click:1", "click:2", "click:1")
+    receive(replica, "click:3", later_ms=3_600_000)
+    assert jobs(replica) == [("click:1", "todo"), ("click:2", "todo")]
 
 
 def test_finished_jobs_are_deleted(replica: Replica) -> None:
     """The table of jobs holds only what is still to do."""
     replica.dispatcher.start()
-    put(replica, *(f"card:{number}" for number in range(30)))
-    wait_until(lambda: len(replica.announcer.had) == 30)
+    receive(replica, *(f"click:{number}" for number in range(30)))
+    wait_until(lambda: len(replica.service.decided) == 30)
     wait_until(lambda: no_jobs(replica))
 
 
 def test_overdue_work_waits_in_one_extra_job_at_most(replica: Replica) -> None:
     """Looking for overdue rows again and again does not pile jobs up."""
     waker, replica.store.waker = replica.store.waker, None
-    put(replica, "card:1", "card:2", later_ms=-5000)
+    receive(replica, "click:1", "click:2", later_ms=-5000)
     replica.store.waker = waker
     for _ in range(3):
         replica.dispatcher._sweep()
-    assert jobs(replica) == [("card:1", "todo"), ("card:2", "todo")]
+    assert jobs(replica) == [("click:1", "todo"), ("click:2", "todo")]
 
 
 def test_only_one_replica_sweeps_at_a_time(postgresql_url: str, replica: Replica) -> None:
     """While one looks, another passes."""
     other = Replica(postgresql_url, "replica-2")
     waker, replica.store.waker = replica.store.waker, None
-    put(replica, "card:1", later_ms=-5000)
+    receive(replica, "click:1", later_ms=-5000)
     replica.store.waker = waker
     with other.store.write() as tx:
         assert tx.connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(7350014)").scalar()
         replica.dispatcher._sweep()
         assert jobs(replica) == []
     replica.dispatcher._sweep()
-    assert jobs(replica) == [("card:1", "todo")]
+    assert jobs(replica) == [("click:1", "todo")]
     other.close()
 
 

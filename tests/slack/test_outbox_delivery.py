@@ -9,7 +9,6 @@ from bot.approvals.request import State
 from bot.approvals.state_machine import Action, Transition
 from bot.audit.chain import GENESIS
 from bot.slack.outbound.delivery import RESPONSE_URL_MS
-from bot.slack.outbound.web_api import Pace
 from bot.workflow.notify import notify
 from bot.workflow.ports import RemoteSpec
 from tests.support.office import ADA, BEN, RANDOM, ROSA, TEAM
@@ -125,19 +124,6 @@ def test_a_rate_limit_is_waited_for_as_long_as_slack_says(office):
     office.later(10)
     assert office.row().message_ts is not None
     assert ("chat.postMessage", "ratelimited") in office.calls
-
-
-def test_a_channel_is_written_to_once_a_second_after_a_short_burst():
-    """The bucket gives each that must wait a turn of its own; other channels do not wait."""
-    now = [0]
-    pace = Pace(lambda: now[0])
-    assert [pace.wait_s("chat.postMessage", "C1") for _ in range(4)] == [0, 0, 0, 0]
-    assert [pace.wait_s("chat.postMessage", "C1") for _ in range(3)] == [1.0, 2.0, 3.0]
-    assert pace.wait_s("chat.postMessage", "C2") == 0
-    assert pace.wait_s("users.info", "") == 0
-    now[0] = 1000
-    assert pace.wait_s("chat.postMessage", "C1") == 0
-    assert pace.wait_s("chat.postMessage", "C1") > 0
 
 
 def test_the_real_limits_are_never_met(office):

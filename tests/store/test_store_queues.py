@@ -49,7 +49,8 @@ def message(store: Store, key: str = "card:R1") -> OutboxMessage:
 
 def claim(store: Store, owner: str, key: str | None = None, lane: str = "outbox") -> list[str]:
     with store.write() as tx:
-        return tx.queues.claim(lane, owner, LEASE, key=key)
+        found = key or tx.queues.first_due(lane)
+        return [found] if found and tx.queues.claim(lane, owner, LEASE, found) else []
 
 
 def lapse(tx: Tx) -> None:
@@ -68,7 +69,7 @@ def test_a_delivery_is_received_once(store: Store) -> None:
         tx.queues.decided("click-1")
         assert tx.queues.received("click-1") is None
         assert not tx.queues.receive("click-1", {"a": 3})
-        assert tx.queues.claim("inbox", "w1", LEASE) == []
+        assert tx.queues.first_due("inbox") is None
 
 
 def test_old_decided_deliveries_are_forgotten(store: Store) -> None:
@@ -115,13 +116,16 @@ def test_threads_share_the_due_rows_without_overlap(store: Store) -> None:
     assert sorted(taken) == [f"card:{number:02}" for number in range(40)]
 
 
-def test_a_claim_takes_no_more_than_its_limit_the_longest_due_first(store: Store) -> None:
-    """Order is by due time; the limit holds."""
+def test_messages_go_by_rank_and_then_by_age(store: Store) -> None:
+    """An old redraw waits for a new card; of two cards the older one is first. One without a rank is not lost."""
     with store.write() as tx:
-        for number in range(5):
-            tx.queues.put(f"card:{number}", "card", due_at=tx.now - 10 * number)
-    with store.write() as tx:
-        assert set(tx.queues.claim("outbox", "w1", LEASE, limit=2)) == {"card:4", "card:3"}
+        for age_ms, rank in enumerate((3, 0, 2, 0, 1)):
+            tx.queues.put(f"{rank}:{age_ms}", "card", due_at=tx.now - age_ms, rank=rank)
+        tx.queues.put("before", "card")
+        tx.connection.exec_driver_sql("UPDATE outbox SET rank = NULL WHERE key = 'before'")
+    taken = [key for _ in range(6) for key in claim(store, "w1")]
+    assert [key for key in taken if key != "before"] == ["0:3", "0:1", "1:4", "2:2", "3:0"]
+    assert "before" in taken
 
 
 def test_what_is_not_due_is_not_claimed(store: Store) -> None:
@@ -129,21 +133,23 @@ def test_what_is_not_due_is_not_claimed(store: Store) -> None:
     with store.write() as tx:
         later = tx.now + 60_000
         tx.queues.put("later", "card", due_at=later)
-        assert tx.queues.claim("outbox", "w1", LEASE) == []
-        assert tx.queues.claim("outbox", "w1", LEASE, key="later") == []
+        assert not tx.queues.claim("outbox", "w1", LEASE, "later")
         assert tx.queues.due() == []
         assert tx.queues.first_due("outbox") is None
 
 
-def test_the_letters_of_a_channel_that_must_wait_are_passed_over(store: Store) -> None:
-    """A crowd in one channel holds up nobody in another, and no direct message."""
+def test_messages_whose_budget_is_spent_are_passed_over(store: Store) -> None:
+    """A crowd in one channel holds up nobody in another; ``post:`` stands for all channels."""
     with store.write() as tx:
-        tx.queues.put("card:1", "card", channel_id="CBUSY", due_at=tx.now - 30)
-        tx.queues.put("card:2", "card", channel_id="CQUIET", due_at=tx.now - 20)
-        tx.queues.put("dm:1", "dm", due_at=tx.now - 10)
+        tx.queues.put("card:1", "card", budget="post:C1", due_at=tx.now - 30)
+        tx.queues.put("card:2", "card", budget="post:C2", due_at=tx.now - 20)
+        tx.queues.put("card:3", "card", budget="update", due_at=tx.now - 10)
+        tx.queues.put("free", "step", due_at=tx.now - 5)
         assert tx.queues.first_due("outbox") == "card:1"
-        assert tx.queues.first_due("outbox", ["CBUSY"]) == "card:2"
-        assert tx.queues.first_due("outbox", ["CBUSY", "CQUIET"]) == "dm:1"
+        assert tx.queues.first_due("outbox", {"post:C1"}) == "card:2"
+        assert tx.queues.first_due("outbox", {"post:C1", "post:C2"}) == "card:3"
+        assert tx.queues.first_due("outbox", {"post:"}) == "card:3"
+        assert tx.queues.first_due("outbox", {"post:", "update"}) == "free"
 
 
 def test_a_letter_asked_for_anew_while_held_is_due_again_but_not_delivered_twice(store: Store) -> None:

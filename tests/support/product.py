@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SOON_MS = 3_000
 """Waits up to this long pass at once."""
+REFILL_MS = 250
+"""How much time passes at once while messages wait for Slack's limits."""
 _BUSY = "SELECT 1 FROM requests WHERE state IN ('creating', 'deleting')"
 _WAITING = """
 SELECT 'inbox', key, due_at, claimed_by FROM inbox WHERE due_at IS NOT NULL
@@ -196,7 +198,8 @@ class RunningProduct:
             busy = self.sql(_BUSY)
             soonest = min(due for _, _, due, _ in waiting)
             if not busy and not any(claimed for *_, claimed in waiting):
-                self.clock.advance(max(0, soonest - self.clock.now_ms()))
+                patience = REFILL_MS if self.product.worker.holds else 0
+                self.clock.advance(max(patience, soonest - self.clock.now_ms()))
             self.product.dispatcher.wake([(lane, key, due) for lane, key, due, _ in waiting])
             time.sleep(0.004)
             assert time.monotonic() < deadline, f"never quiet: {waiting}"

@@ -34,6 +34,9 @@ class FakeAnnouncer:
         self.troubles: list[SlackTrouble] = []
         self.slowly_s = 0.0
 
+    def closed(self) -> frozenset[str]:
+        return frozenset()
+
     def deliver(self, message: OutboxMessage) -> None:
         if self.troubles:
             raise self.troubles.pop(0)

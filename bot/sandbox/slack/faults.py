@@ -68,21 +68,23 @@ class Faults:
 
 @dataclass
 class Rates:
-    """The limits that a bot of this kind meets: messages a channel, and updates.
+    """The limits that a bot of this kind meets: messages a channel, and calls a minute of some methods.
 
     Args:
         on: Whether they are kept.
         post_every_s: One message a channel in this many seconds,
         post_burst: After at most this many at once.
         updates_a_minute: ``chat.update`` calls in sixty seconds.
+        answers_a_minute: ``chat.postEphemeral`` calls in sixty seconds.
     """
 
     on: bool = True
     post_every_s: float = 1.0
     post_burst: int = 5
     updates_a_minute: int = 50
+    answers_a_minute: int = 100
     _posts: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
-    _updates: deque[float] = field(default_factory=deque, repr=False)
+    _recent: dict[str, deque[float]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def wait_s(self, method: str, channel: str, now_s: float) -> int:
@@ -90,11 +92,15 @@ class Rates:
         if not self.on:
             return 0
         with self._lock:
-            if method in {"chat.postMessage", "chat.postEphemeral"}:
-                return self._post(channel, now_s)
-            if method == "chat.update":
-                return self._update(now_s)
-            return 0
+            match method:
+                case "chat.postMessage":
+                    return self._post(channel, now_s)
+                case "chat.postEphemeral":
+                    return self._in_a_minute(method, self.answers_a_minute, now_s)
+                case "chat.update":
+                    return self._in_a_minute(method, self.updates_a_minute, now_s)
+                case _:
+                    return 0
 
     def _post(self, channel: str, now_s: float) -> int:
         """Take a token from the channel's bucket."""
@@ -106,11 +112,12 @@ class Rates:
         self._posts[channel] = (tokens - 1, now_s)
         return 0
 
-    def _update(self, now_s: float) -> int:
+    def _in_a_minute(self, method: str, most: int, now_s: float) -> int:
         """Take a place in the last minute."""
-        while self._updates and self._updates[0] <= now_s - 60:
-            self._updates.popleft()
-        if len(self._updates) >= self.updates_a_minute:
-            return max(1, math.ceil(self._updates[0] + 60 - now_s))
-        self._updates.append(now_s)
+        recent = self._recent.setdefault(method, deque())
+        while recent and recent[0] <= now_s - 60:
+            recent.popleft()
+        if len(recent) >= most:
+            return max(1, math.ceil(recent[0] + 60 - now_s))
+        recent.append(now_s)
         return 0

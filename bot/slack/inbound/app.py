@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from slack_bolt import App, BoltResponse
@@ -24,6 +25,7 @@ from bot.workflow import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from slack_bolt.context import BoltContext
     from slack_sdk.socket_mode.client import BaseSocketModeClient
@@ -96,6 +98,7 @@ class SocketDoor:
         on_refused: Told the reason of every refusal.
         on_foreign: Told what a payload of a foreign team or app tried, and the payload.
         origin: As in the audit.
+        under_way: As for ``Gate``.
     """
 
     def __init__(
@@ -106,8 +109,10 @@ class SocketDoor:
         on_refused: Callable[[str], None],
         on_foreign: Callable[[str, dict[str, Any]], None],
         origin: str = "slack-socket",
+        under_way: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._app = app
+        self._under_way = under_way
         self._identity = identity
         self._on_refused = on_refused
         self._on_foreign = on_foreign
@@ -116,7 +121,8 @@ class SocketDoor:
     def handle(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
         """Answer one envelope; what is not answered, Slack tells the person or sends again."""
         try:
-            said = self.deliver(request.payload)
+            with self._under_way():
+                said = self.deliver(request.payload)
         except Exception:  # noqa: BLE001 - the outermost edge: the connection must go on
             reference(log)
             return

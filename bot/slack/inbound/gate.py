@@ -14,6 +14,7 @@ import hmac
 import json
 import logging
 import re
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -25,6 +26,7 @@ from bot.slack.inbound.payload import FOREIGN, PATH, SHAPE, UNKNOWN_SELF, admit,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from slack_bolt import App
@@ -69,6 +71,7 @@ class Gate:
         on_refused: Told the reason of every refusal, for the count; never told the payload.
         on_foreign: Told what a validly signed payload of a foreign team or app tried, and the payload.
         origin: As in the audit.
+        under_way: Opened for each delivery, so that other work can give way to it.
     """
 
     def __init__(
@@ -81,8 +84,10 @@ class Gate:
         on_refused: Callable[[str], None],
         on_foreign: Callable[[str, dict[str, Any]], None],
         origin: str = "slack-http",
+        under_way: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._app = app
+        self._under_way = under_way
         self._secret = secret.encode()
         self._identity = identity
         self._clock = clock
@@ -94,7 +99,8 @@ class Gate:
         """Answer one request."""
         headers: dict[str, list[str]] = {"content-type": ["text/plain;charset=utf-8"]}
         try:
-            status, headers, text = self._taken(environ)
+            with self._under_way():
+                status, headers, text = self._taken(environ)
         except Refused as refused:
             self._on_refused(refused.reason)
             status, text = refused.status, refused.reason

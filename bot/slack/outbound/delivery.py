@@ -6,7 +6,6 @@ among the stored copies are refused, so the row stays the only truth.
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from bot.workflow import outbox
 from bot.workflow.notify import in_direct_message
 from bot.workflow.outbox import RESPONSE_URL_MS
 from bot.workflow.surface import note_home
+from bot.workflow.turn import posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HOLD_MS = 20_000
-"""As long as a worker holds a item."""
+OVERTAKEN_MS = 20_000
+"""A line in a thread that has waited so long for its turn is left out: the card and a direct message say the same."""
 UNKNOWN_KIND_S = 60.0
 """How long a message that a newer release wrote is left to a replica that knows its kind."""
 PARKED_S = 3_600.0
@@ -102,6 +102,7 @@ class OutboxDelivery:
         self._specs = specs
         self._flow = service
         self._store = service.store
+        self._drawn: dict[str, tuple[OutboxMessage, set[Copy]]] = {}
         self._kinds: dict[str, Callable[[OutboxMessage], None]] = {
             "card": self._card,
             "private": self._private,
@@ -127,8 +128,12 @@ class OutboxDelivery:
         if have is None:
             raise SlackTrouble(f"{item.kind}: not a kind of this release", retry_after_s=UNKNOWN_KIND_S)
         if "response_url" in item.body and self._clock() - item.created_at >= RESPONSE_URL_MS:
-            self._scrub(item, wait_ms=HOLD_MS)
+            self._scrub(item)
         have(item)
+
+    def closed(self) -> frozenset[str]:
+        """Return the budgets that are spent: their messages wait."""
+        return self._calls.pace.closed()
 
     # --- the card and its copies
 
@@ -138,18 +143,31 @@ class OutboxDelivery:
             return
         message = self._picture.message(request)
         refused = None
+        drawn = self._drawn_so_far(item)
         for copy in copies:
+            if copy in drawn:
+                continue
             try:
                 self._redraw(request, copy, message)
             except CallFailed as failed:
                 if not failed.refused:
-                    raise
+                    raise  # the copies drawn so far are not drawn again when it goes on
                 refused = failed  # of one copy; the others are drawn all the same
+            drawn.add(copy)
+        self._drawn.pop(item.key, None)
         request, copies = self._row(item)
         if request is not None and request.message_ts is None:
             self._first(item, request, message)
         if refused is not None:
             raise SlackTrouble(refused.what, retry_after_s=PARKED_S)
+
+    def _drawn_so_far(self, item: OutboxMessage) -> set[Copy]:
+        """Return the copies that this message has drawn before a budget was spent in the middle of it."""
+        before, drawn = self._drawn.get(item.key, (item, set[Copy]()))
+        if (before.created_at, before.generation) != (item.created_at, item.generation):
+            drawn = set()
+        self._drawn[item.key] = item, drawn
+        return drawn
 
     def _redraw(self, request: Request, copy: Copy, message: Message) -> None:
         if copy.user_id is not None:
@@ -206,15 +224,15 @@ class OutboxDelivery:
                 raise
             log.warning("nobody could be told", extra={"facts": {"what": failed.what, "card": word}})
             return
-        self._scrub(item, wait_ms=int(PARKED_S * 1000), invited=True)
+        self._scrub(item, invited=True)
 
-    def _scrub(self, item: OutboxMessage, wait_ms: int, **kept: Any) -> None:
+    def _scrub(self, item: OutboxMessage, **kept: Any) -> None:
         """Take the response URL out of the stored item, which stays where it is."""
         body = {key: value for key, value in item.body.items() if key != "response_url"} | kept
         with self._store.write() as tx:
             now = tx.queues.message(item.key)
             if now is not None and now.generation == item.generation:
-                tx.queues.postpone("outbox", item.key, tx.now + wait_ms, failed=False, body=json.dumps(body))
+                tx.queues.rewrite(item.key, body)
 
     def _copy(self, item: OutboxMessage) -> None:
         request, copies = self._row(item)
@@ -232,7 +250,8 @@ class OutboxDelivery:
     def _thread(self, item: OutboxMessage) -> None:
         """Write a line under the card; without a card there is nothing to add to."""
         request, _ = self._row(item)
-        if request is None or request.message_ts is None:
+        overtaken = not item.tries and self._clock() - item.created_at > OVERTAKEN_MS
+        if request is None or request.message_ts is None or overtaken:
             return
         by = item.body.get("by")
         line = thread_line(request, item.body, self._names({by}).get(by, by) if by else None)
@@ -253,7 +272,13 @@ class OutboxDelivery:
         with self._store.write() as tx:
             for user_id in sorted(found - set(body["but"])):
                 each = body["body"] | {"user_id": user_id}
-                tx.queues.put(f"{body['key']}:{user_id}", body["kind"], request_id=item.request_id, body=each)
+                tx.queues.put(
+                    f"{body['key']}:{user_id}",
+                    body["kind"],
+                    request_id=item.request_id,
+                    body=each,
+                    budget=posts(user_id),
+                )
 
     def _digest(self, item: OutboxMessage) -> None:
         """Post the list of all that waits for somebody in place of the last one, or redraw that."""
@@ -425,9 +450,12 @@ class OutboxDelivery:
         identity = self._identity()
         return identity.link(own[0].channel_id, own[0].message_ts) if own and identity else None
 
-    def _post(self, channel_id: str, message: Message, thread_ts: str | None = None) -> dict[str, Any]:
+    def _post(
+        self, channel_id: str, message: Message, thread_ts: str | None = None, *, to: str | None = None
+    ) -> dict[str, Any]:
         return self._calls(
             "chat.postMessage",
+            to=to,
             channel=channel_id,
             unfurl_links=False,
             unfurl_media=False,
@@ -439,12 +467,12 @@ class OutboxDelivery:
         """Write to somebody directly; None where that person can get no messages."""
         try:
             try:
-                return self._post(self._calls.direct(user_id), message)
+                return self._post(self._calls.direct(user_id), message, to=user_id)
             except CallFailed as failed:
                 if failed.word != "channel_not_found":
                     raise
                 self._calls.forget(user_id)
-                return self._post(self._calls.direct(user_id), message)
+                return self._post(self._calls.direct(user_id), message, to=user_id)
         except CallFailed as failed:
             if failed.word not in _NOBODY:
                 raise

@@ -1,14 +1,8 @@
-"""Calling Slack: what a failure means, and how often a channel may be written to.
-
-A call that cannot be made now says for how long, and never sleeps: its message waits in the outbox,
-and the worker does something else meanwhile.
-"""
+"""Calling Slack, within its limits, and what a failure means."""
 
 from __future__ import annotations
 
-import math
 import re
-import threading
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
@@ -18,6 +12,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from bot.errors import SlackTrouble
+from bot.slack.outbound.pace import Pace, budget_of
+from bot.workflow.turn import posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,17 +23,6 @@ if TYPE_CHECKING:
 FAILURES = (SlackClientError, OSError, HTTPException)
 """What a call through slack_sdk may raise when Slack, or the way there, is in trouble."""
 
-POST, UPDATE = (4.0, 1.0), (50.0, 0.8)
-"""Burst and calls a second: posts for each channel, updates for the app.
-
-Source: https://docs.slack.dev/apis/web-api/rate-limits (1 message a second a channel, tier 3).
-"""
-
-_PACED = {
-    "chat.postMessage": POST,
-    "chat.postEphemeral": POST,
-    "chat.update": UPDATE,
-}
 _PERMANENT = frozenset(
     {
         "invalid_arguments",
@@ -64,7 +49,6 @@ _PASSING = frozenset(
 """What Slack says when the same call may succeed a minute later; every other word is a refusal."""
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
 """Slack's errors are such words; a gateway's page in their place goes into no log and no label."""
-_MOST_BUCKETS = 1000
 PACED = "paced"
 """Our own word for a call whose turn comes later."""
 
@@ -134,44 +118,6 @@ def header_s(headers: Mapping[str, Any]) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-class Pace:
-    """Token buckets: one for each channel's posts, one for all updates.
-
-    Args:
-        clock: Returns UTC epoch milliseconds.
-    """
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._left: dict[tuple[str, str], tuple[float, int]] = {}
-        self._slots: dict[tuple[str, str], float] = {}
-
-    def wait_s(self, method: str, channel_id: str) -> float:
-        """Take one call; 0 if it may be made now, else the seconds to wait (nothing is taken then).
-
-        Whoever has to wait is given a turn of its own, so that a thousand waiting outbox messages are not
-        all tried again every second.
-        """
-        if method not in _PACED:
-            return 0.0
-        burst, a_second = _PACED[method]
-        key = ("chat.update", "") if method == "chat.update" else ("post", channel_id)
-        with self._lock:
-            now = self._clock()
-            left, at = self._left.get(key, (burst, now))
-            left = min(burst, left + max(0, now - at) / 1000 * a_second)
-            if left < 1:
-                turn = max(self._slots.get(key, 0.0), now + (1 - left) / a_second * 1000)
-                self._slots[key] = turn + 1000 / a_second
-                return math.ceil(turn - now) / 1000
-            if len(self._left) > _MOST_BUCKETS:
-                self._left.clear()
-                self._slots.clear()
-            self._left[key] = (left - 1, now)
-            return 0.0
-
-
 class Calls:
     """The Web API as the announcer uses it: paced, and with one kind of exception.
 
@@ -189,15 +135,16 @@ class Calls:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._pace = Pace(clock)
+        self.pace = Pace(clock)
         self._seen = seen
         self._direct: dict[str, str] = {}
 
-    def __call__(self, method: str, **arguments: Any) -> dict[str, Any]:
+    def __call__(self, method: str, *, to: str | None = None, **arguments: Any) -> dict[str, Any]:
         """Make one call.
 
         Args:
             method: Such as ``chat.postMessage``.
+            to: The person whose direct message channel is written to.
             **arguments: As Slack names them.
 
         Returns:
@@ -206,8 +153,8 @@ class Calls:
         Raises:
             CallFailed: It was not made, or not with success.
         """
-        wait = self._pace.wait_s(method, str(arguments.get("channel", "")))
-        if wait:
+        budget = posts(to) if to else budget_of(method, str(arguments.get("channel", "")))
+        if budget is not None and (wait := self.pace.wait_s(budget)):
             raise CallFailed(method, PACED, retry_after_s=wait)
         started = self._clock()
         word: int | str = int(HTTPStatus.OK)
@@ -216,6 +163,8 @@ class Calls:
         except FAILURES as error:
             word = word_of(error)
             asked_s, refused = retry_after_s(error), is_refusal(error)
+            if asked_s is not None and budget is not None:
+                self.pace.close(budget, asked_s)
             raise CallFailed(method, str(word), retry_after_s=asked_s, refused=refused) from None
         finally:
             self._seen(method, word, (self._clock() - started) / 1000)
