@@ -60,6 +60,7 @@ REFUSALS: Mapping[str, str] = {
     "unknown_spec": "There is no such hardware specification in the space. See /peftsize specs.",
     "not_ours": "This hardware specification was not created by this bot, so the bot does not delete it. "
     "Ask whoever created it.",
+    "in_use": "A deployment uses this hardware specification, so it is not deleted. Delete the deployment first.",
     "existing": "An identical request is open, or its spec exists. No second card was posted.",
     "deletion_asked": "Its deletion has already been requested. No second card was posted.",
     "duplicate": "This was already received, so nothing more was done. The card shows the state.",
@@ -107,8 +108,7 @@ REFUSALS: Mapping[str, str] = {
     "purpose_missing": 'A request needs a purpose, and nothing was stored. Add it at the end: for="…".',
     "purpose_unlike": "The purpose lacks what the policy asks for, so nothing was stored. Add it and ask again.",
     "name_unlike": "The policy wants other names, so nothing was stored. Change name=… or leave it out.",
-    "secret_in_purpose": "The purpose looks like it holds a password or token, so it was not stored. Write it without "
-    "the secret, and replace the secret if it is real.",
+    "secret_in_purpose": "The purpose seems to hold a password or token, so nothing was stored. Leave that out.",
     "unknown_model": "No model in the table has this in its name. Give its number of parameters, such as 8b, or its "
     "config.json.",
     # the audit
@@ -130,10 +130,8 @@ _GPUS_HELD = (
     "The most is {most}. Nothing was stored. Cancel a request, or have a specification deleted."
 )
 _LIMITS: Mapping[str, str] = {
-    "open_per_person": "You have {held} open {requests}, the most a person may have: {which}. Nothing was stored. "
-    "Wait until one has ended, or cancel one.",
-    "asks_per_minute": "You have made {most} requests within a minute, the most a person may. Nothing was stored. "
-    "Try again in a minute.",
+    "open_per_person": "You have {held} open {requests}, the most a person may have: {which}. Cancel one, or wait.",
+    "asks_per_minute": "{most} requests within a minute are the most a person may make. Try again in a minute.",
     "gpus_per_person": _GPUS_HELD % "you hold",
     "gpus_per_space": _GPUS_HELD % "the space holds",
 }
@@ -227,6 +225,7 @@ _FACTS: Mapping[str, str] = {
     "name_unlike": "It must match {}",
     "name_taken": "It belongs to {}.",
     "deletion_asked": "It is request {}.",
+    "in_use": "In use by {}.",
     "quorum_gone": "Reason: {}.",
     "lookup_failed": "Slack said: {}.",
     "no_live_spec": "It is {}.",

@@ -70,6 +70,16 @@ class GroupEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class Maker:
+    """The request that created a spec: who owns that, and what it is for."""
+
+    request_id: str
+    owner_id: str
+    owner_name: str
+    purpose: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One row with its current revision and the votes on it.
 

@@ -5,21 +5,38 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import State
 from bot.cli.operator import operator
 from bot.cli.output import say, say_json, table, visible
 from bot.cli.requests import say_outcome
-from bot.errors import UnknownRequest
+from bot.errors import NoDatabase, UnknownRequest
 from bot.provisioning.drift import compare
 from bot.runtime import settings as configuration
 from bot.runtime.settings import Need, check_settings
 from bot.runtime.wiring import connect_specs, need_database, open_store
 from bot.workflow.ports import Click, Source
+from bot.workflow.use import users_by_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bot.approvals.request import Maker
+    from bot.runtime.settings import Settings
     from bot.workflow.ports import RemoteSpec
+
+
+def _listed(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> dict[str, Any]:
+    """Return a spec with whose it is, what for, its age in seconds, and who uses it (None: not known)."""
+    at = spec.created_ms
+    return _object(spec) | {
+        "owner": made.owner_id if made else None,
+        "purpose": made.purpose if made else None,
+        "age": None if at is None else max(0, int(time.time()) - at // 1000),
+        "in_use_by": None if users is None else list(users),
+    }
 
 
 def _object(spec: RemoteSpec) -> dict[str, Any]:
@@ -50,14 +67,37 @@ def listing(*, as_json: bool) -> None:
     """List every spec visible in the space."""
     settings = configuration.load()
     check_settings(settings, Need(watsonx=True))
+    space_id = settings.watsonx_space_id or ""
     with connect_specs(settings) as specs:
-        found = specs.list(settings.watsonx_space_id or "")
+        found, users = specs.list(space_id), users_by_spec(specs, space_id)
+    made = _makers(settings, [spec.id for spec in found])
+    used = {spec.id: None if users is None else users.get(spec.id, ()) for spec in found}
     if as_json:
-        say_json([_object(spec) for spec in found])
+        say_json([_listed(spec, made.get(spec.id), used[spec.id]) for spec in found])
     elif not found:
         say("No hardware specifications are visible in this space.")
     else:
-        table(("id", "name", "GPUs", "CPUs", "memory", "from"), [_row(spec) for spec in found])
+        head = ("id", "name", "GPUs", "CPUs", "memory", "from", "owner", "purpose", "age", "in use by")
+        table(head, [(*_row(spec), *_whose(spec, made.get(spec.id), used[spec.id])) for spec in found])
+
+
+def _makers(settings: Settings, spec_ids: Sequence[str]) -> Mapping[str, Maker]:
+    """Return the requests behind specs, as far as there is a database that knows them."""
+    try:
+        with open_store(settings) as store, store.read() as tx:
+            return tx.requests.makers(spec_ids)
+    except NoDatabase:
+        return {}
+
+
+def _whose(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> tuple[str, ...]:
+    at = spec.created_ms
+    return (
+        made.owner_name if made else "-",
+        (made.purpose if made else None) or "-",
+        "-" if at is None else f"{max(0, int(time.time()) - at // 1000) // 86_400} d",
+        "not known" if users is None else ", ".join(users) or "-",
+    )
 
 
 def show(spec_id: str, *, as_json: bool) -> None:

@@ -33,6 +33,7 @@ from bot.provisioning.transitions import (
 from bot.store.attempts import Attempt
 from bot.workflow.backoff import wait_ms
 from bot.workflow.notify import tell_admins
+from bot.workflow.use import look_up_use
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from bot.workflow.ports import RemoteSpec, Specs
     from bot.workflow.service import RequestService
 
+_USE_TRIES = 3
+_UNKNOWN_USE = "use_unknown"
+"""The audit event of a deletion that waits for a person, since nobody knows who uses the spec."""
 DRY_RUN_MS = 3_600_000
 """How soon a dry run looks again at what it does not carry out: by then it may be none any more."""
 
@@ -134,6 +138,13 @@ class Executor:
         record_result(self.service, attempt, made.spec_id, "created", rest, made.warnings)
 
     def _delete(self, request: Request, approved: Operation, specs: Specs) -> None:
+        use = look_up_use(specs, request.spec_id or "", approved.space_id)
+        if use.names:
+            move(self.service, request, Action.FAIL, f"in use by {use.words}; nothing was deleted")
+            return
+        if use.error is not None and not self._decided_unknown(request):
+            self._ask_about_use(request, use.error, use.words)
+            return
         attempt = self._begin(request)
         try:
             gone = specs.delete(request.spec_id or "", approved.space_id, attempt_id=attempt.id)
@@ -142,6 +153,20 @@ class Executor:
             return
         rest = Rest(gone.status, gone.trace, request.spec_id, attempt.id)
         record_result(self.service, attempt, request.spec_id, "deleted", rest)
+
+    def _ask_about_use(self, request: Request, error: SpecsError, words: str) -> None:
+        """Nobody knows who uses the spec: ask again for a while, then have a person decide by Retry."""
+        if isinstance(error, Unavailable) and request.tries < _USE_TRIES:
+            wait(self.service, request, error)
+            return
+        reason = f"{words}. Look for deployments, then Retry deletes it all the same"
+        move(self.service, request, Action.FAIL, reason, rest=rest_of(error), event=_UNKNOWN_USE)
+
+    def _decided_unknown(self, request: Request) -> bool:
+        """Return whether a person retried after being told that nobody knows who uses the spec."""
+        with self.service.store.read() as tx:
+            story = [event["event"] for event in tx.audit_log.story(request.id)]
+        return _UNKNOWN_USE in story and "retried" in story[story.index(_UNKNOWN_USE) :]
 
     def _begin(self, request: Request) -> Attempt:
         """Commit ``creating`` and the attempt; from here on a crash means an unknown outcome."""

@@ -61,12 +61,17 @@ def step(row: Request, action: Action, reason: str | None = None, event: str | N
 
 
 def move(
-    service: RequestService, request: Request, action: Action, reason: str, rest: Rest | None = None
+    service: RequestService,
+    request: Request,
+    action: Action,
+    reason: str,
+    rest: Rest | None = None,
+    event: str | None = None,
 ) -> None:
     """Move a row as it was read, and show the reason on the card."""
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
-        service.write(tx, row, step(row, action, reason), rest=rest, error=reason)
+        service.write(tx, row, step(row, action, reason, event), rest=rest, error=reason)
 
 
 def wait(service: RequestService, request: Request, error: SpecsError) -> None:

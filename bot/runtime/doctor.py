@@ -422,6 +422,11 @@ def _watsonx(settings: Settings) -> Iterator[Check]:
         yield _answers(
             "watsonx specs", partial(specs.list, space), "give the user access to the space's assets"
         )
+        yield _answers(
+            "watsonx deployments",
+            partial(specs.deployments, space),
+            "give the user access to the space's deployments; until then nobody knows which specs are in use",
+        )
 
 
 def _answers(name: str, call: Callable[[], object], fix: str) -> Check:

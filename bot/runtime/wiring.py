@@ -296,6 +296,7 @@ def build(
         rules=configuration.rules(settings),
         clock=clock,
         new_id=new_id,
+        specs=shared,
         on_outcome=metrics.on_outcome,
     )
     pace = Pace(int(settings.watsonx_timeout_s * 1000), int(settings.peftsize_settle_s * 1000))

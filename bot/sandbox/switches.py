@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.sandbox.watsonx.faults import ALWAYS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -78,6 +80,20 @@ def switches(world: World) -> list[Switch]:
         armed("429", "too_many", "429 Too Many Requests", "Asked to wait two seconds.", retry_after_s=2),
         armed("500", "broken", "500 Server Error", "Whether it was created is unknown; it is looked up."),
         Switch(
+            "deployed",
+            "Specs are in use",
+            "Every spec has a deployment: a deletion is refused when it is asked for, and again before it is sent.",
+            lambda: world.cluster.deployments.count > 0,
+            lambda on: _deployed(world, deployed=on),
+        ),
+        Switch(
+            "unknown_use",
+            "Deployments are not listed",
+            "403: nobody knows whether a spec is in use; a person decides.",
+            lambda: faults.deployments_refused != 0,
+            lambda on: setattr(faults, "deployments_refused", ALWAYS if on else 0),
+        ),
+        Switch(
             "slack",
             "Slack is down",
             "Every call to Slack fails. What is due waits and comes later.",
@@ -104,6 +120,15 @@ def pass_time(world: World, minutes: int) -> None:
         raise ValueError("no such leap")
     world.clock.advance(minutes * 60_000)
     world.slack.workspace.changed()
+
+
+def _deployed(world: World, *, deployed: bool) -> None:
+    cluster = world.cluster
+    cluster.deployments.clear()
+    if deployed:
+        cluster.deployments.deploy_all(
+            [spec["metadata"]["asset_id"] for spec in cluster.specs()], cluster.space_id
+        )
 
 
 def _slack(world: World, *, down: bool) -> None:

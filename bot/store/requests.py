@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.approvals.request import GroupEdit, Kind, Request, State, Vote
+from bot.approvals.request import GroupEdit, Kind, Maker, Request, State, Vote
 from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 
@@ -301,12 +301,23 @@ class Requests:
         created = by_state.pop(State.CREATED.value, 0)
         return sum(by_state.values()), created
 
-    def makers(self, spec_ids: Sequence[str]) -> dict[str, str]:
+    def makers(self, spec_ids: Sequence[str]) -> dict[str, Maker]:
         """Return the request that created each of these specs, where it was one of ours."""
-        query = select(requests.c.spec_id, requests.c.id).where(
-            requests.c.spec_id.in_(spec_ids), requests.c.state == State.CREATED.value
+        query = (
+            select(
+                requests.c.spec_id,
+                requests.c.id,
+                requests.c.requester_id,
+                requests.c.requester_name,
+                revisions.c.purpose,
+            )
+            .join(
+                revisions,
+                and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision),
+            )
+            .where(requests.c.spec_id.in_(spec_ids), requests.c.state == State.CREATED.value)
         )
-        return {row.spec_id: row.id for row in self._connection.execute(query)}
+        return {row.spec_id: Maker(*row[1:]) for row in self._connection.execute(query)}
 
     def live_specs(self) -> list[LiveSpec]:
         """Return every spec that a request created and that no request has deleted since."""

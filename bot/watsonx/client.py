@@ -17,6 +17,8 @@ from urllib.parse import quote
 import httpx
 
 from bot.errors import Rejected, Unavailable, Uncertain
+from bot.watsonx.deployments import PATH as DEPLOYMENTS
+from bot.watsonx.deployments import VERSION, deployments_in, deployments_url, next_page
 from bot.watsonx.responses import Answer, OnCall, ask, clean_text
 from bot.watsonx.specs import (
     is_spec_id,
@@ -27,7 +29,7 @@ from bot.watsonx.specs import (
 )
 from bot.watsonx.transport import Call, TooLate, WatsonxHttp, deadline, utc_ms
 from bot.watsonx.verdict import failure, static_token_refused, unreadable
-from bot.workflow.ports import Created, Deleted, RemoteSpec, SpecList
+from bot.workflow.ports import Created, Deleted, Deployment, RemoteSpec, SpecList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +42,7 @@ NOT_SENT = "not_sent"
 """The code of an ``Unavailable`` whose request was kept back because it was too late."""
 
 _SPECS = "/v2/hardware_specifications"
+_MOST_PAGES = 200
 _ATTEMPT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -226,6 +229,34 @@ class SpecsClient:
         if not isinstance(answer.json(), dict):
             raise unreadable(answer)
 
+    def deployments(self, space_id: str) -> tuple[Deployment, ...]:
+        """Return every deployment of a space that names a hardware specification, page by page.
+
+        Args:
+            space_id: The deployment space.
+
+        Raises:
+            Unavailable: If there was no usable answer, or more pages than anybody has.
+            Rejected: If the service refused.
+        """
+        base_url = deployments_url(self._base_url)
+        if base_url is None:
+            raise Rejected("the machine-learning host of this region is not known", code="no_ml_host")
+        first = {"space_id": _required(space_id), "version": VERSION}
+        found: list[Deployment] = []
+        params = first
+        for _ in range(_MOST_PAGES):
+            answer = self._send("deployments", "GET", DEPLOYMENTS, params | first, base_url=base_url)
+            page = deployments_in(answer)
+            if page is None:
+                raise unreadable(answer)
+            found += page
+            following = next_page(answer)
+            if following is None:
+                return tuple(found)
+            params = following
+        raise Unavailable("the list of deployments does not end")
+
     def _listed(self, op: str, params: dict[str, str]) -> SpecList:
         """Send a list call and read it."""
         answer = self._send(op, "GET", _SPECS, params)
@@ -245,6 +276,7 @@ class SpecsClient:
         attempt_id: str | None = None,
         not_after_ms: int | None = None,
         gone: bool = False,
+        base_url: str | None = None,
     ) -> Answer:
         """Make one call, with a new token if the first is not accepted; return a 2xx (or 404 if ``gone``)."""
         headers = {
@@ -258,7 +290,7 @@ class SpecsClient:
             headers["Content-Type"] = "application/json"
         request = self._http.build_request(
             method,
-            self._base_url + path,
+            (base_url or self._base_url) + path,
             params=params,
             headers=headers,
             content=content,

@@ -10,7 +10,7 @@ from bot.workflow.single_flight import SingleFlight, TooSoon
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.workflow.ports import Created, Deleted, RemoteSpec, SpecList, Specs
+    from bot.workflow.ports import Created, Deleted, Deployment, RemoteSpec, SpecList, Specs
 
 FRESH_MS, GAP_MS = 5_000, 1_000
 """How long a list serves, and how soon it is looked up again where we changed the space meanwhile."""
@@ -54,6 +54,10 @@ class SharedSpecs:
     def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
         """Return one spec, live, or None if there is none."""
         return self._specs.get(spec_id, space_id)
+
+    def deployments(self, space_id: str) -> tuple[Deployment, ...]:
+        """Return every deployment of a space that names a hardware specification, live."""
+        return self._specs.deployments(space_id)
 
     def create(
         self, body: dict[str, Any], space_id: str, *, attempt_id: str, not_after_ms: int | None = None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.approvals.policy_file import Defaults
     from bot.approvals.request import Request
     from bot.workflow.ports import Click
+    from bot.workflow.use import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Case:
         now: UTC epoch milliseconds.
         draft: Reads and sizes a text, with a GPU count chosen by hand or not; raises ``SizingError``.
         rule: Rules on a draft.
+        use: Who uses the spec that is to be deleted; None where nothing is, or no cluster can be asked.
         holder: Returns the live request that holds a name in a space.
         new_id: Returns a fresh request id.
     """
@@ -94,6 +96,7 @@ class Case:
     rule: Callable[[Draft], Ruling]
     holder: Callable[[str, Kind, str], Request | None]
     new_id: Callable[[], str]
+    use: Use | None = None
 
 
 def decide(case: Case) -> Decision:
@@ -222,6 +225,8 @@ def _delete(case: Case) -> Decision:
         return Refusal("denied", case.ruling.deny)
     if not state_machine.has_live_spec(request):
         return Refusal("wrong_state", request.state.value)
+    if case.use is not None and case.use.names:
+        return Refusal("in_use", case.use.words)
     asked = case.holder(request.space_id, Kind.DELETE, request.name)
     if asked is not None:
         return Refusal("deletion_asked", asked.id)
@@ -236,7 +241,11 @@ def _delete(case: Case) -> Decision:
         kind=Kind.DELETE,
         spec_id=request.spec_id,
     )
-    return NewRequest(row, f"delete {row.name} ({row.spec_id}), created by {request.id}", case.ruling)
+    reason = f"delete {row.name} ({row.spec_id}), created by {request.id}"
+    if case.use is not None and case.use.error is not None:
+        row = replace(row, error=case.use.words)
+        reason = f"{reason}; {case.use.words}"
+    return NewRequest(row, reason, case.ruling)
 
 
 def _use_existing(case: Case) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -148,6 +149,15 @@ class RemoteSpec:
     is_global: bool
     more: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def created_ms(self) -> int | None:
+        """When it was created, UTC epoch milliseconds; None where that cannot be read."""
+        try:
+            at = datetime.fromisoformat(self.created_at)
+        except ValueError:
+            return None
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -179,6 +189,15 @@ class Deleted:
     trace: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment that was made with a hardware specification."""
+
+    id: str
+    name: str
+    spec_id: str
+
+
 SpecList = list[RemoteSpec]
 """A name of its own, since ``Specs.list`` hides the builtin from its neighbours."""
 
@@ -194,6 +213,9 @@ class Specs(Protocol):
 
     def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
         """Return one spec, or None if there is none."""
+
+    def deployments(self, space_id: str) -> tuple[Deployment, ...]:
+        """Return every deployment in a space that names a hardware specification."""
 
     def create(
         self, body: dict[str, Any], space_id: str, *, attempt_id: str, not_after_ms: int | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bot.approvals import policy
 from bot.approvals.draft import content, draft, facts
 from bot.approvals.policy import Person
-from bot.approvals.state_machine import Refusal
+from bot.approvals.state_machine import Refusal, has_live_spec
 from bot.approvals.wording import refuse_words
 from bot.errors import PeopleError
 from bot.log_context import bind
@@ -28,6 +28,7 @@ from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request, read_purpose
 from bot.workflow.surface import misplaced
+from bot.workflow.use import look_up_use
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from bot.audit.chain import Rest
     from bot.store import Store, Tx
     from bot.workflow.actions import Decision
-    from bot.workflow.ports import Ask, People
+    from bot.workflow.ports import Ask, People, Specs
+    from bot.workflow.use import Use
 
 UNKNOWN_ACTION_MS = 30_000
 """How long a click that a newer release stored is left to a replica that knows its action."""
@@ -61,6 +63,7 @@ class RequestService:
         rules: The policy in force.
         clock: Returns UTC epoch milliseconds.
         new_id: Returns a fresh request id.
+        specs: The API, asked who uses a spec before its deletion is; None where there is no cluster.
         on_outcome: Hears the outcome of every ask and click, for the metrics.
     """
 
@@ -73,6 +76,7 @@ class RequestService:
         rules: Policy,
         clock: Callable[[], int],
         new_id: Callable[[], str],
+        specs: Specs | None = None,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self.store = store
@@ -81,6 +85,7 @@ class RequestService:
         self.rules = rules
         self.clock = clock
         self.new_id = new_id
+        self.specs = specs
         self.on_outcome = on_outcome
 
     # --- asking
@@ -215,10 +220,11 @@ class RequestService:
 
     def decide(self, click: Click, person: Person) -> Outcome:
         """Decide a click of a person who was looked up, in one transaction."""
+        use = self._use(click)
 
         def once(tx: Tx) -> Outcome:
             request = tx.requests.get(click.request_id)
-            decision = self._within_limits(tx, request, self._decision(tx, click, person, request))
+            decision = self._within_limits(tx, request, self._decision(tx, click, person, request, use))
             outcome = record(tx, click, person, request, decision, self.rules.defaults.admins)
             tx.queues.decided(click.key)
             return outcome
@@ -227,7 +233,19 @@ class RequestService:
         self.on_outcome(outcome)
         return outcome
 
-    def _decision(self, tx: Tx, click: Click, person: Person, request: Request | None) -> Decision:
+    def _use(self, click: Click) -> Use | None:
+        """Ask who uses the spec whose deletion somebody asks for; nobody is asked in a transaction."""
+        if click.action != "delete" or self.specs is None:
+            return None
+        with self.store.read() as tx:
+            request = tx.requests.get(click.request_id)
+        if request is None or not has_live_spec(request):
+            return None
+        return look_up_use(self.specs, request.spec_id or "", request.space_id)
+
+    def _decision(
+        self, tx: Tx, click: Click, person: Person, request: Request | None, use: Use | None
+    ) -> Decision:
         """Rule on the row and decide; reads only."""
         if request is None:
             return Refusal("unknown_request", click.request_id)
@@ -248,6 +266,7 @@ class RequestService:
                 rule=lambda drafted: self.ruling(drafted, workflow=request.execution_id is not None),
                 holder=tx.requests.holder,
                 new_id=self.new_id,
+                use=use,
             )
         )
 

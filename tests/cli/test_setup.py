@@ -77,8 +77,10 @@ def test_a_table_is_for_people_on_a_terminal_and_for_programs_in_a_pipe(tmp_path
         wide = on_terminal(*words, folder=tmp_path, columns=160, environment=settings | {"NO_COLOR": "1"})
         narrow = on_terminal(*words, folder=tmp_path, columns=40, environment=settings | {"NO_COLOR": "1"})
     rows = [line.split("\t") for line in piped.splitlines()]
-    assert {len(row) for row in rows} == {6}
-    assert wide.split("\n")[0].split() == ["id", "name", "GPUs", "CPUs", "memory", "from"]
+    assert {len(row) for row in rows} == {10}
+    assert wide.split("\n")[0].split() == [
+        "id", "name", "GPUs", "CPUs", "memory", "from", "owner", "purpose", "age", "in", "use", "by",
+    ]  # fmt: skip
     assert [line.split() for line in wide.splitlines()[1:]] == [" ".join(row).split() for row in rows]
     assert all(f"\n    name {row[1]}\n" in narrow for row in rows)
     assert all(cell in narrow for row in rows for cell in row)

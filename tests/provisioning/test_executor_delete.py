@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.approvals.request import State
+from bot.sandbox.loopback import Call, Moment, nobody
 from tests.support.bench import (
     SETTLE_MS,
     TIMEOUT_MS,
@@ -90,7 +91,12 @@ def test_a_refused_delete_is_never_adopted(bench: Bench, status: int, words: str
 def test_a_delete_that_provably_did_nothing_is_sent_again(bench: Bench) -> None:
     """Released, and deleted at the second try."""
     deletion = bench.approved_deletion(bench.created())
-    bench.cluster.faults.too_many = 1
+
+    def busy(moment: Moment, call: Call, _port: int) -> None:
+        if (moment, call.method) == ("arrived", "DELETE"):
+            bench.cluster.witness, bench.cluster.faults.too_many = nobody, 1
+
+    bench.cluster.witness = busy
     assert bench.step()
     row = bench.row(deletion)
     assert (row.state, row.tries, bench.due_at(deletion)) == (State.APPROVED, 1, bench.now + 1_000)

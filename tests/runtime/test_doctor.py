@@ -37,6 +37,7 @@ def test_a_right_installation_passes_every_check(site: Site) -> None:
     assert list(checks) == [
         "settings", "signing key", "database", "Slack token", "Slack scopes", "clock", "Socket Mode", "manifest",
         "channel", "policy", "watsonx space the default space", "watsonx specs",
+        "watsonx deployments",
     ]  # fmt: skip
     assert list(site.folder.iterdir()) == []
     assert not [call for call in site.slack.calls if call.method.startswith("chat.")]
@@ -336,8 +337,9 @@ def test_a_cluster_that_does_not_know_the_user_is_named(site: Site) -> None:
     """A wrong key fails every check of the cluster, with the service's words and no key."""
     ran = site.doctor(WATSONX_APIKEY="made-up-key")
     checks = [check for check in ran.json if check["check"].startswith("watsonx")]
-    assert [check["status"] for check in checks] == ["failed", "failed"]
-    assert all("check the credentials" in check["fix"] or "assets" in check["fix"] for check in checks)
+    assert [check["status"] for check in checks] == ["failed", "failed", "failed"]
+    fixes = ("check the credentials", "assets", "deployments")
+    assert all(any(fix in check["fix"] for fix in fixes) for check in checks)
     assert "made-up-key" not in ran.out
 
 

@@ -10,7 +10,7 @@ import pytest
 from bot.approvals.draft import Site, facts
 from bot.approvals.policy import Shortage, rule
 from bot.approvals.policy_file import Policy
-from bot.approvals.request import Kind, State
+from bot.approvals.request import Kind, Maker, State
 from bot.approvals.state_machine import has_ended
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
@@ -210,4 +210,8 @@ def test_full_pages_are_taken(largest: Draft) -> None:
     judge(made)
     assert sum("R0000" in str(block) for block in made.blocks) == PAGE
     specs = [RemoteSpec(LONG, LONG, LONG, {"gpu": {"num_gpu": LONG}}, None, "", is_global=True)] * 30
-    judge(specs_listing(specs, 2, 3, ours={LONG: "R1"}))
+    judge(
+        specs_listing(
+            specs, 2, 3, ours={LONG: Maker("R1", "U0ROSA001", LONG, LONG)}, users={LONG: [LONG] * 9}
+        )
+    )

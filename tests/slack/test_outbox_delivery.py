@@ -10,7 +10,7 @@ from bot.approvals.state_machine import Action, Transition
 from bot.audit.chain import GENESIS
 from bot.slack.outbound.delivery import RESPONSE_URL_MS
 from bot.workflow.notify import notify
-from bot.workflow.ports import RemoteSpec
+from bot.workflow.ports import Deployment, RemoteSpec
 from tests.support.office import ADA, BEN, RANDOM, ROSA, TEAM
 
 
@@ -223,6 +223,9 @@ class Cluster:
     def __init__(self, count: int) -> None:
         self.count = count
 
+    def deployments(self, _space_id: str) -> tuple[Deployment, ...]:
+        return (Deployment("d1", "chat", "id-0"),)
+
     def list(self, space_id: str) -> list[RemoteSpec]:
         nodes = {"cpu": {"units": "2"}, "mem": {"size": "8Gi"}, "gpu": {"num_gpu": 1}}
         return [
@@ -238,6 +241,7 @@ def test_specs_are_listed_by_the_worker_and_paged(new_office):
     office.work()
     first = office.slack.ephemerals(ROSA, TEAM)[-1]
     assert "spec-00" in str(first.blocks)
+    assert str(first.blocks).count("in use by `chat`") == 1
     office.slack.click(ROSA, first, "peftsize.page")
     office.work()
     assert "spec-11" in str(office.slack.ephemerals(ROSA, TEAM)[-1].blocks)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.approvals.policy import Shortage
-from bot.approvals.request import State
+from bot.approvals.request import Maker, State
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
 from bot.slack.blocks.lists import listing, specs_listing
@@ -284,9 +284,11 @@ def test_specs_tell_where_they_are_from() -> None:
         RemoteSpec(SPEC_ID, "peft-x", "", nodes, "s", "", is_global=False),
         RemoteSpec("o1", "<!here>", "", {}, "s", "", is_global=False),
     ]
-    made = specs_listing(specs, 1, 1, ours={SPEC_ID: "R7K3M9QX"})
+    made = specs_listing(
+        specs, 1, 1, ours={SPEC_ID: Maker("R7K3M9QX", "U0ROSA001", "Rosa", "eval")}, users={}
+    )
     judge(made)
     told = shown(made)
     assert "`M`  GPUs 1, CPUs 2, memory 8Gi\nid `g1` · predefined" in told
-    assert "request `R7K3M9QX`" in told
+    assert "request `R7K3M9QX` · <@U0ROSA001>\n*Purpose:* eval" in told
     assert "`&lt;!here&gt;`  no nodes named\nid `o1` · made elsewhere" in told

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bot.sandbox.loopback import HOST, Call, Loopback, Moment, Reply, nobody
 from bot.sandbox.watsonx.api import PATH, SpecsApi, problem
+from bot.sandbox.watsonx.deployments import DeploymentsApi
 from bot.sandbox.watsonx.faults import Faults
 from bot.sandbox.watsonx.tokens import TokenService
 from bot.watsonx.transport import utc_ms
@@ -81,6 +82,7 @@ class FakeCluster:
         self._http = Loopback(self._serve, witness=self._witnessed, port=port, tls=tls)
         self.api = SpecsApi(self.faults, now, self._stopped.wait)
         self.api.add_space(space_id, "sandbox")
+        self.deployments = DeploymentsApi(self.faults)
         self._requests: deque[Recorded] = deque(maxlen=KEPT_REQUESTS)
 
     def start(self) -> Self:
@@ -166,6 +168,7 @@ class FakeCluster:
             self._trouble(is_create, writes=call.method in ("POST", "DELETE"))
             or self._token_refused(call, is_create)
             or self.api.answer(call)
+            or self.deployments.answer(call)
             or Reply(404, "<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>")
         )
 

@@ -40,6 +40,9 @@ class Faults:
         foreign: Creates before which somebody else makes a spec of the same name.
         token_trouble: Token requests answered with 503.
         warn: Creates that are answered with a warning.
+        deployments_refused: Lists of deployments refused with 403.
+        deployments_broken: Lists of deployments answered with 503.
+        deployments_page: Deployments on a page.
     """
 
     drop_after_commit: int = 0
@@ -67,6 +70,9 @@ class Faults:
     foreign: int = 0
     token_trouble: int = 0
     warn: int = 0
+    deployments_refused: int = 0
+    deployments_broken: int = 0
+    deployments_page: int = 100
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def take(self, name: str) -> bool:

@@ -39,6 +39,7 @@ _EVENTS = {
     "adopted": "found the spec that had been created",
     "found": "found the spec that had been created",
     "lost": "lost the answer of the cluster",
+    "use_unknown": "could not find out who uses the spec",
     "missed": "looked for the spec and found none",
     "retried": "tried again",
     "given_up": "gave up",

@@ -13,13 +13,14 @@ from bot.slack.blocks.text import code, date, link, mention, safe
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.approvals.request import Request
+    from bot.approvals.request import Maker, Request
     from bot.slack.blocks.kit import Block
     from bot.workflow.ports import RemoteSpec
 
 PAGE = 10
 """Rows on a page."""
 _LONGEST_QUERY = 300
+_MOST_USERS = 3
 
 
 def line(request: Request, link_to: str | None = None) -> str:
@@ -59,7 +60,12 @@ def listing(
 
 
 def specs_listing(
-    specs: Sequence[RemoteSpec], page: int, pages: int, *, ours: Mapping[str, str] | None = None
+    specs: Sequence[RemoteSpec],
+    page: int,
+    pages: int,
+    *,
+    ours: Mapping[str, Maker] | None = None,
+    users: Mapping[str, Sequence[str]] | None = None,
 ) -> Message:
     """List the live specs of the space.
 
@@ -68,9 +74,13 @@ def specs_listing(
         page: From 1.
         pages: How many there are.
         ours: The request that made a spec, by spec id.
+        users: The deployments that use a spec, by spec id; None where that is not known.
     """
     made = ours or {}
-    rows = [section(_spec(spec, made.get(spec.id))) for spec in specs[:PAGE]]
+    rows = [
+        section(_spec(spec, made.get(spec.id), None if users is None else users.get(spec.id, ())))
+        for spec in specs[:PAGE]
+    ]
     return _paged("Hardware specifications", rows, page, pages, "specs", len(specs))
 
 
@@ -93,8 +103,8 @@ def _paged(title: str, rows: list[Block], page: int, pages: int, where: str, cou
     return Message(blocks, f"{safe(title, 200)}: {count or 'none'}{of}.")
 
 
-def _spec(spec: RemoteSpec, request_id: str | None) -> str:
-    """Describe a spec; the service's answer is foreign text like any other."""
+def _spec(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> str:
+    """Describe a spec, whose it is and who uses it; the service's answer is foreign text like any other."""
     nodes = spec.nodes
     size = ", ".join(
         f"{words} {safe(str(value), 20)}"
@@ -105,8 +115,20 @@ def _spec(spec: RemoteSpec, request_id: str | None) -> str:
         )
         if value is not None
     )
-    whose = "predefined" if spec.is_global else f"request `{request_id}`" if request_id else "made elsewhere"
-    return f"{code(spec.name, 100)}  {size or 'no nodes named'}\nid {code(spec.id, 80)} · {whose}"
+    whose = "predefined" if spec.is_global else "made elsewhere"
+    if made is not None:
+        whose = f"request `{made.request_id}` · {mention(made.owner_id, made.owner_name)}"
+    since = f" · {date(at)}" if (at := spec.created_ms) is not None and not spec.is_global else ""
+    used = "not known whether in use" if users is None else ""
+    if users:
+        left = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
+        used = f"in use by {', '.join(code(name, 60) for name in users[:_MOST_USERS])}{left}"
+    purpose = f"\n*Purpose:* {safe(made.purpose, 120)}" if made is not None and made.purpose else ""
+    used = f" · {used}" if used else ""
+    return (
+        f"{code(spec.name, 100)}  {size or 'no nodes named'}\n"
+        f"id {code(spec.id, 80)} · {whose}{since}{used}{purpose}"
+    )
 
 
 def _of(nodes: Mapping[str, object], part: str, key: str) -> object:

@@ -42,7 +42,8 @@ def of_request(
         found.append(safe(warning, _LONGEST_NOTE))
     found += [group_edit(edit) for edit in request.groups_edited[:1]]
     if request.state in _UNSENT and request.error:
-        found.append(f"Asked again: {safe(request.error, 140)}")
+        first = request.kind is Kind.DELETE and request.revision == 1 and request.state is State.PENDING
+        found.append(f"{'Note' if first else 'Asked again'}: {safe(request.error, 140)}")
     if request.kind is Kind.CREATE:
         if drafted is None:
             found.append("This text can no longer be read, so its numbers are missing. *Edit* it.")

@@ -11,6 +11,7 @@ from bot.slack.blocks.buttons import block_id
 from bot.slack.blocks.kit import LONGEST_SECTION, Message, actions, button, section
 from bot.slack.blocks.lists import PAGE, specs_listing
 from bot.slack.blocks.text import channel, code, link, safe
+from bot.workflow.use import users_by_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,4 +148,4 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
     shown = found[(page - 1) * PAGE : page * PAGE]
     with service.store.read() as tx:
         made = tx.requests.makers([spec.id for spec in shown])
-    return specs_listing(shown, page, pages, ours=made)
+    return specs_listing(shown, page, pages, ours=made, users=users_by_spec(specs, service.site.space_id))
