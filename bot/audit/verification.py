@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bot.audit.anchor import Anchors
+    from bot.audit.meaning import Meaning
 
 FRESH_MS = 60_000
 """How long a row may wait for its anchor: the file is written right after the commit."""
@@ -86,9 +87,11 @@ class Verification:
 
     Args:
         anchors: What was noted outside the table.
+        meaning: Checks what the rows say as well, if given.
     """
 
-    def __init__(self, anchors: Anchors) -> None:
+    def __init__(self, anchors: Anchors, meaning: Meaning | None = None) -> None:
+        self._meaning = meaning
         self._anchors = anchors
         self.head = Head()
         self.tree = Tree()
@@ -121,7 +124,9 @@ class Verification:
             text = entry(self.head, {key: row[key] for key in row if key != "hash"})
             digest, at = hashlib.sha256(text).hexdigest(), int(row["at"])
             problem = self._broken(row, digest)
-        except (KeyError, TypeError, ValueError):
+            if problem is None and self._meaning is not None:
+                problem = self._meaning.add(row)
+        except (AttributeError, KeyError, TypeError, ValueError):
             return NOT_A_ROW
         if problem is not None:
             return problem

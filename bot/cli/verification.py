@@ -14,6 +14,7 @@ from bot.audit import proof as proofs
 from bot.audit.anchor import Anchors
 from bot.audit.chain import entry
 from bot.audit.checkpoint import MalformedNote, Standing, VerifierKey
+from bot.audit.meaning import Meaning
 from bot.audit.signing_key import UnusableKey, load
 from bot.audit.verification import Verdict, Verification
 from bot.cli.output import GREEN, RED, complain, paint, progress, say, say_json
@@ -174,7 +175,7 @@ def _proven(
 
 
 def _check(rows: Iterator[Mapping[str, Any]], known: Anchors, total: int) -> Verdict:
-    checking = Verification(known)
+    checking = Verification(known, Meaning())
     with progress("Verifying", total) as step:
         for row in rows:
             if checking.add(row) is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 import sizing
 from bot.approvals.request import State
+from bot.audit.chain import Event
+from tests.support.command_line import run
 from tests.support.team import NAME, TEXT
 from tests.threats.claims import Threat
 
@@ -23,6 +26,7 @@ THREAT = Threat(
     what="Write access to the database",
     can={"stop requests, by changing their rows": "test_a_changed_row_fails"},
     cannot={
+        "add a row that fits the chain, and have it believed": "test_a_forged_row_that_fits_the_chain_is_named",
         "have another body, space, host, name or GPU count sent": "test_a_changed_row_fails",
         "have a forged body sent with a digest to match": "test_a_payload_with_a_digest_to_match_is_asked_again",
         "have it created in another space": "test_a_space_with_a_digest_to_match_is_asked_again",
@@ -208,3 +212,24 @@ def test_no_other_spec_is_adopted_before_the_create(new_team: Callable[..., Team
     write(team, GPUS_64)
     assert team.approve("ada", request).state is State.FAILED
     assert team.row(request).spec_id is None
+
+
+FORGED = {
+    "a start": (Event(1, "started", to_state="creating"), "no approval covers it"),
+    "a creation": (Event(1, "created", to_state="created"), "nothing had been sent"),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_a_forged_row_that_fits_the_chain_is_named(team: Team, what: str) -> None:
+    """The bot's own next head vouches for it, and ``audit verify`` says which row it is all the same."""
+    forged, why = FORGED[what]
+    team.approve("ada", team.ask())
+    request = team.ask("7b none qlora4")
+    about = replace(forged, request_id=request.id, revision=1, digest=request.digest)
+    with team.product.store.write() as tx:
+        tx.audit_log.append(replace(about, at=tx.now))
+        seq = tx.audit_log.head().seq + 1
+    team.ask("8b none qlora4")
+    ran = run("audit", "verify", folder=team.folder, environment=team.environment)
+    assert (ran.code, f"row {seq}: " in ran.out, why in ran.out) == (1, True, True), ran.out
