@@ -72,10 +72,8 @@ REFUSALS: Mapping[str, str] = {
     "foreign_message": "This message is not the current card of the request, so nothing was decided. Use the card "
     "in its channel.",
     "stale_home": "This Home tab was out of date, so nothing was decided. It is being refreshed: decide there.",
-    "confirm_first": "The policy asks once more before this is approved, so nothing was decided. Press Approve again "
-    "and confirm.",
-    "cli_decisions": "The policy takes this decision in Slack only. Press the button on the card, or set "
-    'cli_decisions = "allow" in the policy file.',
+    "confirm_first": "The policy asks once more, so nothing was decided. Press Approve again and confirm.",
+    "cli_decisions": 'This is decided in Slack. Use the card, or set cli_decisions = "allow" in the policy file.',
     "quorum_gone": "Not enough valid approvals. Submit a new request.",
     "no_existing": "No existing spec fits this request. Approve or reject it instead.",
     "unreadable": "The request text could not be read, so nothing was changed. Rewrite it.",
@@ -96,6 +94,7 @@ REFUSALS: Mapping[str, str] = {
     "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
     "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. There is no need "
     "to click again.",
+    "too_many_clicks": "You pressed too often, so nothing was decided. Wait a minute, then press once.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # the signing key
     "key_exists": "There is a file already, and a lost key voids every approval; nothing was written. Choose "

@@ -20,6 +20,10 @@ from bot.redaction import MASK, mask_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LONGEST = 2_000
+"""Characters of a text in a line; a traceback is whole."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 
 class Redact:
     """Removes secrets from what is logged.
@@ -60,10 +64,15 @@ class _Formatter(logging.Formatter):
             **bound(),
             **getattr(record, "facts", {}),
         }
+        redacted: dict[str, Any] = {key: _cut(value) for key, value in self._redact(fields).items()}
         if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        redacted: dict[str, Any] = self._redact(fields)
+            redacted["traceback"] = self._redact(self.formatException(record.exc_info))
         return redacted
+
+
+def _cut(value: Any) -> Any:
+    """Shorten a text, once it is redacted: a gateway's page must not fill the log."""
+    return value[: LONGEST - 1] + "…" if isinstance(value, str) and len(value) > LONGEST else value
 
 
 class JsonFormatter(_Formatter):
@@ -71,7 +80,8 @@ class JsonFormatter(_Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return json.dumps(self.fields(record), ensure_ascii=False)
+        line = json.dumps(self.fields(record), ensure_ascii=False)
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class TextFormatter(_Formatter):
@@ -84,7 +94,7 @@ class TextFormatter(_Formatter):
         traceback = fields.pop("traceback", None)
         fields.pop("logger")
         facts = " ".join(f"{key}={value}" for key, value in fields.items())
-        line = f"{head}  {facts}".rstrip()
+        line = _CONTROL.sub(" ", f"{head}  {facts}".rstrip())
         return f"{line}\n{traceback}" if traceback else line
 
 

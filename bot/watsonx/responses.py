@@ -39,7 +39,7 @@ class Answer:
         status: HTTP status.
         headers: As received.
         body: At most ``MAX_ANSWER_BYTES``; of an error page whatever arrived.
-        secret: The bearer token that was sent, masked should the service repeat it as its trace or code.
+        secret: The bearer token that was sent, masked in whatever the service says.
     """
 
     status: int
@@ -61,9 +61,9 @@ class Answer:
         )
 
     def json(self) -> Any:
-        """Return the body's JSON, or None where it is none."""
+        """Return the body's JSON with the bearer token masked, or None where it is none."""
         try:
-            return json.loads(self.body)
+            return self._mask_all(json.loads(self.body))
         except (ValueError, RecursionError):
             return None
 
@@ -97,6 +97,14 @@ class Answer:
 
     def _masked(self, text: str) -> str:
         return text.replace(self.secret, "***") if self.secret else text
+
+    def _mask_all(self, value: Any) -> Any:
+        """Mask the texts of a JSON value, names included, after its escapes are resolved."""
+        if isinstance(value, str):
+            return self._masked(value)
+        if isinstance(value, dict):
+            return {self._masked(key): self._mask_all(inner) for key, inner in value.items()}
+        return [self._mask_all(inner) for inner in value] if isinstance(value, list) else value
 
     def words(self, secrets: Sequence[str] = ()) -> str:
         """Return the service's own words, fit to be shown.

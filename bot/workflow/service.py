@@ -22,6 +22,7 @@ from bot.log_context import bind
 from bot.workflow import actions, outbox
 from bot.workflow.actions import Case, Change, NewRequest
 from bot.workflow.backoff import wait_ms
+from bot.workflow.click_limit import ClickLimit
 from bot.workflow.limits import over_limit
 from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
@@ -87,6 +88,7 @@ class RequestService:
         self.new_id = new_id
         self.specs = specs
         self.on_outcome = on_outcome
+        self._clicks = ClickLimit(clock)
 
     # --- asking
 
@@ -166,6 +168,12 @@ class RequestService:
 
     def _look_up_and_decide(self, click: Click, tries: int) -> Outcome | None:
         key = click.key
+        if (
+            tries == 0
+            and click.source is not Source.CLI
+            and self._clicks.exceeded(click.user_id, click.request_id)
+        ):
+            return self.decide(click, _unasked(click, "too_many_clicks"))
         try:
             person = self.who(click)
         except PeopleError as error:
@@ -178,7 +186,7 @@ class RequestService:
                     if tries == 0 and click.source is not Source.CLI:
                         self._say_checking(tx, click)
                 return None
-            person = Person(click.team_id, click.user_id, click.name, click.enterprise_id, "lookup_failed")
+            person = _unasked(click, "lookup_failed")
             click = replace(click, reason=error.what)
         return self.decide(click, person)
 
@@ -311,3 +319,8 @@ class RequestService:
         if not ruling.self_approval:
             done |= {request.requester_id, request.author_id}
         return (people or frozenset()) - done
+
+
+def _unasked(click: Click, barred: str) -> Person:
+    """Return who clicked as the delivery says, with why they have no say."""
+    return Person(click.team_id, click.user_id, click.name, click.enterprise_id, barred)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import sqlite3
 import stat
 from typing import TYPE_CHECKING
@@ -13,11 +15,13 @@ from slack_sdk.errors import SlackApiError
 
 from bot.cli import output
 from bot.errors import SettingsError
+from bot.runtime import logs
 from bot.runtime import settings as configuration
 from bot.runtime.metrics import MOST_WORDS, Metrics
 from bot.runtime.settings import Need, check_settings
 from bot.slack.outbound.web_api import word_of
-from bot.watsonx.responses import ask
+from bot.watsonx.responses import Answer, ask
+from bot.watsonx.specs import spec_in, warnings_in
 from bot.watsonx.transport import WatsonxHttp
 from tests.support.command_line import run
 from tests.threats.claims import Threat
@@ -33,6 +37,8 @@ THREAT = Threat(
     cannot={
         "command the operator's terminal": "test_no_cell_carries_an_escape",
         "have a bearer token stored that the cluster repeats": "test_a_repeated_bearer_is_never_the_trace",
+        "have that token stored in a warning or a description": "test_a_repeated_bearer_is_masked_everywhere",
+        "fill the log, or command a terminal that shows it": "test_long_and_odd_words_in_the_log",
         "become a log line or a metric's label": "test_only_a_word_of_slack_s_kind_names_a_failure",
         "fill the memory with metrics": "test_changing_words_make_no_new_series",
         "switch a limit off by a misspelt setting": "test_a_misspelt_setting_is_refused",
@@ -159,3 +165,44 @@ def test_a_space_of_the_policy_must_exist(tmp_path: Path, space: str, meant: str
     assert (f"did you mean {meant}?" in problem) is (meant is not None)
     policy.write_text('[[rule]]\nwhen = { spaces = ["prod", "5f0c", "space"] }\nquorum = 2\n')
     assert problems(WHOLE | {"PEFTSIZE_POLICY_FILE": str(policy)}) == ()
+
+
+def test_a_repeated_bearer_is_masked_everywhere() -> None:
+    """In warnings, names, descriptions and keys, also where JSON escapes hide it from a search in the bytes."""
+    secret = "made-up/bearer+41"
+    answer = Answer(
+        201,
+        httpx.Headers(),
+        json.dumps(
+            {
+                "metadata": {"asset_id": "id-1", "name": f"peft-{secret}", "description": secret},
+                "entity": {"hardware_specification": {"nodes": {"cpu": {secret: secret}}}},
+                "system": {"warnings": [{"message": f"Authorization: Bearer {secret}"}, secret]},
+            }
+        )
+        .replace("/", "\\/")
+        .encode(),
+        secret,
+    )
+    spec = spec_in(answer.json())
+    assert spec is not None
+    assert (spec.name, spec.description, spec.nodes) == ("peft-***", "***", {"cpu": {"***": "***"}})
+    assert warnings_in(answer.json()) == ("Authorization: Bearer ***", "***")
+
+
+@pytest.mark.parametrize("shape", ["json", "text"])
+def test_long_and_odd_words_in_the_log(shape: str) -> None:
+    """A gateway's page is cut, a terminal is shown no escape, and a secret at the cut is masked, not halved."""
+    out, secret = io.StringIO(), "made-up-secret-value"
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        logs.set_up(shape, [secret], out)
+        page = ESCAPE + "x" * (logs.LONGEST - len(ESCAPE) - 5) + secret + "y" * 100_000
+        root.warning(page, extra={"facts": {"what": page}})
+    finally:
+        root.handlers[:], root.level = before
+    line = out.getvalue()
+    assert len(line) < 3 * logs.LONGEST
+    assert secret[:4] not in line
+    assert not {"\x1b", "\x07", "\x9b", "\r"} & set(line)
