@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.load import closed, open_
-from benchmarks.servers import running
+from benchmarks.servers import running, until
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -83,26 +83,19 @@ def _click(bench: Bench, total: int) -> list[Row]:
     for number in range(total):
         text = f"7b {number + 1}x64MB qlora8 name=click-{number}-{time.time_ns() % 10**9}"
         name = text.partition("name=")[2]
+        before = len(bench.slack.messages("#approvals"))
         assert bench.slack.command("rosa", "#approvals", text).ok
-        card = _card(bench, name)
+        until(lambda: len(bench.slack.messages("#approvals")) > before)  # noqa: B023 - called before the next one
+        time.sleep(
+            2.5
+        )  # a channel takes one message a second, and the last request writes a line under its card
+        card = [message for message in bench.slack.messages("#approvals") if not message.thread_ts][-1]
         pressed = time.perf_counter()
         bench.slack.click("ada", card, "peftsize.approve")
-        while not bench.cluster.posts_for(name):
-            assert time.perf_counter() - pressed < 30, "no POST"
-            time.sleep(0.001)
+        until(lambda: bench.cluster.posts_for(name))  # noqa: B023
         times.append((time.perf_counter() - pressed) * 1000)
         assert len(bench.cluster.posts_for(name)) == 1
     return [Row("click to one POST, p50", statistics.median(times), 0, "ms")]
-
-
-def _card(bench: Bench, name: str) -> object:
-    deadline = time.perf_counter() + 30
-    while time.perf_counter() < deadline:
-        for message in bench.slack.messages("#approvals"):
-            if name in message.text:
-                return message
-        time.sleep(0.01)
-    raise AssertionError("no card")
 
 
 def _crowd(bench: Bench, total: int) -> list[Row]:

@@ -57,9 +57,9 @@ def rows(*, quick: bool = False) -> list[Row]:
 
 
 def _measured(title: str, urls: list[str], finished: int, rounds: int) -> list[Row]:
-    with _store(urls[0]) as empty, _store(urls[1]) as full:
-        _fill(full, finished)
-        sides = (_steps(empty), _steps(full))
+    with opened(urls[0]) as empty, opened(urls[1]) as full:
+        fill(full, finished)
+        sides = (steps(empty), steps(full))
         taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in sides[0]}
         for number in range(rounds):
             for name in taken:
@@ -74,14 +74,15 @@ def _measured(title: str, urls: list[str], finished: int, rounds: int) -> list[R
 
 
 @contextmanager
-def _store(url: str) -> Iterator[Store]:
+def opened(url: str) -> Iterator[Store]:
+    """Open a migrated store until the end of the block."""
     database = Database(url)
     schema.migrate(database)
     yield Store(database, lambda: time.time_ns() // 1_000_000)
     database.close()
 
 
-def _steps(store: Store) -> Steps:
+def steps(store: Store) -> Steps:
     """Return what is measured on one store: each a whole transaction or several, as the product has them."""
     numbers, waiting = count(1), []
     service = RequestService(
@@ -147,7 +148,7 @@ class _People:
         return None
 
 
-def _fill(store: Store, finished: int) -> None:
+def fill(store: Store, finished: int) -> None:
     """Write finished requests with all that belongs to them, a thousand at a time."""
     start = store.clock() - 60 * DAY_MS
     head = Head(0, GENESIS)
@@ -210,7 +211,7 @@ def _finished(made: dict[Any, list[dict[str, Any]]], number: int, at: int, head:
     for event, state in zip(EVENTS, STATES, strict=True):
         told = Event(at, event, request_id, 1, Who(None, "T1", "UADA", "Ada"), to_state=state, digest=digest)
         fields = told.fields()
-        seq, hashed = chain(head, fields)
+        seq, hashed = chain.chain(head, fields)
         row = fields | {key: json.dumps(fields[key]) for key in ("actor", "slack", "rest")}
         made.setdefault(tables.audit, []).append({"seq": seq, **row, "prev_hash": head.hash, "hash": hashed})
         head = Head(seq, hashed)

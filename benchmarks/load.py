@@ -40,7 +40,13 @@ class Answers:
         return len(self.times_s) / self.seconds
 
 
-def command(secret: str, text: str | None = None) -> tuple[bytes, dict[str, str]]:
+CHANNELS = tuple(f"C0BENCH{number:02}" for number in range(20))
+"""Where the cards of the commands belong, in turn: each channel takes one a second."""
+
+
+def command(
+    secret: str, text: str | None = None, method: str = "qlora4", channel: str | None = None
+) -> tuple[bytes, dict[str, str]]:
     """Return a signed slash command; each one is new."""
     number = next(_numbers)
     body = urlencode(
@@ -48,12 +54,12 @@ def command(secret: str, text: str | None = None) -> tuple[bytes, dict[str, str]
             "token": "x",
             "team_id": "T0HOME001",
             "team_domain": "home",
-            "channel_id": "C0MLSERVE",
-            "channel_name": "ml-serving",
+            "channel_id": channel or CHANNELS[number % len(CHANNELS)],
+            "channel_name": "bench",
             "user_id": "U0ROSA001",
             "user_name": "rosa",
             "command": "/peftsize",
-            "text": text or f"{1 + number / 1_000_000:.6f}b 2x128MB qlora4",
+            "text": text or f"{1 + number / 1_000_000:.6f}b 2x128MB {method}",
             "api_app_id": "A0PEFT001",
             "is_enterprise_install": "false",
             "response_url": f"http://127.0.0.1:1/response/{number}",
@@ -69,7 +75,7 @@ def _signed(secret: str, body: bytes, kind: str) -> dict[str, str]:
     return {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
 
 
-def closed(port: int, secret: str, *, connections: int, total: int) -> Answers:
+def closed(port: int, secret: str, *, connections: int, total: int, method: str = "qlora4") -> Answers:
     """Send as fast as the answers come, over so many kept connections."""
     answers, lock, left = Answers(), threading.Lock(), iter(range(total))
 
@@ -80,7 +86,7 @@ def closed(port: int, secret: str, *, connections: int, total: int) -> Answers:
             with lock:
                 if next(left, None) is None:
                     break
-            _one(connection, secret, time.perf_counter(), mine, answers)
+            _one(connection, secret, time.perf_counter(), mine, answers, method)
         connection.close()
         with lock:
             answers.times_s.extend(mine)
@@ -91,7 +97,16 @@ def closed(port: int, secret: str, *, connections: int, total: int) -> Answers:
     return answers
 
 
-def open_(port: int, secret: str, *, rate: float, total: int, clients: int = 16, seed: int = 1) -> Answers:
+def open_(
+    port: int,
+    secret: str,
+    *,
+    rate: float,
+    total: int,
+    clients: int = 16,
+    seed: int = 1,
+    method: str = "qlora4",
+) -> Answers:
     """Send at random instants, so many a second on average; times count from when each was due."""
     rng, answers, lock = random.Random(seed), Answers(), threading.Lock()  # noqa: S311 - no secret is made
     due, instants = time.perf_counter() + 0.2, []
@@ -109,7 +124,7 @@ def open_(port: int, secret: str, *, rate: float, total: int, clients: int = 16,
             if instant is None:
                 break
             time.sleep(max(0.0, instant - time.perf_counter()))
-            _one(connection, secret, instant, mine, answers)
+            _one(connection, secret, instant, mine, answers, method)
         connection.close()
         with lock:
             answers.times_s.extend(mine)
@@ -121,9 +136,14 @@ def open_(port: int, secret: str, *, rate: float, total: int, clients: int = 16,
 
 
 def _one(
-    connection: http.client.HTTPConnection, secret: str, since: float, mine: list[float], answers: Answers
+    connection: http.client.HTTPConnection,
+    secret: str,
+    since: float,
+    mine: list[float],
+    answers: Answers,
+    method: str,
 ) -> None:
-    body, headers = command(secret)
+    body, headers = command(secret, method=method)
     try:
         connection.request("POST", "/slack/events", body, headers)
         response = connection.getresponse()

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.load import CHANNELS
 from bot.audit import signing_key
 from bot.sandbox.slack.fake_slack import FakeSlack
+from bot.sandbox.slack.people import Channel
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parent.parent
 PEFTSIZE = Path(sys.executable).with_name("peftsize")
@@ -43,6 +45,23 @@ class Server:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def cpu_s(self) -> float:
+        """Return the processor time that it has used (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def files(self) -> int:
+        """Return how many file descriptors it has open (Linux)."""
+        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric of the product; ``name`` may begin a line up to some of its labels."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
 
 @dataclass
 class Bench:
@@ -64,6 +83,8 @@ def running(database_url: str | None = None) -> Iterator[Bench]:
     """Start the stand-ins and both servers; stop everything at the end."""
     with tempfile.TemporaryDirectory() as folder, FakeSlack() as slack, FakeCluster() as cluster:
         slack.rates.on = False
+        everybody = frozenset(slack.directory.people)
+        slack.directory.channels |= {name: Channel(name, name.lower(), everybody) for name in CHANNELS}
         url = database_url or f"sqlite:///{folder}/bench.db"
         environment = {**os.environ, **settings(slack, cluster), "PEFTSIZE_DATABASE_URL": url}
         signing_key.create(Path(folder) / "signing.key")
@@ -81,6 +102,14 @@ def running(database_url: str | None = None) -> Iterator[Bench]:
             noop.process.wait(5)
 
 
+def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so; raises ``AssertionError`` after half a minute."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.002)
+
+
 def settings(slack: FakeSlack, cluster: FakeCluster) -> dict[str, str]:
     """Return the product's settings for the stand-ins."""
     return {
@@ -88,7 +117,7 @@ def settings(slack: FakeSlack, cluster: FakeCluster) -> dict[str, str]:
         "SLACK_BOT_TOKEN": slack.bot_token,
         "SLACK_SIGNING_SECRET": slack.signing_secret,
         "SLACK_API_URL": slack.url,
-        "PEFTSIZE_APPROVERS": "U0ADA0001,U0BEN0001",
+        "PEFTSIZE_APPROVERS": "S0APPROVE",
         "PEFTSIZE_LOG_FORMAT": "json",
     }
 

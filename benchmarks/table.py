@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,22 @@ class Row:
         missed = "" if self.met else "  missed"
         base, ratio = (f"{self.base:.4g}", f"{self.ratio:.2f}×") if self.base else ("", "")
         return (self.name, f"{self.value:.4g} {self.unit}", base, ratio, aim + missed)
+
+
+BEGIN, END = "<!-- performance: written from make bench -->\n", "<!-- /performance -->"
+
+
+def write(readme: Path, rows: list[Row]) -> None:
+    """Put a table of rows with their aims into the README, misses and all."""
+    machine = f"`make bench`, {os.cpu_count()} cores, Python {platform.python_version()}"
+    lines = [f"{machine}: medians of interleaved rounds, beside a bare Bolt app that stores nothing.", ""]
+    lines += ["| what | result | beside the base | aim |", "| --- | --- | --- | --- |"]
+    for name, value, _, ratio, aim in (row.cells() for row in rows):
+        lines.append(f"| {name} | {value} | {ratio} | {aim.replace('  missed', ' (missed)')} |")
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = "\n".join(lines)
+    readme.write_text(f"{before}{BEGIN}{text}\n{END}{after}", encoding="utf-8")
 
 
 def show(title: str, rows: list[Row]) -> None:

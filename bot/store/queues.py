@@ -111,17 +111,27 @@ def _put(dialect: Any) -> Any:
 
 
 _PUT = Prepared(sqlite=_put(sqlite), postgresql=_put(postgresql))
-_REMOVE_DONE = delete(outbox).where(
-    outbox.c.key == bindparam("k"),
-    outbox.c.generation == bindparam("g"),
-    # a row of the same key that was put after this one had gone is another message
-    outbox.c.created_at == bindparam("made"),
+_MESSAGE = Prepared(select(outbox).where(outbox.c.key == bindparam("k")))
+_REMOVE_DONE = Prepared(
+    delete(outbox)
+    .where(
+        outbox.c.key == bindparam("k"),
+        outbox.c.generation == bindparam("g"),
+        # a row of the same key that was put after this one had gone is another message
+        outbox.c.created_at == bindparam("made"),
+    )
+    .returning(outbox.c.key)
 )
-_REFRESH = (
+_REFRESH = Prepared(
     update(outbox)
     .where(outbox.c.key == bindparam("k"), outbox.c.claimed_by == bindparam("by"))
-    .values(claimed_by=None, due_at=bindparam("due"))
+    .values(claimed_by=bindparam("nobody"), due_at=bindparam("due"))
     .returning(outbox.c.key)
+)
+_RECEIVED_ONE = Prepared(
+    select(inbox.c.body, inbox.c.tries, inbox.c.received_at).where(
+        inbox.c.key == bindparam("k"), inbox.c.body.is_not(None)
+    )
 )
 
 
@@ -159,12 +169,8 @@ class Queues:
 
     def received(self, key: str) -> tuple[dict[str, Any], int, int] | None:
         """Return what a delivery asks to decide, its tries and its time; None once decided."""
-        row = self._connection.execute(
-            select(inbox.c.body, inbox.c.tries, inbox.c.received_at).where(
-                inbox.c.key == key, inbox.c.body.is_not(None)
-            )
-        ).one_or_none()
-        return (json.loads(row.body), row.tries, row.received_at) if row else None
+        rows = _RECEIVED_ONE(self._connection, {"k": key})
+        return (json.loads(rows[0]["body"]), rows[0]["tries"], rows[0]["received_at"]) if rows else None
 
     def undecided(self, before_ms: int) -> bool:
         """Return whether a delivery that came before a time still waits to be decided."""
@@ -222,19 +228,11 @@ class Queues:
 
     def message(self, key: str) -> OutboxMessage | None:
         """Return an undelivered message, or None."""
-        row = self._connection.execute(select(outbox).where(outbox.c.key == key)).one_or_none()
-        if row is None:
+        rows = _MESSAGE(self._connection, {"k": key})
+        if not rows:
             return None
-        return OutboxMessage(
-            row.key,
-            row.kind,
-            row.request_id,
-            row.channel_id,
-            json.loads(row.body),
-            row.generation,
-            row.tries,
-            row.created_at,
-        )
+        row = {name: rows[0][name] for name in OutboxMessage.__slots__}
+        return OutboxMessage(**row | {"body": json.loads(row["body"])})
 
     def sent(self, message: OutboxMessage, owner: str) -> None:
         """Remove a delivered message; one that was replaced meanwhile becomes due again.
@@ -244,12 +242,10 @@ class Queues:
             owner: Who held it; a row that somebody else holds by now is left to them.
         """
         which = {"k": message.key, "g": message.generation, "made": message.created_at}
-        if self._connection.execute(_REMOVE_DONE, which).rowcount:
+        if _REMOVE_DONE(self._connection, which):
             return
-        again = {"k": message.key, "by": owner, "due": self.now}
-        self.woken.extend(
-            ("outbox", key, self.now) for key in self._connection.execute(_REFRESH, again).scalars()
-        )
+        again = {"k": message.key, "by": owner, "nobody": None, "due": self.now}
+        self.woken.extend(("outbox", row["key"], self.now) for row in _REFRESH(self._connection, again))
 
     def postpone(self, lane: str, key: str, due_at: int, *, failed: bool = True, **changes: Any) -> None:
         """Set when a claimed row is due again; a failure is counted."""

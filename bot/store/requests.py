@@ -32,7 +32,7 @@ _JOINED = select(
     revisions.c.created_at.label("revised_at"),
 ).join(revisions, and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision))
 _ONE = Prepared(_JOINED.where(requests.c.id == bindparam("request_id")))
-_AS_READ = (
+_AS_READ = Prepared(
     select(requests.c.id)
     .where(requests.c.id == bindparam("request_id"), requests.c.version == bindparam("version"))
     .with_for_update()
@@ -144,7 +144,7 @@ class Requests:
     def hold(self, request: Request) -> bool:
         """Keep others from changing a row until this transaction ends; False if it is not as it was read."""
         which = {"request_id": request.id, "version": request.version}
-        return self._connection.execute(_AS_READ, which).one_or_none() is not None
+        return bool(_AS_READ(self._connection, which))
 
     def holder(self, space_id: str, kind: Kind, name: str) -> Request | None:
         """Return the live request that holds a name, or None."""
