@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bot.approvals.policy_file import APPROVERS
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import is_dry_run, is_given_up
 from bot.errors import (
@@ -26,32 +27,16 @@ from bot.redaction import looks_secret, mask_secrets
 from sizing import ConfigError, SizingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from bot.approvals.policy import Shortage
+    from bot.approvals.parties import Shortage
     from bot.approvals.request import Request
 
 __all__ = [
-    "BARRED",
-    "LONGEST_REASON",
-    "REFUSALS",
-    "duration",
-    "explain",
-    "gigabytes",
-    "gpus",
-    "looks_secret",
-    "mask_secrets",
-    "moment",
-    "not_opened",
-    "nothing_stored",
-    "people",
-    "reason_problem",
-    "refusal",
-    "slack_refused",
-    "state_words",
-    "unexpected",
-    "unreachable",
-]
+    "BARRED", "LONGEST_REASON", "REFUSALS", "duration", "explain", "gigabytes", "gpus", "looks_secret",
+    "mask_secrets", "moment", "not_opened", "nothing_stored", "people", "reason_problem", "refusal",
+    "slack_refused", "state_words", "unexpected", "unreachable",
+]  # fmt: skip
 
 REFUSALS: Mapping[str, str] = {
     # the request
@@ -81,6 +66,7 @@ REFUSALS: Mapping[str, str] = {
     # the person
     "self_approval": "You asked for this, so somebody else must approve it. /peftsize policy lists who can.",
     "not_an_approver": "You are not an approver for this request. /peftsize policy lists who is.",
+    "place_filled": "Your party has approved this already. The request needs approval from others.",
     "already_voted": "You have already approved this. The request needs approval from others.",
     "no_vote": "You have not approved this revision. There is nothing to take back.",
     "not_yours": "Only the requester or an admin may do this. Ask one of them.",
@@ -222,6 +208,7 @@ _FACTS: Mapping[str, str] = {
     "purpose_missing": "It must match {}",
     "purpose_unlike": "It must match {}",
     "name_unlike": "It must match {}",
+    "place_filled": "It stands at {}.",
     "name_taken": "It belongs to {}.",
     "deletion_asked": "It is request {}.",
     "in_use": "In use by {}.",
@@ -255,6 +242,7 @@ _DELETE_WORDS: Mapping[State, str] = {
     State.UNKNOWN: "unknown: checking whether it was deleted",
     State.ATTENTION: "needs attention: unclear whether it was deleted",
 }
+_MOST_PARTIES = 3
 _SENTENCES = 300
 """Longest fact in a sentence, in characters."""
 
@@ -424,13 +412,18 @@ def nothing_stored(what: str) -> str:
     return REFUSALS.get(what, REFUSALS["away"])
 
 
-def unreachable(shortage: Shortage) -> str:
-    """Say that a quorum cannot be reached, and what would change that."""
-    can = "Nobody" if shortage.able == 0 else f"Only {people(shortage.able)}"
-    return (
-        f"{can} can approve this and {shortage.quorum} must. It will expire unless the policy or its user "
-        "groups are changed."
-    )
+def unreachable(short: Sequence[Shortage]) -> str:
+    """Say which parties cannot be reached, and what would change that."""
+    told = []
+    for one in short[:_MOST_PARTIES]:
+        can = "Nobody" if one.able == 0 else f"Only {people(one.able)}"
+        party = f" for {one.party}" if one.party != APPROVERS else ""
+        told.append(f"{can} can approve this{party} and {one.quorum} must.")
+    if all(one.later for one in short):
+        told.append("It waits for an escalation to let others decide.")
+    else:
+        told.append("It will expire unless the policy or its user groups are changed.")
+    return " ".join(told)
 
 
 def gigabytes(exact: str, places: int = 3) -> str:

@@ -1,7 +1,7 @@
 """Who may do what: the one function that rules on a request.
 
 ``rule`` is asked when a request is made, at every click and again just before the effect. Every
-rule that matches applies; the strictest wins; a deny wins over all; the order of the rules never
+rule that matches binds; the strictest wins; a deny wins over all; the order of the rules never
 matters. ``standing`` says what one person, looked up live, may do under a ruling.
 """
 
@@ -11,13 +11,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.approvals.policy_file import ANYONE
+from bot.approvals.parties import Party, outlook
+from bot.approvals.policy_file import ANYONE, APPROVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from bot.approvals.policy_file import Policy, Rule, When
-    from bot.approvals.request import GroupEdit
+    from bot.approvals.parties import Members, Shortage
+    from bot.approvals.policy_file import Defaults, Escalate, Need, Policy, Rule, When
+    from bot.approvals.request import GroupEdit, Request
+
+    Stages = tuple[Escalate, ...]
+    _List = tuple[frozenset[str], Stages]
 
 MAX_REMINDERS = 5
 
@@ -44,12 +49,25 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """People who may decide as well, from some time after the request was made.
+
+    Args:
+        after_ms: Milliseconds from asking.
+        to: Users and groups.
+    """
+
+    after_ms: int
+    to: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Ruling:
     """What the policy says of one request.
 
     Args:
-        quorum: Distinct people needed.
-        approvers: A voter must be in every one of these sets.
+        parties: Who must approve, by name; nobody fills two places.
+        stages: Who may decide later on, by time.
         admins: Who may cancel, retry and give up.
         self_approval: Whether the requester's own vote counts.
         deny: Why nobody may approve it, or None.
@@ -58,10 +76,11 @@ class Ruling:
         notify: Users and groups who are told of a request at once.
         because: One short clause for each rule that applied.
         confirm: Whether an approval is asked about once more, in a modal drawn from the row.
+        policy: Digest of the policy that says so.
     """
 
-    quorum: int
-    approvers: tuple[frozenset[str], ...]
+    parties: tuple[Party, ...]
+    stages: tuple[Stage, ...]
     admins: frozenset[str]
     self_approval: bool
     deny: str | None
@@ -70,15 +89,37 @@ class Ruling:
     notify: tuple[str, ...]
     because: tuple[str, ...]
     confirm: bool = False
+    policy: str | None = None
+
+    @property
+    def quorum(self) -> int:
+        """Return how many distinct people are needed."""
+        return sum(party.count for party in self.parties)
+
+    @property
+    def entries(self) -> frozenset[str]:
+        """Return every user and group that may approve now."""
+        return frozenset().union(*(party.entries for party in self.parties))
 
     @property
     def mentioned(self) -> tuple[str, ...]:
         """Return the groups that the card mentions; people are written to."""
         return tuple(entry for entry in self.notify if entry.startswith("S"))
 
-    def admits(self, via: Collection[str]) -> bool:
-        """Return whether a voter with these entries is in every set of approvers."""
-        return all(not allowed.isdisjoint(via) for allowed in self.approvers)
+    def open_to(self, via: Collection[str], *, own: bool = False) -> list[int]:
+        """Return the parties, by number, of which somebody with these entries may fill a place.
+
+        Args:
+            via: The user, and the groups they are in.
+            own: Whether it is their own request.
+        """
+        if own and not self.self_approval:
+            return []
+        return [number for number, party in enumerate(self.parties) if party.admits(via, own=own)]
+
+    def next_stage(self, told_ms: int) -> Stage | None:
+        """Return the next stage of which nobody has been told yet."""
+        return next((stage for stage in self.stages if stage.after_ms > told_ms), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +157,7 @@ class Actor:
         user_id: The person.
         name: Display name.
         enterprise_id: Enterprise Grid, if any.
-        may_vote: Whether they are in every set of approvers.
+        may_vote: Whether they belong to one of the parties.
         via: The entries that say so.
         is_admin: Whether they may cancel, retry and give up.
         barred: Why they can have no say at all, or None.
@@ -132,12 +173,13 @@ class Actor:
     barred: str | None = None
 
 
-def rule(policy: Policy, facts: Facts) -> Ruling:
+def rule(policy: Policy, facts: Facts, waited_ms: int = 0) -> Ruling:
     """Say what the policy asks of one request.
 
     Args:
         policy: The policy in force.
         facts: The request as the policy sees it.
+        waited_ms: How long it has waited for a decision; escalations go by that.
 
     Returns:
         The strictest of the defaults and every rule that matches, in any order.
@@ -146,36 +188,87 @@ def rule(policy: Policy, facts: Facts) -> Ruling:
     matching = [r for r in policy.rule if _matches(r.when, facts)]
     because = sorted({_clause(r) for r in matching})
     denials = sorted(r.deny for r in matching if r.deny)
-    quorum = max([base.quorum, *(r.quorum for r in matching if r.quorum)])
     self_approval = base.self_approval and not any(r.self_approval is False for r in matching)
+    two = facts.workflow and base.workflow == "quorum-of-two"
     if facts.workflow and base.workflow == "deny":
         denials = [
             "requests from Workflow Builder are not accepted (its requester proves nothing).",
             *denials,
         ]
-    if facts.workflow and base.workflow == "quorum-of-two":
-        quorum, self_approval = max(quorum, 2), False
+    if two:
+        self_approval = False
         because = [*because, "asked by a workflow: two people"]
-    if base.need or base.escalate or any(r.need or r.escalate for r in matching):
-        denials = ["need and escalate are read but not yet in force.", *denials]
-    approvers = {base.approvers, *(r.approvers for r in matching if r.approvers)}
+    sources = _sources(base, matching, least=2 if two else 0)
+    parties = tuple(_party(name, *source, waited_ms) for name, source in sorted(sources.items()))
     return Ruling(
-        quorum=quorum,
-        approvers=tuple(sorted(approvers, key=sorted)),
+        parties=parties,
+        stages=_stages(sources),
         admins=base.admins,
         self_approval=self_approval,
         deny=denials[0] if denials else None,
         expires_ms=min([base.expires_after, *(r.expires_after for r in matching if r.expires_after)]),
         remind_ms=base.remind_after,
-        notify=_told(base.notify, approvers),
+        notify=_told(base.notify, parties),
         because=tuple(because),
         confirm=base.confirm_from_gpus is not None and facts.num_gpus >= base.confirm_from_gpus,
+        policy=policy.digest,
     )
 
 
-def _told(notify: tuple[str, ...] | None, approvers: Collection[frozenset[str]]) -> tuple[str, ...]:
+def _sources(base: Defaults, matching: Sequence[Rule], least: int = 0) -> dict[str, tuple[int, set[_List]]]:
+    """Return the places of every party and the lists its people must be in, by the party's name.
+
+    Args:
+        base: The defaults.
+        matching: The rules that bind.
+        least: So many distinct people in any case.
+    """
+    found: dict[str, tuple[int, set[_List]]] = {}
+    asking: list[Defaults | Rule] = [r for r in matching if r.need] or ([base] if base.need else [])
+    needs: list[tuple[Need, Stages]] = [
+        (need, (*table.escalate, *base.escalate)) for table in asking for need in table.need or ()
+    ]
+    for need, stages in needs:
+        count, lists = found.get(need.name, (0, set()))
+        found[need.name] = (max(count, need.count), lists | {(need.among, stages)})
+    short = [r for r in matching if not r.need]
+    listed = {(r.approvers, (*r.escalate, *base.escalate)) for r in short if r.approvers}
+    quorum = max([least, 1 if listed else 0, *(r.quorum or 0 for r in short), 0 if needs else base.quorum])
+    # beside parties a quorum counts distinct people in all; a list of approvers asks for people of its own
+    count = quorum if listed else quorum - sum(count for count, _ in found.values())
+    if count > 0:
+        anybody = base.approvers.union(*(need.among for need, _ in needs))
+        stages = (*(stage for r in short for stage in r.escalate), *base.escalate)
+        found[APPROVERS] = (count, listed | {(anybody, stages)})
+    return found
+
+
+def _party(name: str, count: int, lists: Iterable[_List], waited_ms: int) -> Party:
+    """Return a party as it is after some time."""
+
+    def after(ms: float) -> tuple[frozenset[str], ...]:
+        return tuple(sorted({_widened(entries, stages, ms) for entries, stages in lists}, key=sorted))
+
+    return Party(name, count, lists=after(waited_ms), first=after(0), last=after(float("inf")))
+
+
+def _widened(entries: frozenset[str], stages: Stages, ms: float) -> frozenset[str]:
+    return entries.union(*(stage.to for stage in stages if stage.after <= ms))
+
+
+def _stages(sources: dict[str, tuple[int, set[_List]]]) -> tuple[Stage, ...]:
+    """Return who is added when, whatever the party."""
+    added: dict[int, frozenset[str]] = {}
+    for _, lists in sources.values():
+        for stage in (stage for _, stages in lists for stage in stages):
+            added[stage.after] = added.get(stage.after, frozenset()) | stage.to
+    return tuple(Stage(after, to) for after, to in sorted(added.items()))
+
+
+def _told(notify: tuple[str, ...] | None, parties: Sequence[Party]) -> tuple[str, ...]:
     """Return who is told of a request: whom the policy says, or those who may approve it where it says nothing."""
-    return tuple(sorted(frozenset().union(*approvers) - {ANYONE})) if notify is None else notify
+    first = frozenset().union(*(entries for party in parties for entries in party.first))
+    return tuple(sorted(first - {ANYONE})) if notify is None else notify
 
 
 def unreadable(policy: Policy, why: str) -> Ruling:
@@ -189,17 +282,33 @@ def standing(ruling: Ruling, person: Person) -> Actor:
     entries = {person.user_id, *person.aliases, *person.groups}
     if person.barred is None:
         entries.add(ANYONE)
-    named = frozenset().union(*ruling.approvers) & entries
+    named = ruling.entries & entries
     return Actor(
         team_id=person.team_id,
         user_id=person.user_id,
         name=person.name,
         enterprise_id=person.enterprise_id,
-        may_vote=person.barred is None and ruling.admits(named),
+        may_vote=person.barred is None and any(party.admits(named) for party in ruling.parties),
         via=tuple(sorted(named)),
         is_admin=person.barred is None and not ruling.admins.isdisjoint(entries - {ANYONE}),
         barred=person.barred,
     )
+
+
+def next_due(request: Request, ruling: Ruling) -> int:
+    """Return when a pending request is next looked at: for a reminder, an escalation or its expiry."""
+    reminder = remind_at(ruling, request.asked_at, request.reminded)
+    stage = ruling.next_stage(request.escalated_ms or 0)
+    times = [request.expires_at]
+    times += [reminder] if reminder is not None else []
+    times += [request.asked_at + stage.after_ms] if stage is not None else []
+    return min(times)
+
+
+def due_stage(ruling: Ruling, request: Request, now: int) -> Stage | None:
+    """Return the next stage of which nobody has been told, once its time has come."""
+    stage = ruling.next_stage(request.escalated_ms or 0)
+    return stage if stage is not None and request.asked_at + stage.after_ms <= now else None
 
 
 def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
@@ -210,72 +319,25 @@ def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
     return created_at + ruling.remind_ms * waits
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shortage:
-    """A quorum that cannot be reached.
-
-    Args:
-        quorum: Distinct people who must vote.
-        able: Distinct people who can.
-    """
-
-    quorum: int
-    able: int
-
-
-def voters(
-    approvers: Sequence[frozenset[str]], members: Callable[[str], frozenset[str] | None]
-) -> frozenset[str] | None:
-    """Return who is in every set of approvers.
-
-    Args:
-        approvers: As in ``Ruling``.
-        members: Returns the members of a user group, or None if there is no such group.
-
-    Returns:
-        User ids; None where any full member may vote.
-    """
-    found: frozenset[str] | None = None
-    for allowed in approvers:
-        if ANYONE in allowed:
-            continue
-        groups = frozenset(entry for entry in allowed if entry.startswith("S"))
-        people = (allowed - groups).union(*(members(group) or () for group in sorted(groups)))
-        found = people if found is None else found & people
-    return found
-
-
-def shortage(quorum: int, able: int) -> Shortage | None:
-    """Return by how much a quorum is out of reach, or None if ``able`` people suffice."""
-    return Shortage(quorum, able) if able < quorum else None
-
-
-def shortages(
-    policy: Policy, members: Callable[[str], frozenset[str] | None], barred: frozenset[str] = frozenset()
-) -> list[Shortage]:
-    """Return every quorum that the policy may ask for and that cannot be reached.
+def unreachable(policy: Policy, members: Members, barred: Collection[str] = ()) -> list[Shortage]:
+    """Return every party that the policy may ask for and that cannot be reached.
 
     Args:
         policy: The policy.
-        members: As for ``voters``.
+        members: Returns the members of a user group, or None if there is no such group.
         barred: People whom Slack bars from voting, where that is known.
     """
-    asked = ((quorum, voters(approvers, members)) for quorum, approvers in _asked(policy))
-    found = {shortage(quorum, len(able - barred)) for quorum, able in asked if able is not None}
-    return sorted(one for one in found if one is not None)
-
-
-def _asked(policy: Policy) -> list[tuple[int, tuple[frozenset[str], ...]]]:
-    """Return every quorum that may be asked for, with the sets its voters must be in."""
     base = policy.defaults
-    asked: list[tuple[int, tuple[frozenset[str], ...]]] = [(base.quorum, (base.approvers,))]
-    for rule in policy.rule:
-        if rule.deny is None:
-            quorum = max(base.quorum, rule.quorum or 1)
-            asked.append((quorum, (base.approvers, rule.approvers) if rule.approvers else (base.approvers,)))
-    if base.workflow == "quorum-of-two":
-        asked.append((max(base.quorum, 2), (base.approvers,)))
-    return asked
+    asked = [_sources(base, [rule]) for rule in policy.rule if rule.deny is None]
+    asked += [_sources(base, [], least=2 if base.workflow == "quorum-of-two" else 0), _sources(base, [])]
+    found = {
+        short
+        for sources in asked
+        for short in outlook(
+            [_party(name, *source, waited_ms=0) for name, source in sources.items()], members, barred=barred
+        ).short
+    }
+    return sorted(found)
 
 
 def _matches(when: When, facts: Facts) -> bool:
@@ -304,8 +366,14 @@ def _clause(rule: Rule) -> str:
     ]
     effects = [
         *([f"{rule.quorum} people"] if rule.quorum else []),
+        *(f"{need.count} of {need.name}" for need in rule.need or ()),
         *(["denied"] if rule.deny else []),
         *([f"also one of {', '.join(sorted(rule.approvers))}"] if rule.approvers else []),
         *(["no self-approval"] if rule.self_approval is False else []),
+        *(
+            [f"escalates to {', '.join(sorted(frozenset().union(*(stage.to for stage in rule.escalate))))}"]
+            if rule.escalate
+            else []
+        ),
     ]
     return f"{' and '.join(conditions) or 'always'}: {', '.join(effects) or 'no change'}"

@@ -41,6 +41,7 @@ class Vote:
         name: Display name, for display only.
         at: When the button was pressed, UTC epoch milliseconds.
         via: The policy entries that let the person vote (user, group or ``anyone``).
+        policy: Digest of the policy in force; None for a vote of a release before.
     """
 
     team_id: str
@@ -48,6 +49,7 @@ class Vote:
     name: str
     at: int
     via: tuple[str, ...]
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Request:
         message_ts: The card, once posted.
         thread_ts: The thread that the card belongs in; None for the channel itself.
         purpose: What this revision is for, in its author's words.
+        escalated_ms: The stage of the escalation that people were told of last, as milliseconds from asking.
         quorum: Distinct people needed.
         votes: Those on this revision, oldest first.
         created_at: UTC epoch milliseconds, as all times.
@@ -166,6 +169,12 @@ class Request:
     thread_ts: str | None = None
     purpose: str | None = None
     groups_edited: tuple[GroupEdit, ...] = ()
+    escalated_ms: int | None = None
+
+    @property
+    def asked_at(self) -> int:
+        """Return when this revision was asked for, UTC epoch milliseconds."""
+        return self.revised_at or self.created_at
 
     @property
     def num_gpus(self) -> int | None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.approvals.parties import fill
 from bot.approvals.request import Kind, Request, State, Vote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.approvals.policy import Actor, Ruling
 
@@ -166,13 +167,61 @@ def target(state: State, action: Action, kind: Kind = Kind.CREATE) -> State | No
     return to_state
 
 
-def valid_votes(votes: tuple[Vote, ...], ruling: Ruling) -> tuple[Vote, ...]:
-    """Return the votes that still count under a ruling, one a person."""
-    seen: dict[str, Vote] = {}
-    for vote in votes:
-        if ruling.admits(vote.via):
-            seen.setdefault(vote.user_id, vote)  # in a Grid one person votes from several workspaces
-    return tuple(seen.values())
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the approvals of a request have come.
+
+    Args:
+        ruling: Under which they count.
+        filled: Who fills the places of each party, in the ruling's order.
+    """
+
+    ruling: Ruling
+    filled: tuple[frozenset[str], ...]
+
+    @property
+    def count(self) -> int:
+        """Places that are filled."""
+        return sum(map(len, self.filled))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every place is filled."""
+        return self.count == self.ruling.quorum
+
+    def __str__(self) -> str:
+        """Return it as ``1 of 2``, or by party where there are several: ``Leads 1 of 1 · Security 0 of 1``."""
+        of = [
+            (party.name, f"{len(filled)} of {party.count}")
+            for party, filled in zip(self.ruling.parties, self.filled, strict=True)
+        ]
+        return of[0][1] if len(of) == 1 else " · ".join(f"{name} {count}" for name, count in of)
+
+
+def progress(request: Request, ruling: Ruling, further: Sequence[Vote] = ()) -> Progress:
+    """Say how far the approvals of a request have come under a ruling.
+
+    Args:
+        request: With its votes.
+        ruling: What the policy says of it now.
+        further: Votes that are not in the row yet.
+    """
+    return Progress(ruling, fill(ruling.parties, voted(request, ruling, further)))
+
+
+def voted(request: Request, ruling: Ruling, further: Sequence[Vote] = ()) -> dict[str, list[int]]:
+    """Return for everybody who voted the parties, by number, of which they may fill a place."""
+    may: dict[str, list[int]] = {}
+    for vote in (*request.votes, *further):
+        # in a Grid one person votes from several workspaces
+        parties = ruling.open_to(vote.via, own=is_own(request, vote.user_id))
+        may[vote.user_id] = sorted({*may.get(vote.user_id, ()), *parties})
+    return may
+
+
+def is_own(request: Request, user_id: str) -> bool:
+    """Return whether somebody asked for a request, or wrote what it asks for."""
+    return user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
 
 
 def decide(
@@ -246,37 +295,41 @@ def ready(request: Request, ruling: Ruling) -> str | None:
     """
     if ruling.deny is not None:
         return f"the policy denies it: {ruling.deny}"
-    votes = valid_votes(request.votes, ruling)
-    if not ruling.self_approval:
-        votes = tuple(vote for vote in votes if vote.user_id not in {request.requester_id, request.author_id})
-    if len(votes) < ruling.quorum:
-        return f"{len(votes)} of {ruling.quorum} approvals count under the policy in force"
-    return None
+    found = progress(request, ruling)
+    if found.complete:
+        return None
+    if len(ruling.parties) == 1:
+        return f"{found} approvals count under the policy in force"
+    return f"of the approvals, these count under the policy in force: {found}"
 
 
 def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transition | Refusal:
     if ruling.deny is not None:
         return Refusal("denied", ruling.deny)
-    standing = valid_votes(request.votes, ruling)
-    if any(vote.user_id == actor.user_id for vote in standing):
+    before = progress(request, ruling)
+    if any(actor.user_id in people for people in before.filled):
         return Refusal("already_voted")
-    vote = Vote(actor.team_id, actor.user_id, actor.name, now, actor.via)
-    reached = len(standing) + 1 >= ruling.quorum
-    event = "approved" if reached else "voted"
-    progress = f"{len(standing) + 1} of {ruling.quorum}"
-    return Transition(A.APPROVE, S.APPROVED if reached else S.PENDING, event, progress, vote=vote)
+    vote = Vote(actor.team_id, actor.user_id, actor.name, now, actor.via, ruling.policy)
+    after = progress(request, ruling, [vote])
+    if after.count == before.count and not before.complete:  # complete: the policy asks for fewer by now
+        return Refusal("place_filled", str(before))
+    event = "approved" if after.complete else "voted"
+    to_state = S.APPROVED if after.complete else S.PENDING
+    return Transition(A.APPROVE, to_state, event, str(after), vote=vote)
 
 
 def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refusal | None:
     """Refuse a person whose place it is not, whatever the state."""
     same_grid = bool(actor.enterprise_id) and actor.enterprise_id == request.enterprise_id
     is_requester = (actor.team_id == request.team_id or same_grid) and actor.user_id == request.requester_id
-    wrote_it = actor.user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
+    own = is_own(request, actor.user_id)
     match action:
-        case A.APPROVE if wrote_it and not ruling.self_approval:
+        case A.APPROVE if own and not ruling.self_approval:
             return Refusal("self_approval")
         case A.APPROVE | A.REJECT if not actor.may_vote:
             return Refusal("not_an_approver")
+        case A.APPROVE if own and not ruling.open_to(actor.via, own=True):
+            return Refusal("self_approval")  # an escalation gives nobody a say in their own request
         case A.WITHDRAW if not any(vote.user_id == actor.user_id for vote in request.votes):
             return Refusal("no_vote")
         case A.EDIT | A.CANCEL if not (is_requester or actor.is_admin):

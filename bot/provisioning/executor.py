@@ -226,7 +226,7 @@ class Executor:
         except SizingError as error:
             move(self.service, request, Action.FAIL, f"the request can no longer be read: {error.message}")
             return None
-        ruling = self.service.ruling(drafted, workflow=request.execution_id is not None)
+        ruling = self.service.ruling_of(request)
         approved = operation(request, drafted, self.service.site.target)
         reason = state_machine.ready(request, ruling)
         if approved.digest != request.digest:

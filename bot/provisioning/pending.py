@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.approvals import policy
@@ -12,10 +13,12 @@ from bot.provisioning.comparison import hardware_differences
 from bot.provisioning.transitions import lock_unchanged, step
 from bot.workflow import outbox
 from bot.workflow.audit_events import event_of
-from bot.workflow.notify import remind
+from bot.workflow.notify import notify, reached, remind
+from bot.workflow.surface import redraw_homes
 from sizing import SizingError
 
 if TYPE_CHECKING:
+    from bot.approvals.policy import Ruling, Stage
     from bot.audit.chain import Who
     from bot.store import Tx
     from bot.workflow.ports import Specs
@@ -42,9 +45,10 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
         match_at = _match(service, specs, request)
     ruling = service.ruling_of(request)
     reminder = policy.remind_at(ruling, asked_at, request.reminded)
-    voters = None
-    if reminder is not None and service.clock() >= reminder:
-        voters = service.eligible_voters(request, ruling) if ruling.notify else frozenset()
+    voters: frozenset[str] | None = frozenset()
+    if reminder is not None and service.clock() >= reminder and ruling.notify:
+        outlook = service.outlook(request, ruling)
+        voters = outlook.voters if outlook is not None else None
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         if tx.now >= row.expires_at:
@@ -53,6 +57,8 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
                 return
             service.write(tx, row, step(row, Action.EXPIRE, "nobody decided in time"))
             return
+        if (stage := policy.due_stage(ruling, row, tx.now)) is not None:
+            row = _escalate(tx, row, service.ruling_of(row, tx.now), stage, nobody)
         sent = row.reminded
         if reminder is not None and tx.now >= reminder:
             if voters is None:
@@ -60,10 +66,21 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
                 return
             sent += 1
             _remind(tx, row, sorted(voters), sent, nobody)
-        following = policy.remind_at(ruling, asked_at, sent)
-        due = min(at for at in (row.expires_at, following, match_at) if at is not None)
+        due = policy.next_due(replace(row, reminded=sent), ruling)
+        due = due if match_at is None else min(due, match_at)
         tx.requests.note(row.id, due_at=due, claimed_by=None, reminded=sent)
         tx.queues.wake(row.id, due)
+
+
+def _escalate(tx: Tx, row: Request, ruling: Ruling, stage: Stage, nobody: Who) -> Request:
+    """Tell the thread, and those whom a stage reaches, that they may decide now as well."""
+    after = replace(row, escalated_ms=stage.after_ms)
+    tx.requests.note(row.id, escalated_ms=stage.after_ms)
+    notify(tx, row, after, (), ruling)
+    redraw_homes(tx)
+    reason = f"also to {', '.join(reached(ruling, after)) or 'nobody who may approve it'}"
+    tx.audit_log.append(event_of(after, "escalated", nobody, None, reason=reason, at=tx.now))
+    return after
 
 
 def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> None:

@@ -328,7 +328,7 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
     roll = _Roll(SlackPeople(client, lambda: identity, wiring.clock), min(identity.team_ids))
     try:
         useless = [(entry, why) for entry in sorted(rules.entries()) if (why := roll.useless(entry))]
-        short = policies.shortages(rules, roll.able_in, roll.barred)
+        short = policies.unreachable(rules, roll.able_in, roll.barred)
     except PeopleError as error:
         yield _unanswered("policy", error)
         return
@@ -337,7 +337,7 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
         yield Check("policy", "failed", f"{_role(rules, entry)} {entry}: {why}", fix)
     for found in short:
         yield Check(
-            "policy", "failed", messages.unreachable(found), "name more approvers, or lower the quorum"
+            "policy", "failed", messages.unreachable([found]), "name more approvers, or lower the quorum"
         )
     if not useless and not short:
         yield Check("policy", "ok", "everybody named can act, and every quorum can be reached")

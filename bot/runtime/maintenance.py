@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from bot.approvals import policy
+from bot.approvals import parties, policy
 from bot.errors import PeopleError
 from bot.provisioning import drift
 from bot.workflow import outbox
@@ -13,7 +13,8 @@ from bot.workflow import outbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from bot.approvals.policy import Ruling, Shortage
+    from bot.approvals.parties import Shortage
+    from bot.approvals.policy import Ruling
     from bot.audit.checkpoint import Checkpoint
     from bot.store import Tx
     from bot.workflow.ports import Specs
@@ -64,16 +65,17 @@ class Maintenance:
             log.warning(
                 "the policy names a user group that does not exist", extra={"facts": {"group": group}}
             )
-        for found in policy.shortages(self.service.rules, groups.get):
-            facts = {"quorum": found.quorum, "able": found.able}
+        for found in policy.unreachable(self.service.rules, groups.get):
+            facts = {"party": found.party, "quorum": found.quorum, "able": found.able}
             log.warning("the policy has a quorum that cannot be reached", extra={"facts": facts})
 
-    def shortage(self, ruling: Ruling, requester_id: str) -> Shortage | None:
-        """Return by how much a ruling's quorum is out of reach, with the groups as they were last seen."""
-        if self._groups is None or (able := policy.voters(ruling.approvers, self._groups.get)) is None:
-            return None
-        others = able if ruling.self_approval else able - {requester_id}
-        return policy.shortage(ruling.quorum, len(others))
+    def short(self, ruling: Ruling, requester_id: str) -> tuple[Shortage, ...]:
+        """Return the parties that a request cannot reach, with the groups as they were last seen."""
+        if self._groups is None:
+            return ()
+        own = {requester_id}
+        barred = () if ruling.self_approval else own
+        return parties.outlook(ruling.parties, self._groups.get, barred=barred, own=own).short
 
     def _named_groups(self) -> list[str]:
         return sorted(entry for entry in self.service.rules.entries() if entry.startswith("S"))

@@ -163,10 +163,12 @@ def need_database(settings: Settings) -> None:
         raise NoDatabase(str(path.resolve()))
 
 
-def make_store(settings: Settings, database: Database, now: Callable[[], int] = clock) -> Store:
-    """Return the store with its anchor."""
+def make_store(
+    settings: Settings, database: Database, now: Callable[[], int] = clock, policy: str | None = None
+) -> Store:
+    """Return the store with its anchor; what writes to the audit also hands in the digest of the policy in force."""
     anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
-    return Store(database, now, anchor=anchor, names=settings.peftsize_audit_names)
+    return Store(database, now, anchor=anchor, names=settings.peftsize_audit_names, policy=policy)
 
 
 def open_signing_key(settings: Settings) -> SigningKey:
@@ -279,7 +281,8 @@ def build(
 
     key = open_signing_key(settings)
     database = open_database(settings)
-    store = make_store(settings, database, clock)
+    rules = configuration.rules(settings)
+    store = make_store(settings, database, clock, rules.digest)
     checkpoints = Checkpoints(store, key, new_origin)
     metrics = Metrics(store, lambda: checkpoints.trouble)
     me = Me()
@@ -293,7 +296,7 @@ def build(
         store=store,
         people=people,
         site=configuration.site(settings, dry_run=dry_run),
-        rules=configuration.rules(settings),
+        rules=rules,
         clock=clock,
         new_id=new_id,
         specs=shared,
@@ -316,7 +319,7 @@ def build(
         identity=lambda: me.identity,
         clock=clock,
         api_url=settings.slack_api_url,
-        shortage=maintenance.shortage,
+        short=maintenance.short,
         on_call=lambda method, status, seconds: metrics.called("slack", method, status, seconds),
     )
     worker = Worker(
@@ -334,7 +337,7 @@ def build(
         api_url=settings.slack_api_url,
         approval_channel=settings.peftsize_approval_channel,
         on_revoked=maintenance.revoked,
-        shortage=maintenance.shortage,
+        short=maintenance.short,
     )
     secret = settings.slack_signing_secret
     app = slack.build(context, secret.get_secret_value() if secret else "not used in Socket Mode")

@@ -24,6 +24,8 @@ _AFTER = select(audit).where(audit.c.seq > bindparam("after")).order_by(audit.c.
 _STORY = select(audit).where(audit.c.request_id == bindparam("id")).order_by(audit.c.seq)
 _PAGE = 1000
 _JSON = ("actor", "slack", "rest")
+_LATER = ("policy",)
+"""Columns of later releases: hashed only where there is a value, so that older rows verify."""
 
 
 class AuditLog:
@@ -32,11 +34,13 @@ class AuditLog:
     Args:
         connection: The transaction's.
         names: Whether display names are kept; without, only ids are.
+        policy: Digest of the policy in force, for every row.
     """
 
-    def __init__(self, connection: Connection, *, names: bool = True) -> None:
+    def __init__(self, connection: Connection, *, names: bool = True, policy: str | None = None) -> None:
         self._connection = connection
         self._names = names
+        self._policy = policy
         self._events: list[Event] = []
 
     def append(self, event: Event) -> None:
@@ -59,10 +63,14 @@ class AuditLog:
             fields = event.fields()
             if not self._names:
                 fields["actor"]["name"] = None
+            if self._policy is not None:
+                fields["policy"] = self._policy
             seq, digest = chain(head, fields)
             for key in _JSON:
                 fields[key] = json.dumps(fields[key])
-            rows.append({"seq": seq, **fields, "prev_hash": head.hash, "hash": digest})
+            rows.append(
+                {**dict.fromkeys(_LATER), "seq": seq, **fields, "prev_hash": head.hash, "hash": digest}
+            )
             head = Head(seq, digest)
         for row in rows:
             _APPEND(self._connection, row)
@@ -101,7 +109,7 @@ class AuditLog:
 
 
 def _object(row: RowMapping) -> dict[str, Any]:
-    found = dict(row)
+    found = {key: value for key, value in row.items() if value is not None or key not in _LATER}
     for key in _JSON:
         try:
             found[key] = json.loads(found[key])

@@ -355,6 +355,8 @@ class Requests:
         return found
 
     def _add_vote(self, request: Request, vote: Vote) -> None:
+        if any(old.user_id == vote.user_id for old in request.votes):
+            self.unvote(request, vote.user_id)  # an earlier one that no longer counts
         self._connection.execute(
             insert(votes).values(
                 request_id=request.id,
@@ -364,6 +366,7 @@ class Requests:
                 name=vote.name,
                 at=vote.at,
                 via=json.dumps(vote.via),
+                policy=vote.policy,
             )
         )
 
@@ -391,7 +394,7 @@ def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
 
 def _vote(row: Mapping[str, Any]) -> Vote:
     via = tuple(json.loads(row["via"]))
-    return Vote(row["team_id"], row["user_id"], row["name"], row["at"], via)
+    return Vote(row["team_id"], row["user_id"], row["name"], row["at"], via, row["policy"])
 
 
 def _request_row(request: Request) -> dict[str, Any]:

@@ -70,14 +70,16 @@ class Waker(Protocol):
 class Tx:
     """One transaction, by what it is about."""
 
-    def __init__(self, connection: Connection, now: int, *, names: bool) -> None:
+    def __init__(
+        self, connection: Connection, now: int, *, names: bool = True, policy: str | None = None
+    ) -> None:
         self.connection = connection
         self.now = now
         self.requests = Requests(connection)
         self.attempts = Attempts(connection)
         self.queues = Queues(connection, now)
         self.refusals = Refusals(connection, now)
-        self.audit_log = AuditLog(connection, names=names)
+        self.audit_log = AuditLog(connection, names=names, policy=policy)
 
     def note(self, key: str, value: Any) -> None:
         """Keep a small fact."""
@@ -157,6 +159,7 @@ class Store:
         anchor: Where the head of the audit chain is noted, if anywhere.
         waker: Who hears of due work; may be set later.
         names: Whether display names are kept in the audit.
+        policy: Digest of the policy in force, for the audit.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class Store:
         anchor: AnchorFile | None = None,
         waker: Waker | None = None,
         names: bool = True,
+        policy: str | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -174,6 +178,7 @@ class Store:
         self.waker = waker
         self._names = names
         self._unnoted: str | None = None
+        self._policy = policy
         self._group_commit = GroupCommit(self._carry_out)
 
     def run(self, once: Callable[[Tx], T]) -> T:
@@ -222,7 +227,8 @@ class Store:
         self._committed(head, tx.queues.woken)
 
     def _open(self, connection: Connection) -> Tx:
-        return Tx(connection, self.database.now_ms(connection, self.clock()), names=self._names)
+        now = self.database.now_ms(connection, self.clock())
+        return Tx(connection, now, names=self._names, policy=self._policy)
 
     def _finish(self, tx: Tx) -> Head | None:
         """Write what belongs to the end of a transaction."""
@@ -337,7 +343,7 @@ class Store:
             StoreError: The database cannot be read.
         """
         with self.database.read() as connection:
-            yield Tx(connection, self.clock(), names=self._names)
+            yield Tx(connection, self.clock())
 
     def close(self) -> None:
         """Close every connection."""

@@ -59,6 +59,7 @@ requests = Table(
     Column("origin", String(16), nullable=False),
     Column("retired_by", String(16)),
     Column("reminded", Integer, nullable=False, server_default="0"),
+    Column("escalated_ms", BigInteger),
     Column("existing_id", Text),
     Column("existing_name", Text),
     Column("groups_edited", Text),
@@ -132,6 +133,7 @@ votes = Table(
     Column("name", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("via", Text, nullable=False),
+    Column("policy", String(64)),
     PrimaryKeyConstraint("request_id", "revision", "team_id", "user_id"),
 )
 
@@ -224,6 +226,7 @@ audit = Table(
     Column("digest", String(64)),
     Column("slack", Text, nullable=False),
     Column("rest", Text, nullable=False),
+    Column("policy", String(64)),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )

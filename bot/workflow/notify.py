@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import State
 from bot.approvals.state_machine import has_ended
 from bot.workflow import outbox
@@ -25,6 +26,7 @@ class Event(StrEnum):
     ASKED = "a request is made"
     EDITED = "it is edited"
     WAITING = "it has waited for `remind_after`"
+    ESCALATED = "it has waited for a stage of `escalate`"
     REJECTED = "it is rejected"
     EXPIRED = "it expires"
     CREATED = "the spec is created"
@@ -41,6 +43,7 @@ class Who(StrEnum):
     GROUPS = "groups in `notify`"
     PEOPLE = "people in `notify`"
     LEFT = "who can still vote"
+    REACHED = "people and groups in `to`"
     VOTERS = "who had approved"
     ADMINS = "admins"
 
@@ -75,6 +78,13 @@ TABLE = (
     Line(
         Event.WAITING, Who.LEFT, Place.DIRECT, "one list of all that waits for them, in place of the last one"
     ),
+    Line(Event.ESCALATED, Who.EVERYBODY, Place.THREAD, "who may decide now as well"),
+    Line(
+        Event.ESCALATED,
+        Who.REACHED,
+        Place.DIRECT,
+        "a copy of the card, with its buttons; each member of a group",
+    ),
     Line(Event.EDITED, Who.EVERYBODY, Place.THREAD, "what changed, before and after"),
     Line(Event.EDITED, Who.VOTERS, Place.DIRECT, "that their approval no longer counts"),
     Line(Event.EDITED, Who.PEOPLE, Place.DIRECT, "a copy of the card, if they have none yet"),
@@ -104,10 +114,17 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One line of the table, for one person, group or place: ``to`` is empty where the row says where."""
+    """One line of the table, for one person, group or place.
+
+    Args:
+        line: Of the table.
+        to: A person or a group; empty where the row says where.
+        reached: Who may decide from now on as well.
+    """
 
     line: Line
     to: str = ""
+    reached: tuple[str, ...] = ()
 
 
 def event_of(before: Request | None, after: Request) -> Event | None:
@@ -116,6 +133,8 @@ def event_of(before: Request | None, after: Request) -> Event | None:
         return Event.ASKED
     if after.revision > before.revision:
         return Event.EDITED
+    if (after.escalated_ms or 0) > (before.escalated_ms or 0):
+        return Event.ESCALATED
     return _ENDS.get(after.state) if after.state is not before.state else None
 
 
@@ -132,11 +151,19 @@ def hears(
     """
     event = event_of(before, after)
     told = [line for line in TABLE if line.event in {Event.ANY, event}]
-    return tuple(Heard(line, to) for line in told for to in _who(line, before, after, ruling, admins))
+    also = reached(ruling, after) if ruling is not None and event is Event.ESCALATED else ()
+    return tuple(
+        Heard(line, to, also) for line in told for to in _who(line, before, after, also, ruling, admins)
+    )
 
 
 def _who(
-    line: Line, before: Request | None, after: Request, ruling: Ruling | None, admins: Collection[str]
+    line: Line,
+    before: Request | None,
+    after: Request,
+    also: Collection[str],
+    ruling: Ruling | None,
+    admins: Collection[str],
 ) -> Iterator[str]:
     """Yield everybody whom a line means."""
     called = ruling.notify if ruling is not None else ()
@@ -150,6 +177,9 @@ def _who(
             yield from (entry for entry in called if is_group(entry))
         case Who.PEOPLE:
             yield from (entry for entry in called if not is_group(entry) and entry not in own)
+        case Who.REACHED:
+            mute = {after.requester_id, after.author_id, ANYONE}
+            yield from (entry for entry in also if entry not in mute)
         case Who.VOTERS if before is not None:
             yield from (vote.user_id for vote in before.votes if vote.user_id != after.author_id)
         case Who.ADMINS:
@@ -185,6 +215,12 @@ def notify(
             outbox.digest(tx, user_id, anew=False)
     if after.execution_id and has_ended(after):
         outbox.workflow_step(tx, after)
+
+
+def reached(ruling: Ruling, request: Request) -> tuple[str, ...]:
+    """Return those named by the stage that a request has come to who may approve something."""
+    stages = [stage.to for stage in ruling.stages if stage.after_ms == request.escalated_ms]
+    return tuple(entry for to in stages for entry in sorted(to) if ruling.open_to([entry]))
 
 
 def remind(tx: Tx, request: Request, voters: Collection[str]) -> None:
@@ -225,7 +261,10 @@ def _redraw_home(tx: Tx, heard: Heard, _before: Request | None, after: Request) 
 
 
 def _write_thread(tx: Tx, heard: Heard, before: Request | None, after: Request) -> None:
-    outbox.thread(tx, after, heard.line.event.name.lower(), **_facts(before, after))
+    facts = _facts(before, after)
+    if heard.line.event is Event.ESCALATED:
+        facts |= {"reached": list(heard.reached), "waited_ms": after.escalated_ms}
+    outbox.thread(tx, after, heard.line.event.name.lower(), **facts)
 
 
 def _send_copies(tx: Tx, heard: Heard, _before: Request | None, after: Request) -> None:
@@ -234,6 +273,10 @@ def _send_copies(tx: Tx, heard: Heard, _before: Request | None, after: Request) 
 
 def _send_copy(tx: Tx, heard: Heard, _before: Request | None, after: Request) -> None:
     outbox.copy(tx, after, heard.to)
+
+
+def _send_to_reached(tx: Tx, heard: Heard, before: Request | None, after: Request) -> None:
+    (_send_copies if is_group(heard.to) else _send_copy)(tx, heard, before, after)
 
 
 def _tell_voter(tx: Tx, heard: Heard, before: Request | None, after: Request) -> None:
@@ -254,6 +297,7 @@ _TELL: Mapping[tuple[Who, Place], Callable[[Tx, Heard, Request | None, Request],
     (Who.EVERYBODY, Place.THREAD): _write_thread,
     (Who.GROUPS, Place.DIRECT): _send_copies,
     (Who.PEOPLE, Place.DIRECT): _send_copy,
+    (Who.REACHED, Place.DIRECT): _send_to_reached,
     (Who.VOTERS, Place.DIRECT): _tell_voter,
     (Who.REQUESTER, Place.DIRECT): _tell_requester,
     (Who.ADMINS, Place.DIRECT): _ask_admin,
@@ -261,7 +305,7 @@ _TELL: Mapping[tuple[Who, Place], Callable[[Tx, Heard, Request | None, Request],
 """How each person is told in each place; in the channel the card itself does it."""
 
 
-def _facts(before: Request | None, after: Request) -> dict[str, str | int | None]:
+def _facts(before: Request | None, after: Request) -> dict[str, Any]:
     """Return what a line in the thread says, as it is at this moment; the row may go on."""
     return {
         "before": before.canonical if before else "",

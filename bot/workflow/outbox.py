@@ -94,6 +94,7 @@ def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
     """
     channel_id = request.channel_id if request.message_ts else None
     key = f"thread:{request.id}:{request.version}"
+    key += f":{request.escalated_ms}" if request.escalated_ms else ""
     body = {"code": code} | facts
     tx.queues.put(
         key,

@@ -8,11 +8,12 @@ row, its audit event and the messages to Slack in one transaction. What follows 
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from bot.approvals import policy
+from bot.approvals import parties, policy, state_machine
 from bot.approvals.draft import content, draft, facts
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Refusal, has_live_spec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from bot.approvals.draft import Content, Draft, Site
+    from bot.approvals.parties import Outlook
     from bot.approvals.policy import Ruling
     from bot.approvals.policy_file import Policy
     from bot.approvals.request import GroupEdit, Request
@@ -96,17 +98,23 @@ class RequestService:
         """Read and size a text for this site; raises ``SizingError``."""
         return draft(text, self.site, use_gpus)
 
-    def ruling(self, drafted: Draft, *, workflow: bool = False) -> Ruling:
-        """Return what the policy says of a draft."""
-        return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow))
+    def ruling(self, drafted: Draft, *, workflow: bool = False, waited_ms: int = 0) -> Ruling:
+        """Return what the policy says of a draft that has waited for a while."""
+        return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow), waited_ms)
 
-    def ruling_of(self, request: Request) -> Ruling:
-        """Return what the policy says now of a stored request; one that can no longer be read is denied."""
+    def ruling_of(self, request: Request, at: int | None = None) -> Ruling:
+        """Return what the policy says of a stored request; one that can no longer be read is denied.
+
+        Args:
+            request: The row.
+            at: When, UTC epoch milliseconds, since escalations go by that; now where None.
+        """
         try:
             drafted = self.draft(request.text, request.use_gpus)
         except SizingError as error:
             return policy.unreadable(self.rules, f"The request can no longer be read: {error.message}")
-        return self.ruling(drafted, workflow=request.execution_id is not None)
+        waited_ms = (self.clock() if at is None else at) - request.asked_at
+        return self.ruling(drafted, workflow=request.execution_id is not None, waited_ms=waited_ms)
 
     def submit(self, ask: Ask) -> Outcome:
         """Store a request and ask for its card, in one transaction.
@@ -260,7 +268,7 @@ class RequestService:
         on_the_line = self.rules.defaults.cli_decisions == "allow"
         if (refusal := misplaced(tx, request, click, cli_decisions=on_the_line)) is not None:
             return refusal
-        ruling = self.ruling_of(request)
+        ruling = self.ruling_of(request, click.at)
         return actions.decide(
             Case(
                 click=click,
@@ -306,19 +314,19 @@ class RequestService:
         admins = self.rules.defaults.admins
         return write_transition(tx, request, transition, admins, ruling=ruling, **columns)
 
-    def eligible_voters(self, request: Request, ruling: Ruling) -> frozenset[str] | None:
-        """Return who can still vote on a request, or None if Slack could not say.
-
-        ``anyone`` names nobody.
-        """
+    def outlook(self, request: Request, ruling: Ruling) -> Outlook | None:
+        """Return who can bring a request further, asked of Slack now, or None if Slack could not say."""
+        own = {request.requester_id, request.author_id}
         try:
-            people = policy.voters(ruling.approvers, self.people.members)
+            return parties.outlook(
+                ruling.parties,
+                functools.cache(self.people.members),
+                barred=() if ruling.self_approval else own,
+                own=own,
+                voted=state_machine.voted(request, ruling),
+            )
         except PeopleError:
             return None
-        done = {vote.user_id for vote in request.votes}
-        if not ruling.self_approval:
-            done |= {request.requester_id, request.author_id}
-        return (people or frozenset()) - done
 
 
 def _unasked(click: Click, barred: str) -> Person:

@@ -91,5 +91,4 @@ def first_due(request: Request, drafted: Draft, ruling: Ruling, *, dry_run: bool
     """Return when a new request is first looked at: at once where a live spec may serve it already."""
     if not (drafted.sized.quantized or dry_run):
         return request.created_at
-    reminder = policy.remind_at(ruling, request.created_at, 0)
-    return min(request.expires_at, reminder or request.expires_at)
+    return policy.next_due(request, ruling)

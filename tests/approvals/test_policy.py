@@ -8,10 +8,12 @@ from itertools import permutations
 
 import pytest
 
-from bot.approvals import policy, policy_file
+from bot.approvals import parties, policy, policy_file
+from bot.approvals.parties import Shortage
 from bot.approvals.policy import Facts, Person
 from bot.approvals.policy_file import Policy
 from bot.errors import SettingsError
+from tests.support.people import party
 
 TEXT = """
 [defaults]
@@ -37,7 +39,7 @@ def test_the_order_of_the_rules_never_matters(order: tuple[str, ...]) -> None:
     large = replace(SMALL, num_gpus=9, gpu_memory_gb=Decimal(700), override=True)
     ruling = policy.rule(policy_file.load(TEXT + "".join(order)), large)
     assert (ruling.quorum, ruling.deny, ruling.expires_ms) == (3, "Open a capacity ticket.", 2 * 3_600_000)
-    assert ruling.approvers == (frozenset({"U0AAAA", "S0GROUP"}), frozenset({"U0AAAA", "U0CCCC"}))
+    assert ruling.parties == (party({"U0AAAA", "S0GROUP"}, {"U0AAAA", "U0CCCC"}, count=3),)
 
 
 def test_a_rule_that_does_not_match_changes_nothing() -> None:
@@ -124,16 +126,16 @@ def test_who_could_vote_is_in_every_set_of_approvers(
     approvers: tuple[set[str], ...], able: set[str] | None
 ) -> None:
     """Groups count by their members, a group that is gone by none; ``anyone`` narrows nothing."""
-    assert policy.voters(tuple(map(frozenset, approvers)), GROUPS.get) == able
+    assert parties.people(tuple(map(frozenset, approvers)), GROUPS.get) == able
 
 
 def test_every_quorum_that_the_policy_may_ask_for_is_counted() -> None:
     """The defaults and each rule, but no rule that denies; a quorum that is exactly met is no shortage."""
     text = TEXT.replace("quorum = 1", "quorum = 2") + "".join(RULES) + "[[rule]]\nquorum = 4\n"
     groups = {"S0GROUP": frozenset({"U0CCCC"})}
-    found = policy.shortages(policy_file.load(text), groups.get)
-    assert found == [policy.Shortage(3, 2), policy.Shortage(4, 2)]
-    assert policy.shortages(policy_file.load(TEXT + "".join(RULES)), {"S0GROUP": None}.get) == [
-        policy.Shortage(2, 1),
-        policy.Shortage(3, 1),
+    found = policy.unreachable(policy_file.load(text), groups.get)
+    assert found == [Shortage(3, 2), Shortage(4, 2)]
+    assert policy.unreachable(policy_file.load(TEXT + "".join(RULES)), {"S0GROUP": None}.get) == [
+        Shortage(2, 1),
+        Shortage(3, 1),
     ]

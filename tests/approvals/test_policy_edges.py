@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from bot.approvals import policy, policy_file
+from bot.approvals import parties, policy, policy_file
 from bot.approvals.draft import Site, draft, facts
-from bot.approvals.policy import Actor, Facts, Person, Ruling, Shortage
+from bot.approvals.parties import Shortage
+from bot.approvals.policy import Actor, Facts, Person, Ruling
+from tests.support.people import party
 
 H, D = 3_600_000, 86_400_000
 BASE = '[defaults]\napprovers = ["U0ADA", "S0TEAM"]\nadmins = ["U0INES"]\n'
@@ -23,9 +25,9 @@ def ruled(rules: str, facts_: Facts = SMALL, base: str = BASE) -> Ruling:
 
 def test_the_defaults_are_these() -> None:
     """Without a file nobody approves; one vote, a day to decide, a reminder after four hours, no workflow."""
-    assert policy.rule(policy_file.load(""), SMALL) == Ruling(
-        quorum=1,
-        approvers=(frozenset(),),
+    assert replace(policy.rule(policy_file.load(""), SMALL), policy=None) == Ruling(
+        parties=(party(set()),),
+        stages=(),
         admins=frozenset(),
         self_approval=False,
         deny=None,
@@ -42,9 +44,10 @@ def test_the_defaults_of_a_file_reach_the_ruling() -> None:
         '[defaults]\napprovers = ["U0ADA"]\nquorum = 3\nself_approval = true\nexpires_after = "90m"\n'
         'remind_after = "30s"\nnotify = ["S0TEAM", "U0ADA"]\nadmins = ["W0INES"]\nworkflow = "allow"\n'
     )
-    assert policy.rule(policy_file.load(text), replace(SMALL, workflow=True)) == Ruling(
-        quorum=3,
-        approvers=(frozenset({"U0ADA"}),),
+    ruling = policy.rule(policy_file.load(text), replace(SMALL, workflow=True))
+    assert replace(ruling, policy=None) == Ruling(
+        parties=(party({"U0ADA"}, count=3),),
+        stages=(),
         admins=frozenset({"W0INES"}),
         self_approval=True,
         deny=None,
@@ -102,21 +105,21 @@ def test_the_strictest_of_all_rules_is_taken() -> None:
         base=BASE + "quorum = 2\nself_approval = true\nexpires_after = '5h'\n",
     )
     assert (got.quorum, got.expires_ms, got.self_approval) == (2, 3 * H, False)
-    assert got.approvers == (frozenset({"U0ADA", "S0TEAM"}), frozenset({"U0ADA", "U0BEN"}))
+    assert got.parties == (party({"U0ADA", "S0TEAM"}, {"U0ADA", "U0BEN"}, count=2),)
     assert got.deny is None
 
 
 def test_a_rule_that_is_silent_leaves_the_defaults() -> None:
     """Self-approval stays allowed, time and people stay as they were."""
     base = BASE + 'self_approval = true\nexpires_after = "5h"\n'
-    assert ruled("[[rule]]\nquorum = 1\n", base=base) == replace(
-        ruled("", base=base), because=("always: 1 people",)
-    )
+    silent = ruled("[[rule]]\nquorum = 1\n", base=base)
+    assert replace(silent, policy=None, because=()) == replace(ruled("", base=base), policy=None)
+    assert silent.because == ("always: 1 people",)
 
 
 def test_approvers_that_are_named_twice_are_one_set() -> None:
     """A rule that repeats the defaults asks for nothing more."""
-    assert len(ruled('[[rule]]\napprovers = ["S0TEAM", "U0ADA"]\n').approvers) == 1
+    assert len(ruled('[[rule]]\napprovers = ["S0TEAM", "U0ADA"]\n').parties[0].lists) == 1
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -193,7 +196,7 @@ def test_an_unreadable_request_is_denied_under_the_defaults() -> None:
     )
     got = policy.unreadable(found, "cannot be read")
     assert (got.deny, got.quorum, got.admins) == ("cannot be read", 1, frozenset({"U0INES"}))
-    assert got.approvers == (frozenset({"U0ADA", "S0TEAM"}),)
+    assert got.parties == (party({"U0ADA", "S0TEAM"}),)
     for always in ("", "when = { min_gb = 0 }\n", "when = { override = false }\n"):
         found = policy_file.load(f"{BASE}[[rule]]\n{always}quorum = 2\n")
         assert policy.unreadable(found, "cannot be read").quorum == 2
@@ -269,14 +272,7 @@ VOTERS = [
 @pytest.mark.parametrize(("approvers", "able"), [row[1:] for row in VOTERS], ids=[row[0] for row in VOTERS])
 def test_who_could_vote(approvers: list[set[str]], able: set[str] | None) -> None:
     """People are counted once, by name and through groups, in every set at the same time."""
-    assert policy.voters([frozenset(allowed) for allowed in approvers], GROUPS.get) == able
-
-
-def test_a_quorum_is_reached_by_exactly_its_number() -> None:
-    """One person fewer is a shortage, and says of how many."""
-    assert policy.shortage(3, 3) is None
-    assert policy.shortage(3, 4) is None
-    assert policy.shortage(3, 2) == Shortage(quorum=3, able=2)
+    assert parties.people([frozenset(allowed) for allowed in approvers], GROUPS.get) == able
 
 
 OUT_OF_REACH = [
@@ -315,4 +311,4 @@ def test_what_nobody_can_give_is_named(text: str, said: list[Shortage]) -> None:
         else '[defaults]\napprovers = ["U0ADA", "S0TEAM"]\n'
     )
     found = policy_file.load(f"{base}{text}\n")
-    assert policy.shortages(found, GROUPS.get) == said
+    assert policy.unreachable(found, GROUPS.get) == said

@@ -14,7 +14,7 @@ from bot.approvals import state_machine
 from bot.approvals.policy import Actor
 from bot.approvals.request import State, Vote
 from bot.approvals.state_machine import Action, Refusal, Transition
-from tests.support.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, a_request, vote_of
+from tests.support.people import ADA, BEN, EVE, HOUR, INES, ROSA, RULING, TEAM, a_request, party, vote_of
 
 PEOPLE_ACTIONS = (
     Action.APPROVE,
@@ -129,7 +129,7 @@ def test_a_rejection_needs_a_reason() -> None:
 
 def test_a_retry_needs_a_quorum_that_still_stands() -> None:
     """Votes of people who are approvers no more do not carry a second try."""
-    ruling = replace(RULING, approvers=(frozenset({"UBEN"}),))
+    ruling = replace(RULING, parties=(party({"UBEN"}),))
     got = state_machine.decide(a_request(State.FAILED, votes=(VOTE,)), Action.RETRY, BEN, ruling, HOUR)
     assert isinstance(got, Refusal)
     assert got.code == "quorum_gone"
@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ruling = replace(RULING, quorum=2)
+        self.ruling = replace(RULING, parties=(party(TEAM, count=2),))
         self.request = a_request(quorum=2)
         self.now = HOUR
         self.open_attempts = 0

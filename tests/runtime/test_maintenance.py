@@ -144,7 +144,7 @@ def test_a_policy_that_nobody_can_satisfy_is_logged(
     """A group that does not exist, a quorum that is larger than the people: each is named."""
     bench = new_bench(policy='[defaults]\napprovers = ["S0NOTHERE", "S0APPROVE"]\nquorum = 3\n')
     bench.product.maintenance.check_policy()
-    assert facts(caplog) == [{"group": "S0NOTHERE"}, {"quorum": 3, "able": 2}]
+    assert facts(caplog) == [{"group": "S0NOTHERE"}, {"party": "Approvers", "quorum": 3, "able": 2}]
 
 
 def test_a_quorum_out_of_reach_is_on_the_card(new_bench: Callable[..., Bench]) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.draft import Site, facts
-from bot.approvals.policy import Shortage, rule
+from bot.approvals.parties import Shortage
+from bot.approvals.policy import rule
 from bot.approvals.policy_file import Policy
 from bot.approvals.request import Kind, Maker, State
 from bot.approvals.state_machine import has_ended
@@ -163,7 +164,7 @@ def test_every_private_answer_is_taken(largest: Draft) -> None:
     """Preview, policy, existing, show and results of the heaviest request are taken too."""
     rules = rule(EVERYBODY, facts(largest, SITE))
     judge(answers.preview(largest, rules))
-    judge(answers.policy_answer(largest, rules, Shortage(quorum=20, able=19)))
+    judge(answers.policy_answer(largest, rules, [Shortage(quorum=20, able=19)]))
     for state in State:
         request, link = heaviest(largest, state), "https://x.slack.com/archives/" + "C" * 200
         for message in (

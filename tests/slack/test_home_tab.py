@@ -36,7 +36,11 @@ def shown(office, who: str) -> str:
 
 def test_what_waits_comes_with_its_buttons() -> None:
     """One line with state, size and age for each; its decision and Details below, for the revision shown."""
-    view = drawn(waiting=[Line(row(DRAFTED, id="R1", revision=2), DRAFTED, "by @approvers")])
+    view = drawn(
+        waiting=[
+            Line(row(DRAFTED, id="R1", revision=2), DRAFTED, "*Waiting for approval 0 of 2* by @approvers")
+        ]
+    )
     assert "Waiting for me (1)" in told(view)
     (line,) = [text for text in told(view).splitlines() if "`R1`" in text]
     assert "asks for *1 × 80 GB GPU*" in line

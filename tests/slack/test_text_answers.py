@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.approvals.policy import Shortage
+from bot.approvals.parties import Shortage
 from bot.approvals.request import Maker, State
 from bot.slack.blocks import answers
 from bot.slack.blocks.card import card
@@ -170,7 +170,7 @@ def test_a_preview_shows_the_numbers_and_stores_nothing() -> None:
 
 def test_the_policy_is_explained() -> None:
     """Who may approve, how many, whether the requester counts, when it ends, and why it cannot be reached."""
-    made = answers.policy_answer(DRAFTED, ruling(DRAFTED), Shortage(quorum=2, able=1))
+    made = answers.policy_answer(DRAFTED, ruling(DRAFTED), [Shortage(quorum=2, able=1)])
     judge(made)
     told = shown(made)
     assert "*2 people* of: <!subteam^S0APPROVE>, <@U0ADA001>" in told

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.approvals.parties import Party
 from bot.approvals.policy import Actor, Ruling
+from bot.approvals.policy_file import APPROVERS
 from bot.approvals.request import Request, State, Vote
 from tests.support import rows
 
 HOUR = 3_600_000
+
+
+def party(*lists: set[str], name: str = APPROVERS, count: int = 1, first: tuple[set[str], ...] = ()) -> Party:
+    now = tuple(frozenset(one) for one in lists)
+    return Party(name, count, now, tuple(frozenset(one) for one in first) or now, now)
+
+
+TEAM = {"UADA", "UBEN", "SGROUP", "UROSA"}
 RULING = Ruling(
-    quorum=1,
-    approvers=(frozenset({"UADA", "UBEN", "SGROUP", "UROSA"}),),
+    parties=(party(TEAM),),
+    stages=(),
     admins=frozenset({"UINES"}),
     self_approval=False,
     deny=None,

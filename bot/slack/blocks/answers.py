@@ -16,13 +16,17 @@ from bot.slack.blocks.text import channel, code, entry, fence, link, plain, safe
 from sizing.methods import DEFAULT, METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from bot.approvals.draft import Draft
-    from bot.approvals.policy import Ruling, Shortage
+    from bot.approvals.parties import Party, Shortage
+    from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Block
     from sizing import SizingError
 
 COMMAND = "/peftsize"
+_MOST_PARTIES = 5
 _HELP = """*Size a LoRA or QLoRA model, have it approved, get the hardware specification.*
 `/peftsize 10b 2x128MB qlora4` asks for it here: base model, adapters, method, in any order
 `/peftsize` opens a form
@@ -121,13 +125,13 @@ def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
     return Message(blocks, f"{safe(text, 400)} needs {size}; nothing was stored.")
 
 
-def policy_answer(drafted: Draft, ruling: Ruling, shortage: Shortage | None) -> Message:
+def policy_answer(drafted: Draft, ruling: Ruling, short: Sequence[Shortage]) -> Message:
     """Say who may approve a request, and why.
 
     Args:
         drafted: The request.
         ruling: What the policy says of it.
-        shortage: By how much its quorum is out of reach, if it is.
+        short: The parties that cannot be reached.
     """
     gpus = messages.gpus(drafted.use_gpus or drafted.breakdown.num_gpus)
     lines = [f"{code(drafted.sized.canonical, 1200)}: {gpus}", _who_may(ruling)]
@@ -135,8 +139,8 @@ def policy_answer(drafted: Draft, ruling: Ruling, shortage: Shortage | None) -> 
         lines.append("Rules that apply: " + "; ".join(safe(clause, 200) for clause in ruling.because[:8]))
     else:
         lines.append("No rule of its own applies, only the defaults.")
-    if shortage is not None:
-        lines.append(f"*Note:* {safe(messages.unreachable(shortage), 600)}")
+    if short:
+        lines.append(f"*Note:* {safe(messages.unreachable(short), 600)}")
     text = f"Who may approve {safe(drafted.sized.canonical, 400)}."
     return Message([section(line) for line in lines], text)
 
@@ -202,9 +206,9 @@ def refused(
     return _plain(f"{said}{now}".rstrip(), said)
 
 
-def show(request: Request, now: int, link_to: str | None = None) -> Message:
+def show(request: Request, now: int, link_to: str | None = None, ruling: Ruling | None = None) -> Message:
     """Describe one request to one person; it is decided on its card."""
-    blocks = [section(_described(request, now))]
+    blocks = [section(_described(request, now, ruling))]
     if link_to:
         blocks.append(section(_card(link_to)))
     looks = [details(request)]
@@ -283,9 +287,9 @@ def _run(text: str) -> Block:
     return button("Run this", "run_text", text[:2000], f"Run {text}", style="primary")
 
 
-def _described(request: Request, now: int) -> str:
+def _described(request: Request, now: int, ruling: Ruling | None = None) -> str:
     """Return where a request is and what it is for, in two to four lines."""
-    came = progress(request) if is_open(request, now) else outcome(request)
+    came = progress(request, ruling) if is_open(request, now) else outcome(request)
     lines = (
         sentence(request, now=now),
         purpose(request, 400),
@@ -311,16 +315,28 @@ def _who_may(ruling: Ruling) -> str:
     """Say who may approve; in a private answer a mention calls nobody."""
     if ruling.deny is not None:
         return f"*Nobody may approve it.* {safe(ruling.deny, 400)}"
-    sets = [
-        ", ".join([entry(named) for named in sorted(allowed)[:20]]) or "nobody"
-        for allowed in ruling.approvers
+    named = ruling.parties if len(ruling.parties) > 1 else ()
+    lines = [
+        f"*{party.count} of {safe(party.name, 40)}:* {_members(party)}" for party in named[:_MOST_PARTIES]
+    ] or [f"*{messages.people(ruling.quorum)}* of: {_members(ruling.parties[0])}"]
+    lines += [
+        f"After {messages.duration(stage.after_ms)} also: {_entries(stage.to)}"
+        for stage in ruling.stages[:_MOST_PARTIES]
     ]
-    who = " *and also* ".join(sets[:4]) or "nobody"
     own = (
         "The requester's own approval counts." if ruling.self_approval else "The requester cannot approve it."
     )
     expires = messages.duration(ruling.expires_ms)
-    return f"*{messages.people(ruling.quorum)}* of: {who}\n{own} It expires after {expires}."
+    return "\n".join([*lines, f"{own} It expires after {expires}."])
+
+
+def _members(party: Party) -> str:
+    """Name the lists of a party; its people are in every one of them."""
+    return " *and also* ".join(_entries(allowed) for allowed in party.lists[:4])
+
+
+def _entries(allowed: Collection[str]) -> str:
+    return ", ".join([entry(named) for named in sorted(allowed)[:20]]) or "nobody"
 
 
 def step_result(request: Request) -> dict[str, Any]:

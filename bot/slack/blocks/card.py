@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.approvals.draft import Draft, Site
+    from bot.approvals.parties import Party
     from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Block
@@ -92,7 +93,7 @@ def card(
     elif came := status.outcome(request, attempt_lookups, _LONGEST_REASON):
         told.append(section(came))
     told += [row] if row else []
-    told.append(context(_foot(request, site, is_open=is_open)))
+    told.append(context(_foot(request, site, ruling if is_open else None, is_open=is_open)))
     return Message(told, status.notification(request, drafted, site=site, now=now))
 
 
@@ -124,7 +125,7 @@ def _progress(
     request: Request, ruling: Ruling | None, waiting_for: str | None, names: Mapping[str, str]
 ) -> str:
     """Say how many approvals are in, whose, and who can give the others."""
-    told = [status.progress(request)]
+    told = [status.progress(request, ruling)]
     if request.votes:
         told.append(f"approved by {status.voters(request)}")
         told.append(f"waiting for {safe(waiting_for, 60)}" if waiting_for else "")
@@ -153,20 +154,29 @@ def _named(ruling: Ruling, names: Mapping[str, str], most: int) -> str:
         left = len(allowed) - len(shown)
         return ", ".join(shown) + (f" or {left} more" if left else "")
 
-    who = " and by ".join(listed(allowed) for allowed in ruling.approvers[:2] if allowed) or "nobody"
+    def in_all(party: Party) -> str:
+        return " and by ".join(listed(allowed) for allowed in party.lists[:2] if allowed) or "nobody"
+
+    if len(ruling.parties) == 1:
+        who = in_all(ruling.parties[0])
+    else:
+        who = "; ".join(f"{safe(party.name, 24)}: {in_all(party)}" for party in ruling.parties[:most])
     self_words = "" if ruling.self_approval else ", not by the requester"
-    called_on = [entry(named) for named in ruling.mentioned if not any(named in s for s in ruling.approvers)]
+    called_on = [entry(named) for named in ruling.mentioned if named not in ruling.entries]
     also = f" · {', '.join(called_on[:most])}" if called_on else ""
     return f"by {who}{self_words}{also}"
 
 
-def _foot(request: Request, site: Site, *, is_open: bool) -> str:
+def _foot(request: Request, site: Site, ruling: Ruling | None, *, is_open: bool) -> str:
     told = [f"`{request.id}`"]
     if request.revision > 1:
         by = f" by {mention(request.author_id)}" if request.author_id != request.requester_id else ""
         told.append(f"revision {request.revision}{by}")
     if request.origin == "workflow":
         told.append("from a workflow")
+    stage = ruling.next_stage(request.escalated_ms or 0) if ruling is not None else None
+    if stage is not None and request.asked_at + stage.after_ms < request.expires_at:
+        told.append(f"escalates {date(request.asked_at + stage.after_ms)}")
     if is_open:
         told.append(f"expires {date(request.expires_at)}")
     told.append(f"space {status.space(request, site)}")

@@ -39,13 +39,13 @@ class Line:
     Args:
         request: The row.
         drafted: Its text, read again, where that is possible.
-        who: Who may approve it; mrkdwn, empty where nobody is asked.
+        waits: How far it has come and who may approve it; mrkdwn, empty where nobody is asked.
         link: The address of its card, if it has one.
     """
 
     request: Request
     drafted: Draft | None = None
-    who: str = ""
+    waits: str = ""
     link: str | None = None
 
 
@@ -126,7 +126,7 @@ def _words(line: Line, site: Site, now: int) -> str:
         date(request.created_at),
     ]
     if status.is_open(request, now):
-        told.append(f"{status.progress(request)} {line.who}".rstrip())
+        told.append(line.waits or status.progress(request))
     if purpose := status.purpose(request, 120):
         told.append(purpose)
     if line.link:

@@ -8,16 +8,19 @@ from urllib.parse import quote
 
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import is_dry_run, is_given_up
+from bot.approvals.state_machine import progress as approvals
 from bot.messages import mask_secrets
 from bot.slack.blocks import breakdown
 from bot.slack.blocks.text import code, date, fence, group_edit, link, mention, safe
 
 if TYPE_CHECKING:
     from bot.approvals.draft import Draft, Site
+    from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
 
 _LONGEST_REASON = 600
 _LONGEST_NAME = 40
+_LONGEST_PROGRESS = 160
 _MOST_VOTERS = 3
 _TRACE = re.compile(r" \(trace ([A-Za-z0-9_.:-]{1,64})\)$")
 _SPACE_ID = 9
@@ -68,9 +71,17 @@ def notification(
     return f"{words}, space {space(request, site)}" if site is not None else words
 
 
-def progress(request: Request) -> str:
-    """Say how many approvals a request has; mrkdwn."""
-    return f"*Waiting for approval {len(request.votes)} of {request.quorum}*"
+def progress(request: Request, ruling: Ruling | None = None) -> str:
+    """Say how many approvals a request has, by party where there are several; mrkdwn.
+
+    Args:
+        request: The row.
+        ruling: What the policy says of it now; without, only the row's own count is known.
+    """
+    if ruling is None:
+        return f"*Waiting for approval {len(request.votes)} of {request.quorum}*"
+    colon = ":" if len(ruling.parties) > 1 else ""
+    return f"*Waiting for approval{colon} {safe(str(approvals(request, ruling)), _LONGEST_PROGRESS)}*"
 
 
 def outcome(request: Request, attempt_lookups: int | None = None, longest: int = _LONGEST_REASON) -> str:

@@ -133,14 +133,15 @@ def _preview(context: ListenerContext, _typed: Ask, text: str) -> Message:
 def _policy(context: ListenerContext, typed: Ask, text: str) -> Message:
     drafted = context.service.draft(text)
     ruling = context.service.ruling(drafted)
-    return answers.policy_answer(drafted, ruling, context.shortage(ruling, typed.person.user_id))
+    return answers.policy_answer(drafted, ruling, context.short(ruling, typed.person.user_id))
 
 
 def _show(context: ListenerContext, _typed: Ask, text: str) -> Message:
     request = context.request(text.strip("` ").upper()[:16])
     if request is None:
         return answers.refused("unknown_request", text)
-    return answers.show(request, context.service.clock(), context.link(request))
+    ruling = context.service.ruling_of(request)
+    return answers.show(request, context.service.clock(), context.link(request), ruling)
 
 
 def _list(context: ListenerContext, typed: Ask, _text: str) -> Message:

@@ -16,12 +16,13 @@ from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from slack_bolt.kwargs_injection.args import Args
     from slack_sdk import WebClient
 
-    from bot.approvals.policy import Ruling, Shortage
+    from bot.approvals.parties import Shortage
+    from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
     from bot.slack.outbound.people import Identity
     from bot.workflow.service import RequestService
@@ -42,7 +43,7 @@ class ListenerContext:
         api_url: Base of the Web API; a ``response_url`` may be on its host.
         approval_channel: Where cards are posted instead of the channel of the command, if anywhere.
         on_revoked: Told which event ended the installation.
-        shortage: Returns by how much a ruling's quorum is out of reach for a requester, as last seen.
+        short: Returns the parties that a requester cannot reach under a ruling, as last seen.
     """
 
     service: RequestService
@@ -51,7 +52,7 @@ class ListenerContext:
     api_url: str
     approval_channel: str | None
     on_revoked: Callable[[str], None]
-    shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None
+    short: Callable[[Ruling, str], Sequence[Shortage]] = lambda *_: ()
 
     def link(self, request: Request | None) -> str | None:
         """Return the address of a request's card, if it has one."""

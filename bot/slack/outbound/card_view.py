@@ -9,20 +9,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import messages
-from bot.approvals import policy
 from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Kind, State
-from bot.approvals.state_machine import valid_votes
 from bot.approvals.wording import linked
 from bot.errors import PeopleError
-from bot.slack.blocks import card
+from bot.slack.blocks import card, status
 from sizing import SizingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from bot.approvals.draft import Draft
-    from bot.approvals.policy import Ruling, Shortage
+    from bot.approvals.parties import Outlook, Shortage
+    from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
     from bot.slack.blocks.kit import Message
     from bot.workflow.service import RequestService
@@ -67,18 +66,18 @@ class CardView:
     Args:
         service: For the draft, the ruling and the row.
         names: Display names of policy entries.
-        shortage: Returns by how much a ruling's quorum is out of reach for a requester, as last seen.
+        short: Returns the parties that a requester cannot reach under a ruling, as last seen.
     """
 
     def __init__(
         self,
         service: RequestService,
         names: Names,
-        shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None,
+        short: Callable[[Ruling, str], Sequence[Shortage]] = lambda *_: (),
     ) -> None:
         self.service = service
         self._names = names
-        self._shortage = shortage
+        self._short = short
 
     def draft(self, request: Request) -> Draft | None:
         """Return what the row's text comes to now; None for a delete or a text no longer readable."""
@@ -105,9 +104,9 @@ class CardView:
         """
         waits = request.state is State.PENDING
         ruling = self.ruling(request) if waits else None
-        voters = self._voters(request, ruling) if ruling is not None else None
-        named = frozenset().union(*ruling.approvers) - {ANYONE} if ruling is not None else frozenset()
-        names = self._names(named | (voters or frozenset()))
+        outlook = self.service.outlook(request, ruling) if ruling is not None else None
+        voters = outlook.voters if outlook is not None else frozenset()
+        names = self._names((ruling.entries - {ANYONE} if ruling is not None else frozenset()) | voters)
         return card.card(
             request,
             self.draft(request),
@@ -115,7 +114,7 @@ class CardView:
             now=self.service.clock(),
             ruling=ruling,
             waiting_for=_listed(voters, names) if request.votes else None,
-            warning=self._unreachable(request, ruling, voters) if ruling is not None else None,
+            warning=self._unreachable(request, ruling, outlook) if ruling is not None else None,
             attempt_lookups=self._lookups(request),
             names=names,
             linked=self.linked(request),
@@ -126,13 +125,13 @@ class CardView:
         """Return the part of a row's purpose that leads somewhere, and where."""
         return linked(self.service.rules.defaults, request.purpose) if request.purpose else None
 
-    def approvers(self, request: Request) -> str:
-        """Say who may approve a pending row, people and groups by name; mrkdwn, empty for any other row."""
+    def waits(self, request: Request) -> str:
+        """Say how far a pending row has come and who may approve it, by name; mrkdwn, empty for any other row."""
         ruling = self.ruling(request) if request.state is State.PENDING else None
         if ruling is None:
             return ""
-        named = frozenset().union(*ruling.approvers) - {ANYONE}
-        return card.approvers(replace(ruling, notify=()), self._names(named))
+        named = self._names(ruling.entries - {ANYONE})
+        return f"{status.progress(request, ruling)} {card.approvers(replace(ruling, notify=()), named)}"
 
     def _lookups(self, request: Request) -> int | None:
         if request.state not in {State.UNKNOWN, State.ATTENTION}:
@@ -141,22 +140,13 @@ class CardView:
             attempt = tx.attempts.latest(request.id)
         return attempt.lookups if attempt else None
 
-    def _voters(self, request: Request, ruling: Ruling) -> frozenset[str] | None:
-        """Return who can still vote; None where the policy says ``anyone``, or Slack cannot say."""
-        if all(ANYONE in allowed for allowed in ruling.approvers):
-            return None
-        return self.service.eligible_voters(request, ruling)
-
-    def _unreachable(self, request: Request, ruling: Ruling, voters: frozenset[str] | None) -> str | None:
-        """Say that the quorum cannot be reached, where that is known."""
-        if voters is None:
-            found = self._shortage(ruling, request.requester_id)
-        else:
-            found = policy.shortage(ruling.quorum, len(valid_votes(request.votes, ruling)) + len(voters))
-        return messages.unreachable(found) if found is not None else None
+    def _unreachable(self, request: Request, ruling: Ruling, outlook: Outlook | None) -> str | None:
+        """Say which parties cannot be reached, as of now or as last seen."""
+        found = self._short(ruling, request.requester_id) if outlook is None else outlook.short
+        return messages.unreachable(found) if found else None
 
 
-def _listed(voters: frozenset[str] | None, names: dict[str, str]) -> str | None:
+def _listed(voters: frozenset[str], names: dict[str, str]) -> str | None:
     """Name those who can still vote, as far as a line goes."""
     if not voters:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Request, State
 from bot.approvals.state_machine import TERMINAL
 from bot.errors import PeopleError, SlackTrouble
@@ -34,11 +35,12 @@ from bot.workflow.surface import note_home
 from bot.workflow.turn import posts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from slack_sdk import WebClient
 
-    from bot.approvals.policy import Ruling, Shortage
+    from bot.approvals.parties import Shortage
+    from bot.approvals.policy import Ruling
     from bot.slack.outbound.people import Identity, SlackPeople
     from bot.store.queues import OutboxMessage
     from bot.workflow.ports import Specs
@@ -75,7 +77,7 @@ class OutboxDelivery:
         identity: Who we are; None while Slack has not said.
         clock: Returns UTC epoch milliseconds.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
-        shortage: As in ``CardView``.
+        short: As in ``CardView``.
         on_call: Told of every call: method, HTTP status or Slack's word for the trouble, seconds.
     """
 
@@ -89,13 +91,13 @@ class OutboxDelivery:
         identity: Callable[[], Identity | None],
         clock: Callable[[], int],
         api_url: str,
-        shortage: Callable[[Ruling, str], Shortage | None] = lambda *_: None,
+        short: Callable[[Ruling, str], Sequence[Shortage]] = lambda *_: (),
         on_call: Callable[[str, int | str, float], None] = lambda *_: None,
     ) -> None:
         self._people = people
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
-        self._picture = CardView(service, self._names, shortage)
+        self._picture = CardView(service, self._names, short)
         self._identity = identity
         self._clock = clock
         self._api_url = api_url
@@ -254,7 +256,10 @@ class OutboxDelivery:
         if request is None or request.message_ts is None or overtaken:
             return
         by = item.body.get("by")
-        line = thread_line(request, item.body, self._names({by}).get(by, by) if by else None)
+        entries = item.body.get("reached") or ()
+        names = self._names({by or "", *entries} - {"", ANYONE})
+        reached = [names.get(entry, entry) for entry in entries]
+        line = thread_line(request, item.body, names.get(by, by) if by else None, reached)
         try:
             self._post(request.channel_id, line, request.thread_ts or request.message_ts)
         except CallFailed as failed:

@@ -50,7 +50,7 @@ def home_view(
         found = tx.requests.listed(states=states, text=search.text or None, limit=2 * MOST_LINES)
 
     def line(row: Request) -> Line:
-        return Line(row, picture.draft(row), picture.approvers(row), link(row))
+        return Line(row, picture.draft(row), picture.waits(row), link(row))
 
     return home(
         waiting=[line(row) for row in reversed(pending) if waits_for(picture, row, person)],

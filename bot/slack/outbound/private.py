@@ -14,7 +14,7 @@ from bot.slack.blocks.text import channel, code, link, safe
 from bot.workflow.use import users_by_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bot.approvals.request import Request
     from bot.workflow.ports import Specs
@@ -30,6 +30,7 @@ NOTICES = {
 _MOST_LINES = 20
 SOON_S = 1.0
 """How long a list waits that may not be looked up yet, rather than say so."""
+_MOST_NAMES = 10
 
 
 def said(words: str, title: str = "") -> Message:
@@ -54,13 +55,16 @@ def notice(code: str, lines: Sequence[str], link_to: str | None = None) -> Messa
     return Message([*told.blocks, section(link(link_to, "See the card"))], told.text) if link_to else told
 
 
-def thread_line(request: Request, told: Mapping[str, Any], by: str | None) -> Message:
+def thread_line(
+    request: Request, told: Mapping[str, Any], by: str | None, reached: Collection[str] = ()
+) -> Message:
     """Say in one line under the card what happened to it.
 
     Args:
         request: The row.
         told: ``code``, and the facts of that moment.
         by: The name of who did it.
+        reached: The names of those who may decide from now on as well.
     """
     # a name calls nobody, not even by what only begins like a broadcast: "@herex"
     who, reason = safe((by or "").replace("@", "＠"), 80), safe(str(told.get("reason") or ""), 300)
@@ -72,6 +76,10 @@ def thread_line(request: Request, told: Mapping[str, Any], by: str | None) -> Me
             votes = "\nApprovals of the earlier revision no longer count." if told.get("voided") else ""
             purpose = f" Purpose: {safe(str(told['purpose']), 200)}." if told.get("purpose") else ""
             line = f"{why} {change}{purpose}{votes}"
+        case "escalated":
+            waited = messages.duration(int(told["waited_ms"]))
+            names = ", ".join(safe(name.replace("@", "＠"), 80) for name in sorted(reached)[:_MOST_NAMES])
+            line = f"Undecided for {waited}, so {names or 'nobody else'} may decide now as well."
         case "rejected":
             line = f"Rejected by {who}: {reason}"
         case "created" | "deleted" as done:
