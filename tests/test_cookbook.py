@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.approvals import policy, policy_file
-from bot.approvals.draft import Site, draft, facts
+from bot.approvals import policy_file
 from bot.audit import anchor
 from bot.audit.chain import Event
 from bot.audit.verification import verify
@@ -21,6 +20,7 @@ from bot.sandbox.people_file import load_directory
 from bot.store import Database, schema
 from sizing import parse, size
 from sizing.methods import METHODS
+from tests.support.command_line import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,31 +29,37 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def policy_examples() -> list[tuple[str, str, int, bool]]:
-    found = []
-    for part in text("docs/policy.md").split("\n## ")[1:]:
-        block = re.search(r"```toml\n(.*?)```", part, re.DOTALL)
-        rows = re.findall(r"^\| `([^`]+)` \| (\d+) \| (yes|no) \|$", part, re.MULTILINE)
-        found += [
-            (block[1], request, int(people), denied == "yes") for request, people, denied in rows if block
-        ]
-    return found
+def recipes() -> dict[str, str]:
+    """Return every policy file of the cookbook by its headline."""
+    parts = text("docs/policy.md").split("\n## ")[1:]
+    blocks = {part.partition("\n")[0]: re.search(r"```toml\n(.*?)```", part, re.DOTALL) for part in parts}
+    return {name: block[1] for name, block in blocks.items() if block}
 
 
-@pytest.mark.parametrize(("file", "request_text", "people", "denied"), policy_examples())
-def test_the_policy_cookbook_is_true(file: str, request_text: str, people: int, denied: bool) -> None:
-    """Each row of the cookbook is what the policy above it asks for."""
-    site = Site("https://cpd.example.com", "default", {"prod": "space-of-prod"})
-    ruling = policy.rule(policy_file.load(file), facts(draft(request_text, site), site))
-    assert (ruling.quorum, ruling.deny is not None) == (people, denied)
+@pytest.mark.parametrize("name", recipes())
+def test_the_policy_cookbook_is_true(name: str, tmp_path: Path) -> None:
+    """Each recipe has cases, and ``peftsize policy test`` finds that they hold."""
+    (tmp_path / "policy.toml").write_text(recipes()[name], encoding="utf-8")
+    ran = run("policy", "test", "policy.toml", folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert re.fullmatch(r"([2-9]) of \1 cases hold\.\n", ran.out)
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_the_sandbox_plays_the_policy_cookbook(name: str, tmp_path: Path) -> None:
+    """The whole story, from the command to the audit, under each recipe: its groups are there."""
+    (tmp_path / "policy.toml").write_text(recipes()[name], encoding="utf-8")
+    ran = run("sandbox", "--play", "--policy", "policy.toml", folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_the_cookbook_names_every_key() -> None:
     """Every key that a policy file may have is explained, with its default, and no other."""
-    defaults, rule, limits = text("docs/policy.md").partition("## All keys")[2].split("| key of ")[1:]
+    defaults, rule, limits, case = text("docs/policy.md").partition("## All keys")[2].split("| key of ")[1:]
     assert set(re.findall(r"^\| `(\w+)`", defaults, re.MULTILINE)) == set(policy_file.Defaults.model_fields)
     assert set(re.findall(r"^\| `(\w+)`", rule, re.MULTILINE)) == set(policy_file.Rule.model_fields)
     assert set(re.findall(r"^\| `(\w+)`", limits, re.MULTILINE)) == set(policy_file.Limits.model_fields)
+    assert set(re.findall(r"^\| `(\w+)`", case, re.MULTILINE)) == set(policy_file.Case.model_fields)
     when = next(line for line in rule.splitlines() if line.startswith("| `when`"))
     assert set(re.findall(r"`(\w+)`", when)) - {"when"} == set(policy_file.When.model_fields)
 

@@ -118,7 +118,7 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
         example = sized.canonical
         raise sizing.SizingError("E16", message, source=text, span=(0, len(text)), example=example) from None
     body = spec.body()
-    space_id = site.spaces.get(sized.space, site.space_id) if sized.space else site.space_id
+    space_id = _space_id(sized, site)
     return Draft(
         sized=sized,
         breakdown=breakdown,
@@ -165,11 +165,38 @@ def content(
 
 def facts(drafted: Draft, site: Site, *, workflow: bool = False) -> Facts:
     """Return what the policy may look at."""
+    return _facts(drafted.sized, drafted.breakdown, drafted.use_gpus, site, workflow=workflow)
+
+
+def facts_of(text: str, site: Site, use_gpus: int | None = None, *, workflow: bool = False) -> Facts:
+    """Return what the policy may look at of a text; what would be sent is not drawn up, which takes twice as long.
+
+    Raises:
+        SizingError: The text cannot be read.
+    """
+    sized = _read(text, tuple(site.spaces), site.space_id)
+    breakdown = sizing.size(sized)
+    by_hand = None if use_gpus == breakdown.num_gpus else use_gpus
+    return _facts(sized, breakdown, by_hand, site, workflow=workflow)
+
+
+def _facts(
+    sized: sizing.SizingRequest,
+    breakdown: sizing.Breakdown,
+    use_gpus: int | None,
+    site: Site,
+    *,
+    workflow: bool,
+) -> Facts:
     return Facts(
-        num_gpus=drafted.use_gpus or drafted.breakdown.num_gpus,
-        gpu_memory_gb=Decimal(drafted.breakdown.gpu_memory_gb_exact),
-        method=drafted.sized.method,
-        spaces=site.space_names(drafted.space_id),
-        override=drafted.use_gpus is not None,
+        num_gpus=use_gpus or breakdown.num_gpus,
+        gpu_memory_gb=Decimal(breakdown.gpu_memory_gb_exact),
+        method=sized.method,
+        spaces=site.space_names(_space_id(sized, site)),
+        override=use_gpus is not None,
         workflow=workflow,
     )
+
+
+def _space_id(sized: sizing.SizingRequest, site: Site) -> str:
+    return site.spaces.get(sized.space, site.space_id) if sized.space else site.space_id

@@ -340,6 +340,11 @@ def unreachable(policy: Policy, members: Members, barred: Collection[str] = ()) 
     return sorted(found)
 
 
+def binding(policy: Policy, facts: Facts) -> tuple[bool, ...]:
+    """Return for each rule whether it binds a request; what ``rule`` says depends on this and ``facts.workflow``."""
+    return tuple(_matches(rule.when, facts) for rule in policy.rule)
+
+
 def _matches(when: When, facts: Facts) -> bool:
     return (
         (when.min_gpus is None or facts.num_gpus >= when.min_gpus)

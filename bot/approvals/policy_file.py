@@ -10,7 +10,15 @@ import tomllib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from bot.approvals import patterns
 from bot.errors import SettingsError
@@ -172,7 +180,40 @@ class Limits(_Model):
     gpus_per_space: int | None = Field(default=None, ge=1)
 
 
+class Case(_Model):
+    """An example of what the policy is to say; ``peftsize policy test`` tells which do not hold.
+
+    Args:
+        asks: The text of a request.
+        who: Who asks.
+        space: For which deployment space; the default one where None.
+        use_gpus: GPU count chosen by hand.
+        denied: Whether it is denied.
+        need: So many people of each party; ``Approvers`` is the short form's.
+    """
+
+    asks: str = Field(min_length=1)
+    who: Literal["member", "workflow"] = "member"
+    space: str | None = None
+    use_gpus: int | None = None
+    denied: bool = False
+    need: dict[str, int] | None = None
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> Case:
+        if self.denied is (self.need is not None):
+            msg = "a case needs either need = { Approvers = 1 } or denied = true"
+            raise ValueError(msg)
+        return self
+
+
 _Table = TypeVar("_Table", Defaults, Rule)
+
+
+class Cases(_Model):
+    """A file of cases alone."""
+
+    case: tuple[Case, ...] = ()
 
 
 class Policy(_Model):
@@ -181,10 +222,15 @@ class Policy(_Model):
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
     rule: tuple[Rule, ...] = ()
+    case: tuple[Case, ...] = ()
 
     def entries(self) -> frozenset[str]:
         """Return every user and group that the policy names."""
         return (self.approvers() | self.defaults.admins | frozenset(self.defaults.notify or ())) - {ANYONE}
+
+    def spaces(self) -> frozenset[str]:
+        """Return every deployment space that the rules name."""
+        return frozenset[str]().union(*(rule.when.spaces or () for rule in self.rule))
 
     def approvers(self) -> frozenset[str]:
         """Return every entry that may ever approve something, ``anyone`` included."""
@@ -206,7 +252,7 @@ class Policy(_Model):
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of what the policy says; comments, order within lists and spelled-out defaults are no part of it."""
-        said = self.model_dump(exclude_defaults=True)
+        said = self.model_dump(exclude_defaults=True, exclude={"case"})
         text = json.dumps(said, default=_plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -229,22 +275,39 @@ def load(text: str, file: str = "PEFTSIZE_POLICY_FILE") -> Policy:
     Raises:
         SettingsError: With every problem at once.
     """
-    try:
-        read = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError((f"{file} is not TOML: {error}.",)) from None
+    read = _toml(text, file)
     problems: list[str] = []
     try:
         found = Policy.model_validate(read)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}."
-            for problem in error.errors()
-        ]
+        problems = _problems(error)
     problems += _contradictions(read)
     if problems:
         raise SettingsError(tuple(f"{file}: {problem}" for problem in problems)) from None
     return found
+
+
+def load_cases(text: str, file: str) -> tuple[Case, ...]:
+    """Read a file of cases; as for ``load``."""
+    try:
+        return Cases.model_validate(_toml(text, file)).case
+    except ValidationError as error:
+        raise SettingsError(tuple(f"{file}: {problem}" for problem in _problems(error))) from None
+
+
+def _toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError((f"{file} is not TOML: {error}.",)) from None
+
+
+def _problems(error: ValidationError) -> list[str]:
+    """Return what is wrong, each with its place; values are not repeated."""
+    return [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}."
+        for problem in error.errors()
+    ]
 
 
 def _contradictions(read: dict[str, Any]) -> Iterator[str]:

@@ -29,10 +29,12 @@ app = typer.Typer(
 )
 requests_app = typer.Typer(help="Requests, under the same rules and audit as in Slack.", no_args_is_help=True)
 specs_app = typer.Typer(help="Live hardware specifications in the space.", no_args_is_help=True)
+policy_app = typer.Typer(help="The policy file, tried out before it is in force.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(requests_app, name="requests")
 app.add_typer(specs_app, name="specs")
+app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
 app.add_typer(database_app, name="database")
 
@@ -317,6 +319,61 @@ def specs_drift(json: AsJson = False) -> None:
     from bot.cli.specs import drift
 
     drift(as_json=json)
+
+
+PolicyFile = Annotated[str, typer.Argument(help="A policy file.", metavar="FILE")]
+
+
+@policy_app.command("check")
+def policy_check(file: PolicyFile) -> None:
+    """Read a policy file; exit 2 with every mistake in it."""
+    from bot.cli.policy import check
+
+    check(file)
+
+
+@policy_app.command("test")
+def policy_test(
+    file: PolicyFile,
+    cases: Annotated[
+        list[str] | None, typer.Argument(help="Files of further cases.", metavar="[CASES]...")
+    ] = None,
+) -> None:
+    """Check the cases of a policy; exit 1 with each that does not hold."""
+    from bot.cli.policy import test
+
+    test(file, cases or [])
+
+
+@policy_app.command("diff")
+def policy_diff(
+    old: Annotated[str, typer.Argument(help="The policy file in force.", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="The one that is to be.", metavar="NEW")],
+    requests: Annotated[
+        str | None,
+        typer.Option(
+            help="Rule on the requests of this file instead of the database's: a text or a JSON object a line; - for "
+            "stdin.",
+            metavar="FILE",
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Rule on past requests under two policies; exit 1 with each request that they rule on differently."""
+    from bot.cli.policy import diff
+
+    diff(old, new, requests, as_json=json)
+
+
+@policy_app.command("explain")
+def policy_explain(
+    text: Annotated[list[str], typer.Argument(help="The request, such as 70b 10x500MB.", metavar="TEXT")],
+    as_user: AsUser,
+) -> None:
+    """Say what the policy in force asks of a request, why, and what a person may do."""
+    from bot.cli.policy import explain
+
+    explain(" ".join(text), as_user)
 
 
 OutputFile = Annotated[str | None, typer.Option("--output", help="Write to this file instead of printing.")]

@@ -463,12 +463,11 @@ def _approvers(settings: Settings) -> list[str]:
 
 def _unknown_spaces(settings: Settings, found: Policy) -> list[str]:
     """Name every space of the policy that no request can be for: its rule would never apply."""
-    named = frozenset[str]().union(*(rule.when.spaces or frozenset() for rule in found.rule))
     known = {settings.watsonx_space_id, *settings.peftsize_spaces, *settings.peftsize_spaces.values()}
     return [
         f"PEFTSIZE_POLICY_FILE: there is no space {space!r} in PEFTSIZE_SPACES or WATSONX_SPACE_ID"
         + (f"; did you mean {near[0]!r}?" if (near := _near(space, known)) else ".")
-        for space in sorted(named - known)
+        for space in sorted(found.spaces() - known)
     ]
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from slack_bolt import App
     from slack_sdk import WebClient
 
+    from bot.approvals.policy import Person
+    from bot.approvals.policy_file import Policy
     from bot.audit.signing_key import SigningKey
     from bot.runtime.settings import Settings
     from bot.slack.outbound.people import Identity
@@ -205,6 +207,23 @@ def open_store(settings: Settings) -> Iterator[Store]:
         yield make_store(settings, database)
     finally:
         database.close()
+
+
+def look_up(settings: Settings, rules: Policy, user_id: str) -> Person:
+    """Describe a person of the home workspace and the policy's groups they are in, for a command.
+
+    Raises:
+        PeopleError: Slack could not say.
+    """
+    from bot.slack.inbound import app as slack
+    from bot.slack.outbound.people import SlackPeople, identify
+
+    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
+    client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
+    identity = identify(client, settings.peftsize_teams, settings.peftsize_app_id)
+    home = min(identity.team_ids, default="")
+    groups = sorted(entry for entry in rules.entries() if entry.startswith("S"))
+    return SlackPeople(client, lambda: identity, clock).look_up(home, user_id, groups, live=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.approvals.request import State
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUEST = "10b 2x128MB qlora4"
+PURPOSE = "quarterly eval, ABC-123"
 STEP_S = 8.0
 """How long a step may take."""
 _SANDBOX = "peftsize sandbox (in a clone: make sandbox)"
@@ -68,22 +70,24 @@ class _Story:
 
     def tell(self) -> None:
         """Play every step in order."""
-        asker, approver = self._player("requester"), self._player("approver")
+        (asker, *_), approvers = self._players("requester"), self._players("approver")
         _print(
             "A workspace and a cluster of their own, on this machine only. The app, its signatures, database,\n"
             "worker and REST client are the real ones; everything below went over HTTP."
         )
         card = self._ask(asker)
         self._refused(asker, card)
-        self._approve(approver, card)
+        self._approve(approvers, card)
         post = self._one_post()
         request = self._created(card)
         self._told(asker, request)
         self._audit(request, post)
 
     def _ask(self, asker: Person) -> Message:
-        self._step(f"{asker.real_name} types in #{self.place.name}:  /peftsize {REQUEST}")
-        _arrived(self.slack.command(asker, self.place, REQUEST))
+        required = self.world.product.service.rules.defaults.purpose == "required"
+        text = f'{REQUEST} for="{PURPOSE}"' if required else REQUEST
+        self._step(f"{asker.real_name} types in #{self.place.name}:  /peftsize {text}")
+        _arrived(self.slack.command(asker, self.place, text))
         card = self._until("no card was posted", lambda: next(iter(self._cards()), None))
         self._step("The card in the channel:")
         self._show(card)
@@ -100,9 +104,18 @@ class _Story:
         if self._request().state is not State.PENDING:
             raise DidNotHappen("the requester's own approval counted.")
 
-    def _approve(self, approver: Person, card: Message) -> None:
-        self._step(f"{approver.real_name} presses Approve.")
-        self._press(approver, card)
+    def _approve(self, approvers: list[Person], card: Message) -> None:
+        """Have approvers press one after the other, until the policy asks for no more."""
+        for approver in approvers:
+            votes = len(self._request().votes)
+            if self._request().state is not State.PENDING:
+                return
+            self._step(f"{approver.real_name} presses Approve.")
+            self._press(approver, card)
+            self._until("an approval was not decided", partial(self._has_votes, votes + 1))
+
+    def _has_votes(self, count: int) -> bool:
+        return len(self._request().votes) == count
 
     def _one_post(self) -> Recorded:
         name = self._request().name
@@ -165,12 +178,12 @@ class _Story:
             f"anchored up to row {verdict.anchored}."
         )
 
-    def _player(self, role: str) -> Person:
-        """Return the first person with a role."""
-        for person in self.slack.directory.people.values():
-            if person.role == role:
-                return person
-        raise DidNotHappen(f'the people file has nobody with role = "{role}".')
+    def _players(self, role: str) -> list[Person]:
+        """Return everybody with a role."""
+        found = [person for person in self.slack.directory.people.values() if person.role == role]
+        if not found:
+            raise DidNotHappen(f'the people file has nobody with role = "{role}".')
+        return found
 
     def _press(self, who: Person, card: Message) -> None:
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from bot.approvals import policy_file
 from bot.errors import SettingsError
 from bot.runtime import shutdown, wiring
 from bot.runtime.serve import gate
@@ -125,12 +126,24 @@ class World:
             watsonx_username=self.cluster.username,
             watsonx_apikey=SecretStr(self.cluster.api_key),
             watsonx_timeout_s=timeout_s,
-            peftsize_spaces={"sandbox": self.cluster.space_id},
+            peftsize_spaces={"sandbox": self.cluster.space_id} | self._spaces(),
             peftsize_database_url=SecretStr(f"sqlite:///{database}"),
             peftsize_settle_s=settle_s,
             peftsize_label="sandbox",
             **self._who_decides(),
         )
+
+    def _spaces(self) -> dict[str, str]:
+        """Return a space of its own for each name in the policy to rehearse, id by name."""
+        try:
+            named = (
+                policy_file.load(self._policy.read_text(encoding="utf-8")).spaces() if self._policy else ()
+            )
+        except (OSError, UnicodeDecodeError, SettingsError):
+            return {}  # told with the other settings
+        for name in named:
+            self.cluster.api.add_space(f"space-of-{name}", name)
+        return {name: f"space-of-{name}" for name in named}
 
     def _who_decides(self) -> dict[str, Any]:
         """Return the policy: the file that was given, the built-in one, or what the people's roles say."""

@@ -301,6 +301,21 @@ class Requests:
         created = by_state.pop(State.CREATED.value, 0)
         return sum(by_state.values()), created
 
+    def texts(self) -> list[tuple[str, str, int | None, bool]]:
+        """Return id, text and GPU count by hand of every creation, and whether a workflow asked; oldest first."""
+        query = (
+            select(
+                requests.c.id, revisions.c.text, revisions.c.use_gpus, requests.c.execution_id.is_not(None)
+            )
+            .join(
+                revisions,
+                and_(revisions.c.request_id == requests.c.id, revisions.c.revision == requests.c.revision),
+            )
+            .where(requests.c.kind == Kind.CREATE.value)
+            .order_by(requests.c.created_at, requests.c.id)
+        )
+        return [(row[0], row[1], row[2], bool(row[3])) for row in self._connection.execute(query)]
+
     def makers(self, spec_ids: Sequence[str]) -> dict[str, Maker]:
         """Return the request that created each of these specs, where it was one of ours."""
         query = (

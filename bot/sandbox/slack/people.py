@@ -184,7 +184,16 @@ def default_directory() -> Directory:
     return Directory(
         people={person.id: person for person in everyone},
         groups={
-            "S0APPROVE": UserGroup("S0APPROVE", "approvers", "Capacity approvers", ("U0ADA0001", "U0BEN0001"))
+            one.id: one
+            for one in (
+                UserGroup("S0APPROVE", "approvers", "Capacity approvers", ("U0ADA0001", "U0BEN0001")),
+                # those of the policy cookbook, docs/policy.md
+                UserGroup("S0GPU", "gpu-team", "GPU team", ("U0ADA0001", "U0BEN0001")),
+                UserGroup("S0LEADS", "leads", "Team leads", ("U0ADA0001",)),
+                UserGroup("S0SEC", "security", "Security", ("U0BEN0001",)),
+                UserGroup("S0PROD", "production", "Production", ("U0ADA0001", "U0BEN0001")),
+                UserGroup("S0MANAGERS", "managers", "Managers", ("U0INES001",)),
+            )
         },
         channels={
             "C0MLSERVE": Channel("C0MLSERVE", "ml-serving", ids, is_ext_shared=True),
