@@ -98,7 +98,7 @@ REFUSALS: Mapping[str, str] = {
     "config.json.",
     # the audit
     "no_checkpoint": "There is no checkpoint signed with this key yet. The bot signs one every minute while it runs.",
-    "not_signed_yet": "Row {detail} is younger than the last checkpoint. Try again in a minute.",
+    "not_signed_yet": "The request has a row that no checkpoint holds yet. Try again in a minute.",
     "audit_differs": "The audit contradicts its last checkpoint, so nothing is proven. Run: peftsize audit verify",
     # the database
     "full": "The disk is full, so nothing was stored. Tell the operator, then try again.",
@@ -202,6 +202,7 @@ LONGEST_REASON = 500
 """Characters of the reason of a rejection."""
 
 _FACTS: Mapping[str, str] = {
+    "not_signed_yet": "It is row {}.",
     "stale_revision": "It is revision {} now.",
     "denied": "The policy says: {}",
     "unknown_model": "Nearest: {}.",
