@@ -71,6 +71,7 @@ import bot.watsonx.client, bot.store, bot.cli
 
 SERVING = """
 import json, os, signal, sys, threading, time, urllib.request
+sys.modules["click"] = None  # only development tools bring it along; httpx would load its own command line
 sys.argv = ["peftsize", "serve", "--mode", "http", "--host", "127.0.0.1", "--port", sys.argv[1]]
 url = f"http://127.0.0.1:{sys.argv[-1]}/livez"
 def look():
