@@ -98,7 +98,7 @@ REFUSALS: Mapping[str, str] = {
     "config.json.",
     # the audit
     "no_checkpoint": "There is no checkpoint signed with this key yet. The bot signs one every minute while it runs.",
-    "not_signed_yet": "The request has a row that no checkpoint holds yet. Try again in a minute.",
+    "not_signed_yet": "A row of the request is younger than the last checkpoint. Try again in a minute.",
     "audit_differs": "The audit contradicts its last checkpoint, so nothing is proven. Run: peftsize audit verify",
     # the database
     "full": "The disk is full, so nothing was stored. Tell the operator, then try again.",
