@@ -312,3 +312,10 @@ def test_what_nobody_can_give_is_named(text: str, said: list[Shortage]) -> None:
     )
     found = policy_file.load(f"{base}{text}\n")
     assert policy.unreachable(found, GROUPS.get) == said
+
+
+def test_groups_are_mentioned_and_people_are_written_to() -> None:
+    """In the order of the file; ``anyone`` is nobody to call."""
+    text = '[defaults]\napprovers = ["anyone"]\nnotify = ["S0B", "U0ADA", "S0A", "W0INES"]\n'
+    assert policy.rule(policy_file.load(text), SMALL).mentioned == ("S0B", "S0A")
+    assert policy.rule(policy_file.load("[defaults]\nnotify = []\n"), SMALL).mentioned == ()

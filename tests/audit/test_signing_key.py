@@ -125,3 +125,9 @@ def test_a_key_that_cannot_be_written_says_so_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         signing_key.create(tmp_path / "nowhere" / "audit.key")
     assert caught.value.__context__ is None
+
+
+def test_an_unusable_key_says_why_in_logs() -> None:
+    """The reason alone, or with what it was about."""
+    assert str(UnusableKey("missing")) == "missing"
+    assert str(UnusableKey("open", "0644")) == "open: 0644"
