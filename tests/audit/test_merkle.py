@@ -75,3 +75,13 @@ def test_a_million_leaves_are_held_in_a_few_hashes() -> None:
     for _ in range(100_000):
         tree.append(leaf)
     assert (tree.size, len(tree._subtrees)) == (100_000, (100_000).bit_count())
+
+
+def test_a_tree_counts_its_leaves() -> None:
+    """The size is what a checkpoint over the tree says, from the empty one on."""
+    tree = Tree()
+    sizes = [tree.size]
+    for number in range(5):
+        tree.append(leaf_hash(bytes([number])))
+        sizes.append(tree.size)
+    assert sizes == [0, 1, 2, 3, 4, 5]
