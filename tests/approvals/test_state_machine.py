@@ -28,6 +28,8 @@ PEOPLE_ACTIONS = (
 ACTORS = {
     "requester": ROSA,
     "approver": ADA,
+    "manager": Actor("T1", "UBOSS", "Boss", may_vote=True, via=("UBOSS",)),
+    "manager too early": Actor("T1", "UDEP", "Dep"),
     "admin": INES,
     "bystander": EVE,
     "guest": Actor("T1", "UGUS", "Gus", may_vote=True, via=("UGUS",), is_admin=True, barred="guest"),
@@ -36,18 +38,34 @@ ACTORS = {
 
 
 VOTE = vote_of(ADA)
+ESCALATED = replace(RULING, parties=(party({*TEAM, "UBOSS"}, first=(TEAM,)),))
+"""A manager may decide by now; one whom a later stage adds may not yet."""
 
 ALLOWED: dict[tuple[State, Action], dict[str, str]] = {
-    (State.PENDING, Action.APPROVE): {"approver": "approved", "requester": "self_approval"},
+    (State.PENDING, Action.APPROVE): {
+        "approver": "approved",
+        "manager": "approved",
+        "requester": "self_approval",
+    },
     (State.PENDING, Action.WITHDRAW): {"approver": "withdrawn"},
-    (State.PENDING, Action.REJECT): {"approver": "rejected", "requester": "rejected"},
+    (State.PENDING, Action.REJECT): {"approver": "rejected", "manager": "rejected", "requester": "rejected"},
     (State.PENDING, Action.EDIT): {"requester": "edited", "admin": "edited"},
     (State.PENDING, Action.CANCEL): {"requester": "cancelled", "admin": "cancelled"},
     (State.APPROVED, Action.CANCEL): {"requester": "cancelled", "admin": "cancelled"},
-    (State.ATTENTION, Action.RETRY): {"approver": "retried", "admin": "retried"},
-    (State.ATTENTION, Action.GIVE_UP): {"approver": "given_up", "admin": "given_up"},
-    (State.FAILED, Action.RETRY): {"approver": "retried", "admin": "retried", "requester": "retried"},
-    (State.FAILED, Action.GIVE_UP): {"approver": "given_up", "admin": "given_up", "requester": "given_up"},
+    (State.ATTENTION, Action.RETRY): {"approver": "retried", "manager": "retried", "admin": "retried"},
+    (State.ATTENTION, Action.GIVE_UP): {"approver": "given_up", "manager": "given_up", "admin": "given_up"},
+    (State.FAILED, Action.RETRY): {
+        "approver": "retried",
+        "manager": "retried",
+        "admin": "retried",
+        "requester": "retried",
+    },
+    (State.FAILED, Action.GIVE_UP): {
+        "approver": "given_up",
+        "manager": "given_up",
+        "admin": "given_up",
+        "requester": "given_up",
+    },
     (State.FAILED, Action.CANCEL): {"requester": "cancelled", "admin": "cancelled"},
 }
 WRONG_PERSON = {
@@ -66,7 +84,7 @@ def test_every_cell_is_a_transition_or_the_exact_refusal(state: State, action: A
     """State x action x kind of actor: nothing is left to chance."""
     votes = () if action is Action.APPROVE else (VOTE,)
     request = a_request(state, votes=votes)
-    got = state_machine.decide(request, action, ACTORS[who], RULING, HOUR, revision=1, reason="no room")
+    got = state_machine.decide(request, action, ACTORS[who], ESCALATED, HOUR, revision=1, reason="no room")
     if ACTORS[who].barred:
         expected = ACTORS[who].barred
     elif (state, action) not in ALLOWED:
