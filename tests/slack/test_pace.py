@@ -96,12 +96,13 @@ def test_which_limit_a_call_spends() -> None:
 
 @pytest.mark.parametrize("who", ["ada", "ines"])
 def test_twenty_impatient_clicks_cost_one_answer(office: Office, who: str) -> None:
-    """A vote counts once; what is refused again and again is told once."""
+    """A vote counts once; what is refused again and again is told once, and once that these are too many clicks."""
     office.ask()
     for _ in range(20):
         press(office.slack, who, office.card(), "approve")
     office.work()
-    assert len(office.slack.ephemerals(who)) == 1
+    told = [message.text for message in office.slack.ephemerals(who)]
+    assert len(told) == len(set(told)) <= 2
 
 
 def test_who_presses_again_later_is_told_again(office: Office) -> None:

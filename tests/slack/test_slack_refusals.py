@@ -88,6 +88,7 @@ def test_a_direct_message_channel_that_is_gone_is_opened_anew(office):
     office.press(ROSA, "approve")
     assert len(office.slack.dms(ROSA)) == 1
     office.announcer._calls._direct["U0ROSA001"] = "D0GONE001"
+    office.clock.ahead_ms += 60_001  # the same refusal is told once a minute
     office.press(ROSA, "approve")
     assert len(office.slack.dms(ROSA)) == 2
     assert office.outbox_messages() == []
