@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert
 
 from benchmarks.table import Row
@@ -24,6 +25,7 @@ from bot.approvals.policy import Person
 from bot.approvals.policy_file import Policy
 from bot.audit import chain
 from bot.audit.chain import GENESIS, Event, Head, Who
+from bot.audit.signing_key import SigningKey
 from bot.store import Database, Store, schema, tables
 from bot.workflow.ports import Ask, Click, Source
 from bot.workflow.service import RequestService
@@ -86,6 +88,7 @@ def steps(store: Store) -> Steps:
     """Return what is measured on one store: each a whole transaction or several, as the product has them."""
     numbers, waiting = count(1), []
     service = RequestService(
+        key=SigningKey(Ed25519PrivateKey.generate()),
         store=store,
         people=_People(),
         site=SITE,

@@ -81,6 +81,7 @@ REFUSALS: Mapping[str, str] = {
     "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. There is no need "
     "to click again.",
     "too_many_clicks": "You pressed too often, so nothing was decided. Wait a minute, then press once.",
+    "unsealed_click": "This click was not stored by this release, so nothing was decided. Press the button again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # the signing key
     "key_exists": "There is a file already, and a lost key voids every approval; nothing was written. Choose "

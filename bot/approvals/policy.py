@@ -77,6 +77,7 @@ class Ruling:
         because: One short clause for each rule that applied.
         confirm: Whether an approval is asked about once more, in a modal drawn from the row.
         policy: Digest of the policy that says so.
+        valid_ms: How long an approval counts; None for as long as the request lives.
     """
 
     parties: tuple[Party, ...]
@@ -90,6 +91,7 @@ class Ruling:
     because: tuple[str, ...]
     confirm: bool = False
     policy: str | None = None
+    valid_ms: int | None = None
 
     @property
     def quorum(self) -> int:
@@ -212,6 +214,7 @@ def rule(policy: Policy, facts: Facts, waited_ms: int = 0) -> Ruling:
         because=tuple(because),
         confirm=base.confirm_from_gpus is not None and facts.num_gpus >= base.confirm_from_gpus,
         policy=policy.digest,
+        valid_ms=base.approval_valid,
     )
 
 

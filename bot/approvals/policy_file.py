@@ -158,6 +158,7 @@ class Defaults(_Model):
     workflow: Literal["deny", "quorum-of-two", "allow"] = "deny"
     cli_decisions: Literal["deny", "allow"] = "deny"
     confirm_from_gpus: int | None = Field(default=None, ge=1)
+    approval_valid: DurationMs | None = None
     purpose: Literal["optional", "required"] = "optional"
     purpose_pattern: Pattern | None = None
     purpose_link: Annotated[str, AfterValidator(patterns.link)] | None = None

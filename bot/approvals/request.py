@@ -42,6 +42,7 @@ class Vote:
         at: When the button was pressed, UTC epoch milliseconds.
         via: The policy entries that let the person vote (user, group or ``anyone``).
         policy: Digest of the policy in force; None for a vote of a release before.
+        seal: What seals it, as the audit keeps it; None for a vote of a release before.
     """
 
     team_id: str
@@ -50,6 +51,7 @@ class Vote:
     at: int
     via: tuple[str, ...]
     policy: str | None = None
+    seal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

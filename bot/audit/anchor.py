@@ -59,6 +59,10 @@ class AnchorFile:
         self._append(signed.text.encode())
         compact(self.path)
 
+    def current(self) -> Anchors:
+        """Return what was noted since the last new origin."""
+        return read_current(self.path)
+
     def try_out(self) -> None:
         """Open the file as for a write, and write nothing.
 
@@ -84,6 +88,7 @@ class Anchors:
         forged: Sizes of those that bear a false signature.
         origins: Every origin, in the order of the files.
         last: The checkpoint that was noted last.
+        begun_at: Rows that an earlier origin had signed, or might have, when the present one began; 0 for the first.
     """
 
     heads: dict[int, str] = field(default_factory=dict)
@@ -92,6 +97,7 @@ class Anchors:
     forged: list[int] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     last: Checkpoint | None = None
+    begun_at: int = 0
 
     @property
     def most_rows(self) -> int:
@@ -154,7 +160,7 @@ def read_current(path: Path) -> Anchors:
     found = Anchors()
     for noted in _noted(path):
         if isinstance(noted, Checkpoint) and found.origins and found.origins != [noted.origin]:
-            found = Anchors()
+            found = Anchors(begun_at=noted.size)
         found.add(noted, ())
     return found
 

@@ -25,6 +25,7 @@ class Who:
         team_id: Workspace.
         user_id: The person.
         name: Display name.
+        known_as: The id under which the request knows the person, where that is another one.
         os_uid: On the command line, the operating-system user who acted in that person's name.
     """
 
@@ -33,15 +34,24 @@ class Who:
     user_id: str | None = None
     name: str | None = None
     os_uid: int | None = None
+    known_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The Slack side of an event; the trigger only as a hash."""
+    """The Slack side of an event; the trigger only as a hash.
+
+    Args:
+        channel_id: The channel.
+        message_ts: The message.
+        trigger_hash: Of the trigger.
+        workflow: Whether a workflow asked, in a person's name.
+    """
 
     channel_id: str | None = None
     message_ts: str | None = None
     trigger_hash: str | None = None
+    workflow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class Event:
         digest: Of the exact REST body and its target.
         slack: Where in Slack.
         rest: What the service said.
+        seal: Of an approval, or of a leave to send again (``bot.audit.seals``).
     """
 
     at: int
@@ -85,6 +96,7 @@ class Event:
     digest: str | None = None
     slack: Where = field(default_factory=Where)
     rest: Rest = field(default_factory=Rest)
+    seal: Mapping[str, Any] | None = None
 
     def fields(self) -> dict[str, Any]:
         """Return the event as the JSON object of the export, without its place in the chain."""
@@ -100,6 +112,7 @@ class Event:
                 "user_id": who.user_id,
                 "name": who.name,
                 **({} if who.os_uid is None else {"os_uid": who.os_uid}),
+                **({} if who.known_as is None else {"known_as": who.known_as}),
             },
             "origin": self.origin,
             "from_state": self.from_state,
@@ -110,6 +123,7 @@ class Event:
                 "channel_id": where.channel_id,
                 "message_ts": where.message_ts,
                 "trigger_hash": where.trigger_hash,
+                **({"workflow": True} if where.workflow else {}),
             },
             "rest": {
                 "status": rest.status,
@@ -117,6 +131,7 @@ class Event:
                 "spec_id": rest.spec_id,
                 "attempt": rest.attempt,
             },
+            **({} if self.seal is None else {"seal": dict(self.seal)}),
         }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 import stat
@@ -49,6 +50,7 @@ class SigningKey:
         self._private = private
         self.public = private.public_key().public_bytes_raw()
         self.id = key_id(self.public)
+        self._secret = hashlib.sha256(b"peftsize mac 1" + private.private_bytes_raw()).digest()
 
     def public_pem(self) -> str:
         """Return the public key as PEM, for those who check signatures."""
@@ -58,6 +60,14 @@ class SigningKey:
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message, 64 bytes."""
         return self._private.sign(message)
+
+    def mac(self, message: bytes) -> str:
+        """Return a keyed hash that only holders of the key can make or check; 2 µs, where a signature takes 50."""
+        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+
+    def made(self, mac: object, message: bytes) -> bool:
+        """Return whether something is the keyed hash of a message."""
+        return isinstance(mac, str) and hmac.compare_digest(self.mac(message), mac)
 
 
 def key_id(public: bytes) -> str:

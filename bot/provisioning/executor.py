@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.approvals import state_machine
 from bot.approvals.draft import content
 from bot.approvals.operation import contradiction, operation
 from bot.approvals.request import Kind, Request, State
 from bot.approvals.state_machine import Action
 from bot.audit.chain import Rest, Who
 from bot.errors import NameTaken, Rejected, SpecsError, Unavailable, Uncertain, VersionConflict
+from bot.provisioning.approval import AskAgain, NotNow, Tampered, examine
 from bot.provisioning.pending import advance_pending
 from bot.provisioning.reconcile import mark_unknown, reconcile
 from bot.provisioning.transitions import (
@@ -29,6 +29,7 @@ from bot.provisioning.transitions import (
     step,
     taken,
     wait,
+    wait_for,
 )
 from bot.store.attempts import Attempt
 from bot.workflow.backoff import wait_ms
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.approvals.operation import Operation
+    from bot.provisioning.approval import Finding
     from bot.provisioning.transitions import Pace
     from bot.store import Tx
     from bot.workflow.ports import RemoteSpec, Specs
@@ -123,6 +125,7 @@ class Executor:
         not_after = self.service.clock() + self.pace.timeout_ms  # our own clock: the database's may differ
         attempt = self._begin(request)
         try:
+            self._need_anchor()
             made = specs.create(
                 approved.body, approved.space_id, attempt_id=attempt.id, not_after_ms=not_after
             )
@@ -147,6 +150,7 @@ class Executor:
             return
         attempt = self._begin(request)
         try:
+            self._need_anchor()
             gone = specs.delete(request.spec_id or "", approved.space_id, attempt_id=attempt.id)
         except SpecsError as error:
             self._after_error(attempt, error)
@@ -180,6 +184,11 @@ class Executor:
             self.service.write(tx, row, start, rest=rest, due_at=lost_at, tries=row.tries, error=None)
             tx.attempts.begin(attempt)
         return attempt
+
+    def _need_anchor(self) -> None:
+        """Send nothing whose beginning only the database knows: whoever owns it could have it sent again."""
+        if (trouble := self.service.store.anchor_trouble()) is not None:
+            raise Unavailable(f"the anchor of the audit cannot be written ({trouble})")
 
     def _after_error(self, attempt: Attempt, error: SpecsError) -> None:
         """Sort a failed call: provably nothing, a definite no, or unknown."""
@@ -216,10 +225,11 @@ class Executor:
     def _approved(self, request: Request) -> Operation | None:
         """Return what was approved, recomputed from the text; None if the row was moved instead.
 
-        Asked again where policy, formula or target have changed; failed where the row was tampered with.
+        Asked again where policy, formula or target have changed or too few approvals count; failed where the
+        row was tampered with; left for later where Slack or the anchor do not answer.
         """
         if (wrong := contradiction(request)) is not None:
-            self._tampered(request, f"tampered: {wrong}; nothing was sent")
+            self._tampered(request, wrong)
             return None
         try:
             drafted = self.service.draft(request.text, request.use_gpus)
@@ -228,25 +238,33 @@ class Executor:
             return None
         ruling = self.service.ruling_of(request)
         approved = operation(request, drafted, self.service.site.target)
-        reason = state_machine.ready(request, ruling)
-        if approved.digest != request.digest:
-            reason = "what would be sent, or where, is no longer what was approved"
-        if reason is None:
-            return approved
-        with self.service.store.write() as tx:
-            row = lock_unchanged(tx, request)
-            revised = content(
-                request.text,
-                drafted,
-                self.service.site,
-                purpose=request.purpose,
-                digest=approved.digest,
-            )
-            self.service.revise(tx, row, step(row, Action.REVISE, reason), revised, ruling)
+        finding: Finding | None = AskAgain("what would be sent, or where, is no longer what was approved")
+        if approved.digest == request.digest:
+            finding = examine(self.service, request, ruling)
+        match finding:
+            case None:
+                return approved
+            case Tampered():
+                self._tampered(request, finding.reason)
+            case NotNow():
+                wait_for(self.service, request, finding.what, finding.retry_after_s)
+            case AskAgain():
+                with self.service.store.write() as tx:
+                    row = lock_unchanged(tx, request)
+                    revised = content(
+                        request.text,
+                        drafted,
+                        self.service.site,
+                        purpose=request.purpose,
+                        digest=approved.digest,
+                    )
+                    asked = step(row, Action.REVISE, finding.reason)
+                    self.service.revise(tx, row, asked, revised, ruling, shown=finding.shown)
         return None
 
-    def _tampered(self, request: Request, reason: str) -> None:
-        """Fail a row that contradicts its own digest, and tell requester and admins."""
+    def _tampered(self, request: Request, wrong: str) -> None:
+        """Fail a row that is not what people decided, and tell requester and admins."""
+        reason = f"tampered: {wrong}; nothing was sent"
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
             failed = self.service.write(tx, row, step(row, Action.FAIL, reason, "tampered"), error=reason)

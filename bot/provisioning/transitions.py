@@ -75,12 +75,17 @@ def move(
 
 
 def wait(service: RequestService, request: Request, error: SpecsError) -> None:
-    """Nothing happened: try again later, and say on the card what is awaited; ``attention`` keeps its reason."""
+    """The service did nothing: try again later."""
     asked = error.retry_after_s if isinstance(error, Unavailable) else None
+    wait_for(service, request, error_text(error), asked)
+
+
+def wait_for(service: RequestService, request: Request, what: str, asked_s: float | None = None) -> None:
+    """Nothing happened: try again later, and say on the card what is awaited; ``attention`` keeps its reason."""
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
-        due = tx.now + wait_ms(row.tries + 1, asked)
-        words = row.error if row.state is State.ATTENTION else error_text(error)
+        due = tx.now + wait_ms(row.tries + 1, asked_s)
+        words = row.error if row.state is State.ATTENTION else what
         tx.queues.postpone("requests", row.id, due, error=words)
         if row.error != words:
             outbox.card(tx, row)

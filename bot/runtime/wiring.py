@@ -319,6 +319,7 @@ def build(
         clock=clock,
         new_id=new_id,
         specs=shared,
+        key=key,
         on_outcome=metrics.on_outcome,
     )
     pace = Pace(int(settings.watsonx_timeout_s * 1000), int(settings.peftsize_settle_s * 1000))

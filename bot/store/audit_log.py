@@ -22,9 +22,15 @@ _APPEND = Prepared(insert(audit).values(every(audit.columns)))
 _ONE_APPENDER = text("SELECT pg_advisory_xact_lock(7350012)")
 _AFTER = select(audit).where(audit.c.seq > bindparam("after")).order_by(audit.c.seq).limit(bindparam("page"))
 _STORY = select(audit).where(audit.c.request_id == bindparam("id")).order_by(audit.c.seq)
+_FIRST = (
+    select(audit.c.seq, audit.c.hash)
+    .where(audit.c.request_id == bindparam("id"))
+    .order_by(audit.c.seq)
+    .limit(1)
+)
 _PAGE = 1000
-_JSON = ("actor", "slack", "rest")
-_LATER = ("policy",)
+_JSON = ("actor", "slack", "rest", "seal")
+_LATER = ("policy", "seal")
 """Columns of later releases: hashed only where there is a value, so that older rows verify."""
 
 
@@ -67,7 +73,8 @@ class AuditLog:
                 fields["policy"] = self._policy
             seq, digest = chain(head, fields)
             for key in _JSON:
-                fields[key] = json.dumps(fields[key])
+                if key in fields:
+                    fields[key] = json.dumps(fields[key])
             rows.append(
                 {**dict.fromkeys(_LATER), "seq": seq, **fields, "prev_hash": head.hash, "hash": digest}
             )
@@ -89,6 +96,11 @@ class AuditLog:
     def story(self, request_id: str) -> list[dict[str, Any]]:
         """Return the events of one request, oldest first."""
         return [_object(row) for row in self._connection.execute(_STORY, {"id": request_id}).mappings()]
+
+    def first(self, request_id: str) -> Head:
+        """Return number and hash of a request's first row; row 0 where there is none."""
+        found = self._connection.execute(_FIRST, {"id": request_id}).one_or_none()
+        return Head(found.seq, found.hash) if found else Head()
 
     def rows(self, *, since_ms: int | None = None, after: int = 0) -> Iterator[dict[str, Any]]:
         """Yield the events as the JSON objects of the export, oldest first.
@@ -112,7 +124,8 @@ def _object(row: RowMapping) -> dict[str, Any]:
     found = {key: value for key, value in row.items() if value is not None or key not in _LATER}
     for key in _JSON:
         try:
-            found[key] = json.loads(found[key])
+            if key in found:
+                found[key] = json.loads(found[key])
         except (TypeError, ValueError):
             continue  # a tampered row must still be exported and judged
     return found

@@ -370,8 +370,7 @@ class Requests:
         return found
 
     def _add_vote(self, request: Request, vote: Vote) -> None:
-        if any(old.user_id == vote.user_id for old in request.votes):
-            self.unvote(request, vote.user_id)  # an earlier one that no longer counts
+        self.unvote(request, vote.user_id)  # an earlier one that no longer counts
         self._connection.execute(
             insert(votes).values(
                 request_id=request.id,
@@ -382,6 +381,7 @@ class Requests:
                 at=vote.at,
                 via=json.dumps(vote.via),
                 policy=vote.policy,
+                seal=vote.seal,
             )
         )
 
@@ -409,7 +409,7 @@ def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
 
 def _vote(row: Mapping[str, Any]) -> Vote:
     via = tuple(json.loads(row["via"]))
-    return Vote(row["team_id"], row["user_id"], row["name"], row["at"], via, row["policy"])
+    return Vote(row["team_id"], row["user_id"], row["name"], row["at"], via, row["policy"], row["seal"])
 
 
 def _request_row(request: Request) -> dict[str, Any]:

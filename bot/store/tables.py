@@ -134,6 +134,7 @@ votes = Table(
     Column("at", BigInteger, nullable=False),
     Column("via", Text, nullable=False),
     Column("policy", String(64)),
+    Column("seal", Text),
     PrimaryKeyConstraint("request_id", "revision", "team_id", "user_id"),
 )
 
@@ -227,6 +228,7 @@ audit = Table(
     Column("slack", Text, nullable=False),
     Column("rest", Text, nullable=False),
     Column("policy", String(64)),
+    Column("seal", Text),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )

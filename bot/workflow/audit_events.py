@@ -9,6 +9,7 @@ from bot.workflow.ports import Source
 
 if TYPE_CHECKING:
     from bot.approvals.request import Request
+    from bot.audit.seals import Seal
     from bot.workflow.ports import Ask, Click
 
 
@@ -39,6 +40,7 @@ def event_of(
     rest: Rest | None = None,
     from_state: str | None = None,
     to_state: str | None = None,
+    seal: Seal | None = None,
 ) -> Event:
     """Return an event about a request.
 
@@ -52,6 +54,7 @@ def event_of(
         rest: What the service said.
         from_state: State before; the row's own where the state did not change.
         to_state: State after, likewise.
+        seal: Of an approval, or of a leave to send again.
     """
     state = request.state.value if request else None
     return Event(
@@ -67,6 +70,7 @@ def event_of(
         digest=request.digest if request else None,
         slack=_where(request, source),
         rest=rest or Rest(),
+        seal=seal.fields() if seal else None,
     )
 
 
@@ -77,4 +81,5 @@ def _where(request: Request | None, source: Ask | Click | None) -> Where:
     on_message = getattr(source, "source", None) is Source.CARD
     if pressed_on is None and not on_message and request is not None and request.message_ts is not None:
         return Where(request.channel_id, request.message_ts, source.trigger_hash)
-    return Where(source.channel_id, pressed_on, source.trigger_hash)
+    workflow = getattr(source, "execution_id", None) is not None
+    return Where(source.channel_id, pressed_on, source.trigger_hash, workflow)

@@ -16,6 +16,7 @@ from bot.workflow.limits import over_limit
 from bot.workflow.notify import notify
 from bot.workflow.ports import Outcome
 from bot.workflow.revise import changed_columns
+from bot.workflow.sealing import sealed
 from bot.workflow.surface import redraw_homes
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
     from bot.approvals.state_machine import Transition
     from bot.audit.chain import Event
+    from bot.audit.signing_key import SigningKey
     from bot.store import Tx
     from bot.workflow.actions import Decision
     from bot.workflow.ports import Ask, Click
@@ -69,6 +71,7 @@ def record(
     request: Request | None,
     decision: Decision,
     admins: Collection[str],
+    key: SigningKey,
 ) -> Outcome:
     """Write what a click was decided to do, a refusal included.
 
@@ -79,6 +82,7 @@ def record(
         request: The row as read; None where there is none.
         decision: What to write.
         admins: Who hears of a request that needs attention.
+        key: Seals an approval, or the leave to send again.
 
     Raises:
         VersionConflict: Another transaction changed the row first.
@@ -89,7 +93,7 @@ def record(
     if isinstance(decision, NewRequest):
         return _insert(tx, click, who, decision)
     if isinstance(decision, Change):
-        return Outcome("done", _change(tx, click, person, decision, admins))
+        return Outcome("done", _change(tx, click, person, decision, admins, key))
     outbox.card(tx, decision.request)
     return Outcome("done", decision.request)
 
@@ -99,6 +103,7 @@ def write_transition(
     request: Request,
     transition: Transition,
     admins: Collection[str],
+    key: SigningKey,
     *,
     ruling: Ruling | None = None,
     click: Click | None = None,
@@ -113,6 +118,7 @@ def write_transition(
         request: The row as read.
         transition: What to write.
         admins: Who hears of a request that needs attention.
+        key: Seals an approval, or the leave to send again.
         ruling: What the policy says of the row as it will be, where there are people to tell.
         click: The person's action; None for the bot's own.
         person: Who acted, looked up live; None for the bot.
@@ -126,6 +132,10 @@ def write_transition(
         VersionConflict: Another transaction changed the row first.
     """
     decided_at = click.at if click else tx.now
+    who = who_clicked(click, person.name if person else None) if click else Who()
+    if click is not None and person is not None and person.user_id != click.user_id:
+        who = replace(who, known_as=person.user_id)
+    transition, rest, seal = sealed(tx, request, transition, key, who=who, at=decided_at, rest=rest)
     columns.setdefault("due_at", tx.now if transition.to_state in {State.APPROVED, State.PENDING} else None)
     if transition.to_state is not request.state:
         columns.setdefault("tries", 0)
@@ -144,12 +154,13 @@ def write_transition(
         event_of(
             after,
             transition.event,
-            who_clicked(click, person.name if person else None) if click else Who(),
+            who,
             click,
             at=decided_at,
             reason=transition.reason,
             rest=rest,
             from_state=request.state.value,
+            seal=seal,
         )
     )
     tx.queues.wake(after.id, columns["due_at"])
@@ -179,7 +190,9 @@ def _audit_refusal(tx: Tx, event: Event, code: str) -> bool:
     return event in due
 
 
-def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collection[str]) -> Request:
+def _change(
+    tx: Tx, click: Click, person: Person, change: Change, admins: Collection[str], key: SigningKey
+) -> Request:
     request = change.request
     columns: dict[str, Any] = {"quorum": change.ruling.quorum}
     if change.revised is not None:
@@ -196,6 +209,7 @@ def _change(tx: Tx, click: Click, person: Person, change: Change, admins: Collec
         request,
         transition,
         admins,
+        key,
         ruling=change.ruling,
         click=click,
         person=person,

@@ -20,7 +20,7 @@ from bot.approvals.state_machine import Refusal, has_live_spec
 from bot.approvals.wording import refuse_words
 from bot.errors import PeopleError
 from bot.log_context import bind
-from bot.workflow import actions, outbox
+from bot.workflow import actions, outbox, sealing
 from bot.workflow.actions import Case, Change, NewRequest
 from bot.workflow.backoff import wait_ms
 from bot.workflow.click_limit import ClickLimit
@@ -29,7 +29,7 @@ from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request, read_purpose
-from bot.workflow.surface import misplaced
+from bot.workflow.surface import LEADS_TO_A_SPEC, misplaced
 from bot.workflow.use import look_up_use
 from sizing import SizingError
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bot.approvals.request import GroupEdit, Request
     from bot.approvals.state_machine import Transition
     from bot.audit.chain import Rest
+    from bot.audit.signing_key import SigningKey
     from bot.store import Store, Tx
     from bot.workflow.actions import Decision
     from bot.workflow.ports import Ask, People, Specs
@@ -66,6 +67,7 @@ class RequestService:
         rules: The policy in force.
         clock: Returns UTC epoch milliseconds.
         new_id: Returns a fresh request id.
+        key: Seals approvals.
         specs: The API, asked who uses a spec before its deletion is; None where there is no cluster.
         on_outcome: Hears the outcome of every ask and click, for the metrics.
     """
@@ -79,6 +81,7 @@ class RequestService:
         rules: Policy,
         clock: Callable[[], int],
         new_id: Callable[[], str],
+        key: SigningKey,
         specs: Specs | None = None,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
@@ -88,6 +91,7 @@ class RequestService:
         self.rules = rules
         self.clock = clock
         self.new_id = new_id
+        self.key = key
         self.specs = specs
         self.on_outcome = on_outcome
         self._clicks = ClickLimit(clock)
@@ -150,7 +154,7 @@ class RequestService:
 
     def receive(self, click: Click) -> bool:
         """Store a click before it is acknowledged; False for a duplicate delivery."""
-        content = asdict(click)
+        content = sealing.stored(asdict(click), self.key)
         fresh = self.store.run(lambda tx: tx.queues.receive(click.key, content))
         if not fresh:
             self.on_outcome(Outcome("duplicate"))
@@ -172,6 +176,10 @@ class RequestService:
                 tx.queues.postpone("inbox", key, tx.now + UNKNOWN_ACTION_MS, failed=False)
             return None
         with bind(request_id=click.request_id):
+            if click.action in LEADS_TO_A_SPEC and not sealing.is_genuine(key, found[0], self.key):
+                return self.decide(
+                    click, Person(click.team_id, click.user_id, click.name, barred="unsealed_click")
+                )
             return self._look_up_and_decide(click, tries)
 
     def _look_up_and_decide(self, click: Click, tries: int) -> Outcome | None:
@@ -202,9 +210,12 @@ class RequestService:
         """Tell who clicked that Slack is being asked again; the decision's own answer replaces it while it waits."""
         outbox.answer(tx, click.key, click.user_id, click.channel_id, code="checking")
 
-    def look_up(self, team_id: str, user_id: str) -> Person:
-        """Describe a person and the policy's groups that give them a say; raises ``PeopleError``."""
-        return self.people.look_up(team_id, user_id, sorted(self.rules.groups_for(user_id)))
+    def look_up(self, team_id: str, user_id: str, *, live: bool = False) -> Person:
+        """Describe a person and the policy's groups that give them a say; raises ``PeopleError``.
+
+        ``live``: no group's members are answered from memory.
+        """
+        return self.people.look_up(team_id, user_id, sorted(self.rules.groups_for(user_id)), live=live)
 
     def who(self, click: Click) -> Person:
         """Look up who clicked, by the id under which the request knows that human; raises ``PeopleError``.
@@ -241,7 +252,7 @@ class RequestService:
         def once(tx: Tx) -> Outcome:
             request = tx.requests.get(click.request_id)
             decision = self._within_limits(tx, request, self._decision(tx, click, person, request, use))
-            outcome = record(tx, click, person, request, decision, self.rules.defaults.admins)
+            outcome = record(tx, click, person, request, decision, self.rules.defaults.admins, self.key)
             tx.queues.decided(click.key)
             return outcome
 
@@ -269,6 +280,8 @@ class RequestService:
         if (refusal := misplaced(tx, request, click, cli_decisions=on_the_line)) is not None:
             return refusal
         ruling = self.ruling_of(request, click.at)
+        if click.action == "approve":
+            request = replace(request, votes=sealing.standing(request, ruling, self.key, click.at))
         return actions.decide(
             Case(
                 click=click,
@@ -302,17 +315,23 @@ class RequestService:
     ) -> Request:
         """Write a transition that the bot itself decided; see ``record.write_transition``."""
         admins = self.rules.defaults.admins
-        return write_transition(tx, request, transition, admins, rest=rest, **columns)
+        return write_transition(tx, request, transition, admins, self.key, rest=rest, **columns)
 
     def revise(
-        self, tx: Tx, request: Request, transition: Transition, revised: Content, ruling: Ruling
+        self,
+        tx: Tx,
+        request: Request,
+        transition: Transition,
+        revised: Content,
+        ruling: Ruling,
+        shown: str | None = None,
     ) -> Request:
-        """Ask again for a request that is no longer what was approved; the card says why."""
+        """Ask again for a request that is no longer what was approved; the card says why, as ``shown`` if given."""
         after = next_revision(request, revised, ruling, author_id=request.author_id, now=tx.now)
         tx.requests.revise(after, tx.now)
-        columns = changed_columns(after) | {"error": transition.reason}
+        columns = changed_columns(after) | {"error": shown or transition.reason}
         admins = self.rules.defaults.admins
-        return write_transition(tx, request, transition, admins, ruling=ruling, **columns)
+        return write_transition(tx, request, transition, admins, self.key, ruling=ruling, **columns)
 
     def outlook(self, request: Request, ruling: Ruling) -> Outlook | None:
         """Return who can bring a request further, asked of Slack now, or None if Slack could not say."""

@@ -20,7 +20,7 @@ HOME_READ_MS = 3_600_000
 """How long after somebody opened their Home tab it follows the requests."""
 
 
-FOR_SLACK_ALONE = frozenset({"approve", "retry"})
+LEADS_TO_A_SPEC = frozenset({"approve", "retry"})
 """What leads to a specification: on the command line only where the policy says ``cli_decisions = "allow"``."""
 
 
@@ -34,7 +34,7 @@ def misplaced(tx: Tx, request: Request, click: Click, *, cli_decisions: bool = F
         cli_decisions: Whether the policy takes every decision from the command line.
     """
     if click.source is Source.CLI:
-        barred = click.action in FOR_SLACK_ALONE and not cli_decisions
+        barred = click.action in LEADS_TO_A_SPEC and not cli_decisions
         return Refusal("cli_decisions") if barred else None
     if click.action == "post_again":  # posting a card again decides nothing
         return None

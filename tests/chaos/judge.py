@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot.audit.seals import APPROVALS, RELEASES, row_holds
+
 if TYPE_CHECKING:
     from tests.chaos.people import People
     from tests.chaos.world import World
@@ -47,6 +49,7 @@ class Findings:
                 "cards that lie",
                 "audit rows missing",
                 "audit chain broken",
+                "seals that do not hold",
                 "unexpected errors logged",
             )
         }
@@ -78,6 +81,7 @@ def judge(world: World, people: People) -> Findings:
             found.add("stuck requests", f"{row['name']} {row['state']}: {row['error']}")
         _card(world, row, found)
         _events(world, row, story[row["id"]], found)
+        _seals(world, row, story[row["id"]], found)
     for message in world.rows.outbox_messages():
         found.add("Slack effects never had", f"{message['key']}: {message['error']}")
     for replica in world.replicas:
@@ -155,6 +159,20 @@ def _events(world: World, row: dict[str, Any], events: list[dict[str, Any]], fou
     for _, attempt in world.posts.get(row["name"], ()):
         if attempt not in started:
             found.add("audit rows missing", f"{row['name']}: POST {attempt}")
+
+
+def _seals(world: World, row: dict[str, Any], events: list[dict[str, Any]], found: Findings) -> None:
+    """Every approval and every leave to send again is sealed, and each POST began under an approval of its digest."""
+    public, approved = world.key.public, set()
+    for event in events:
+        what = event["event"]
+        sealed = what in APPROVALS or (what in RELEASES and event["rest"]["attempt"] is not None)
+        if sealed and not row_holds(event, public):
+            found.add("seals that do not hold", f"{row['name']}: row {event['seq']} {what}")
+        if what in APPROVALS:
+            approved.add(event["digest"])
+        if what == "started" and event["digest"] not in approved:
+            found.add("seals that do not hold", f"{row['name']}: row {event['seq']} begun without approval")
 
 
 def posted_twice(world: World) -> int:

@@ -47,7 +47,7 @@ class Rows:
     def audit(self) -> list[dict[str, Any]]:
         rows = self.all("SELECT * FROM audit ORDER BY seq")
         for row in rows:
-            row |= {key: json.loads(row[key]) for key in ("actor", "slack", "rest")}
+            row |= {key: json.loads(row[key]) for key in ("actor", "slack", "rest", "seal") if row[key]}
         return rows
 
     def outbox_messages(self) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ import pytest
 
 from bot.approvals.request import State
 from bot.sandbox.clock import Clock
-from tests.support.team import TWO, Team
+from bot.sandbox.slack.people import HOME_TEAM
+from bot.workflow.ports import Click, Source
+from tests.support.team import ADA, BEN, TWO, Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +35,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
     database.executescript(DUMP.read_text(encoding="utf-8"))
     (last,) = database.execute("SELECT max(at) FROM audit").fetchone()
     database.close()
-    team = Team(tmp_path, policy=TWO, clock=ThatDay(last + 60_000))
+    team = Team(tmp_path, policy=TWO + 'cli_decisions = "allow"\n', clock=ThatDay(last + 60_000))
     yield team
     team.close()
 
@@ -43,10 +45,29 @@ def one(team: Team, text: str) -> str:
 
 
 def test_a_database_of_the_release_before_opens_verifies_and_goes_on(team: Team) -> None:
-    """Its audit verifies, its stored click is decided, its message is delivered, its request is created in the end."""
+    """Its audit verifies, its message is delivered, its approvals are asked again, its request is created."""
     team.open()
     half = one(team, "7b 4x64MB qlora4")
-    team.until(lambda: "approved" in team.story(team.row(half)), "the click that was stored is decided")
+    team.until(
+        lambda: team.last("approve.refused")["reason"] == "unsealed_click", "the stored click is refused"
+    )
+    assert [vote.seal for vote in team.row(half).votes] == [None]
+    for number, (who, state) in enumerate(((BEN, State.PENDING), (ADA, State.APPROVED))):
+        click = Click(
+            f"cli:{number}",
+            "approve",
+            half,
+            None,
+            HOME_TEAM,
+            who,
+            who,
+            team.clock.now_ms(),
+            "cli",
+            source=Source.CLI,
+        )
+        outcome = team.product.service.decide(click, team.product.service.look_up(HOME_TEAM, who))
+        assert outcome.request is not None
+        assert outcome.request.state is state, "Ada's earlier vote bears no seal"
     # the cluster of this test has another address, so what was approved is asked for again
     team.until(lambda: "revised" in team.story(team.row(half)), "asked again for another host")
     team.quiet()

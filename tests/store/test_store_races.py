@@ -17,7 +17,7 @@ from bot.store import Database, Store
 from bot.store.database import FairLock
 from bot.store.process_lock import hold
 from bot.workflow.service import RequestService
-from tests.support.rows import T0, Clock, stored, transition
+from tests.support.rows import KEY, T0, Clock, stored, transition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 def flow_on(store: Store) -> RequestService:
     """A service of which only the transactions are used."""
-    return RequestService(store=store, people=None, site=None, rules=None, clock=store.clock, new_id=str)  # type: ignore[arg-type] # not reached
+    return RequestService(
+        key=KEY, store=store, people=None, site=None, rules=None, clock=store.clock, new_id=str
+    )  # type: ignore[arg-type] # not reached
 
 
 @pytest.mark.postgres

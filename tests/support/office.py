@@ -22,6 +22,7 @@ from bot.slack.outbound.people import Identity, SlackPeople, identify
 from bot.store import Database, Store
 from bot.workflow.service import RequestService
 from tests.support.menu import press
+from tests.support.rows import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,7 @@ class Office:
         self.people = SlackPeople(self.client, lambda: self.who, self.clock)
         ids = count(1)
         self.service = RequestService(
+            key=KEY,
             store=self.store,
             people=self.people,
             site=Site("https://cpd.example", "space-1"),

@@ -103,6 +103,7 @@ class RunningProduct:
         if "peftsize_database_url" in self.settings:  # PostgreSQL
             signing_key.load_or_create(self.folder / "signing.key")
             found["PEFTSIZE_SIGNING_KEY_FILE"] = str(self.folder / "signing.key")
+            found["PEFTSIZE_ANCHOR_FILE"] = str(self.folder / "audit.anchor")
         if self.socket:
             found["SLACK_APP_TOKEN"] = self.slack.app_token
         return found | {name.upper(): value for name, value in self.settings.items()}

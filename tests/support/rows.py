@@ -7,13 +7,17 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bot.approvals.request import Kind, Request, State, Vote
 from bot.approvals.state_machine import EVENTS, Action, Transition
 from bot.audit.chain import Event, Who
+from bot.audit.signing_key import SigningKey
 
 if TYPE_CHECKING:
     from bot.store import Store
 
+KEY = SigningKey(Ed25519PrivateKey.generate())
 T0 = 1_790_000_000_000
 _numbers = itertools.count(1)
 

@@ -186,7 +186,7 @@ def test_a_click_stored_by_the_version_before(team: Team) -> None:
     for request, ts in ((known, team.row(known).message_ts), (unknown, None)):
         content = {
             "key": f"old:{request.id}",
-            "action": "approve",
+            "action": "reject",
             "request_id": request.id,
             "revision": 1,
             "team_id": team.slack.person("ada").team_id,
@@ -198,13 +198,13 @@ def test_a_click_stored_by_the_version_before(team: Team) -> None:
             "channel_id": team.slack.directory.channel(CHANNEL).id,
             "message_ts": ts,
             "trigger_hash": None,
-            "reason": None,
+            "reason": "no",
             "text": None,
             "operator": None,
         }
         with team.product.store.write() as tx:
             tx.queues.receive(content["key"], content)
         team.quiet()
-    assert team.row(known).state is State.CREATED
-    assert team.row(unknown).votes == ()
-    assert team.last("approve.refused")["reason"] == "foreign_message"
+    assert team.row(known).state is State.REJECTED
+    assert team.row(unknown).state is State.PENDING
+    assert team.last("reject.refused")["reason"] == "foreign_message"

@@ -20,7 +20,7 @@ from bot.store.tables import inbox, outbox, requests
 from bot.workflow.outbox import RESPONSE_URL_MS
 from bot.workflow.ports import Ask, Click
 from bot.workflow.service import RequestService
-from tests.support.rows import T0, Clock
+from tests.support.rows import KEY, T0, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,13 +35,21 @@ SITE = Site("https://cpd.example", "space-0")
 class Directory:
     """Describes everybody it is asked about as a full member."""
 
-    def look_up(self, team_id: str, user_id: str, _groups: Collection[str]) -> Person:
+    def look_up(
+        self,
+        team_id: str,
+        user_id: str,
+        _groups: Collection[str],
+        *,
+        live: bool = False,  # noqa: ARG002
+    ) -> Person:
         return Person(team_id, user_id, user_id.title())
 
 
 def opened(path: Path, site: Site = SITE, **defaults: object) -> RequestService:
     ids = count(1)
     return RequestService(
+        key=KEY,
         store=Store(Database(f"sqlite:///{path}"), Clock()),
         people=Directory(),
         site=site,

@@ -19,7 +19,7 @@ from bot.approvals.state_machine import Action
 from bot.store import Database, Store
 from bot.workflow.ports import Ask
 from bot.workflow.service import RequestService
-from tests.support.rows import Clock, transition
+from tests.support.rows import KEY, Clock, transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +34,7 @@ _IDS = count(1)
 
 def service_on(url: str, **limits: int) -> RequestService:
     return RequestService(
+        key=KEY,
         store=Store(Database(url), Clock()),
         people=None,  # type: ignore[arg-type] # nobody is looked up here
         site=Site("https://cpd.example", "space-0", {"dev": "space-1"}),

@@ -18,7 +18,7 @@ from bot.store.requests import Copy
 from bot.store.tables import outbox
 from bot.workflow.ports import Ask, Click, Source
 from bot.workflow.service import RequestService
-from tests.support.rows import T0, Clock
+from tests.support.rows import KEY, T0, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -33,7 +33,14 @@ RULES = {"defaults": {"approvers": ["U0ADA", "U0BEN"], "quorum": 2, "admins": ["
 class Directory:
     """Describes everybody it is asked about as a full member."""
 
-    def look_up(self, team_id: str, user_id: str, _groups: Collection[str]) -> Person:
+    def look_up(
+        self,
+        team_id: str,
+        user_id: str,
+        _groups: Collection[str],
+        *,
+        live: bool = False,  # noqa: ARG002
+    ) -> Person:
         return Person(team_id, user_id, user_id.title())
 
 
@@ -44,6 +51,7 @@ class Story:
         self.clock, ids, keys = Clock(), count(1), count(1)
         self.next_key = lambda: f"k{next(keys)}"
         self.service = RequestService(
+            key=KEY,
             store=Store(Database(f"sqlite:///{path}"), self.clock),
             people=Directory(),
             site=Site("https://cpd.example", "space-0", {"dev": "space-1"}),

@@ -16,7 +16,7 @@ from bot.store import Database, Store
 from bot.store.requests import Copy
 from bot.workflow.ports import Ask, Click
 from bot.workflow.service import RequestService
-from tests.support.rows import T0, Clock
+from tests.support.rows import KEY, T0, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -32,7 +32,14 @@ TEXT = "10b 2x128MB qlora4"
 class Directory:
     """Describes everybody it is asked about as a full member."""
 
-    def look_up(self, team_id: str, user_id: str, _groups: Collection[str]) -> Person:
+    def look_up(
+        self,
+        team_id: str,
+        user_id: str,
+        _groups: Collection[str],
+        *,
+        live: bool = False,  # noqa: ARG002
+    ) -> Person:
         return Person(team_id, user_id, user_id.title())
 
 
@@ -42,6 +49,7 @@ def service(migrated: Path, tmp_path: Path) -> Iterator[RequestService]:
     shutil.copy(migrated, path)
     ids = count(1)
     made = RequestService(
+        key=KEY,
         store=Store(Database(f"sqlite:///{path}"), Clock()),
         people=Directory(),
         site=Site("https://cpd.example", "space-0", {"dev": "space-1"}),
