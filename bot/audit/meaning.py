@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot.audit import seals
+from bot.audit.seals import APPROVALS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NEW_CONTENT = frozenset({"requested", "edited", "revised"})
-_APPROVALS = frozenset({"voted", "approved"})
 _ENDS = frozenset({"created", "deleted", "rejected", "cancelled", "expired"})
 """States after which nothing is sent for a request."""
 
@@ -20,15 +22,21 @@ class _Request:
 
     revision: int | None
     digest: str | None
-    approvals: dict[tuple[str | None, str | None], Mapping[str, Any]] = field(default_factory=dict)
+    approvals: dict[str | None, Mapping[str, Any]] = field(default_factory=dict)
     started: bool = False
 
 
 class Meaning:
-    """Follows every request that may still be sent, row by row."""
+    """Follows every request that may still be sent, row by row.
 
-    def __init__(self) -> None:
+    Args:
+        keys: Public keys (32 bytes) by their id, of those who may have sealed; with none, seals are not checked.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        self._keys = keys
         self._open: dict[str, _Request] = {}
+        self._sealed = False
 
     def add(self, row: Mapping[str, Any]) -> str | None:
         """Take in the next row; return what makes no sense about it, or None.
@@ -51,14 +59,14 @@ class Meaning:
         return problem
 
     def _problem(self, row: Mapping[str, Any], request: _Request | None) -> str | None:
-        event, actor = row["event"], row["actor"]
-        who = (actor["team_id"], actor["user_id"])
+        event, who = row["event"], seals.voter(row["actor"])
         if request is None:
             asked = event not in {"started", "created"}
             return None if asked else f"it is {event}, and was never asked for or had ended"
-        if event in _APPROVALS:
+        if event in APPROVALS:
             request.approvals[who] = row
-        elif event == "withdrawn":
+            return self._unsealed(row)
+        if event == "withdrawn":
             request.approvals.pop(who, None)
         elif event == "started":
             request.started = True
@@ -72,5 +80,20 @@ class Meaning:
         sent = (row["revision"], row["digest"])
         if sent != (request.revision, request.digest):
             return "what was sent is not what was asked for"
-        covered = any((vote["revision"], vote["digest"]) == sent for vote in request.approvals.values())
-        return None if covered else "it was sent, and no approval covers it"
+        for vote in request.approvals.values():
+            if (vote["revision"], vote["digest"]) == sent and (
+                vote.get("seal") is not None or not self._sealed
+            ):
+                return None
+        return "it was sent, and no approval covers it"
+
+    def _unsealed(self, vote: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with the seal of an approval; those before the first seal have none."""
+        seal = vote.get("seal")
+        if seal is None:
+            return "its approval bears no seal" if self._sealed else None
+        self._sealed = True
+        public = self._keys.get(seal["key"])
+        if not self._keys or (public is not None and seals.row_holds(vote, public)):
+            return None
+        return "its seal is of another key: name that with --key" if public is None else "its seal is false"

@@ -15,7 +15,7 @@ from bot.audit.anchor import Anchors
 from bot.audit.chain import entry
 from bot.audit.checkpoint import MalformedNote, Standing, VerifierKey
 from bot.audit.meaning import Meaning
-from bot.audit.signing_key import UnusableKey, load
+from bot.audit.signing_key import UnusableKey, key_id, load
 from bot.audit.verification import Verdict, Verification
 from bot.cli.output import GREEN, RED, complain, paint, progress, say, say_json
 from bot.errors import Refused, SettingsError, UnknownRequest
@@ -68,7 +68,7 @@ def verify_export(file: str, evidence: Evidence, *, allow_unanchored: bool, as_j
     known = _known([*map(Path, evidence.anchors)], evidence, keys)
     path = _file("--export", file)
     with _exported(path) as (rows, total):
-        verdict = _check(rows, known, total)
+        verdict = _check(rows, known, keys, total)
     return _told(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
 
 
@@ -81,7 +81,7 @@ def verify_database(evidence: Evidence, *, allow_unanchored: bool, as_json: bool
     with open_store(settings) as store:
         known = _known(paths or settings.anchor_files, evidence, keys)
         with store.read() as tx:
-            verdict = _check(tx.audit_log.rows(), known, tx.audit_log.head().seq)
+            verdict = _check(tx.audit_log.rows(), known, keys, tx.audit_log.head().seq)
             missing = tx.audit_log.missing_triggers()
     whole = _told(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
     if missing:
@@ -174,8 +174,10 @@ def _proven(
     return [(text, proofs.Proof(seq - 1, tuple(path), signed)) for seq, (text, path) in sorted(found.items())]
 
 
-def _check(rows: Iterator[Mapping[str, Any]], known: Anchors, total: int) -> Verdict:
-    checking = Verification(known, Meaning())
+def _check(
+    rows: Iterator[Mapping[str, Any]], known: Anchors, keys: Sequence[VerifierKey], total: int
+) -> Verdict:
+    checking = Verification(known, Meaning({key_id(key.public): key.public for key in keys}))
     with progress("Verifying", total) as step:
         for row in rows:
             if checking.add(row) is not None:

@@ -324,13 +324,17 @@ def test_a_forged_checkpoint_is_named(busy: Team) -> None:
     assert (ran.code, f"a checkpoint over {rows - 1} rows bears a false signature" in ran.out) == (1, True)
 
 
-def test_a_checkpoint_of_a_key_that_is_gone_still_compares(busy: Team) -> None:
-    """After the key was replaced: what the old one signed vouches as a head does, the new one signs on."""
+def test_a_key_that_was_replaced_is_named_beside_the_new_one(busy: Team) -> None:
+    """The new one signs on under the same origin; what the old one sealed is checked with the old one."""
+    (busy.folder / "old").write_text(cli(busy, "audit", "key").out)
     (busy.folder / "team.db.key").unlink()
     busy.start()
     busy.ask("9b none qlora4")
     busy.stop()
-    found = cli(busy, "audit", "verify", "--json").json
+    (busy.folder / "new").write_text(cli(busy, "audit", "key").out)
+    ran = cli(busy, "audit", "verify")
+    assert (ran.code, "its seal is of another key: name that with --key" in ran.out) == (1, True)
+    found = cli(busy, "audit", "verify", "--json", "--key", "old", "--key", "new").json
     assert (found["ok"], found["signed"]) == (True, found["rows"])
     assert len(anchor.read(busy.folder / "team.db.anchor").origins) == 1
 

@@ -215,6 +215,7 @@ def test_no_other_spec_is_adopted_before_the_create(new_team: Callable[..., Team
 
 
 FORGED = {
+    "an approval": (Event(1, "approved", to_state="approved"), "its approval bears no seal"),
     "a start": (Event(1, "started", to_state="creating"), "no approval covers it"),
     "a creation": (Event(1, "created", to_state="created"), "nothing had been sent"),
 }
