@@ -51,9 +51,13 @@ def lost_deletion(bench: Bench, *, happened: bool) -> tuple[Request, Request]:
     """Return a request whose spec is to be deleted, and the deletion, whose answer was lost."""
     made = bench.created()
     deletion = bench.approved_deletion(made)
-    if happened:
-        bench.during("delete", lambda: bench.cluster.api.remove(str(made.spec_id)))
-    bench.cluster.faults.broken = 1
+
+    def lose() -> None:
+        bench.cluster.faults.broken = 1
+        if happened:
+            bench.cluster.api.remove(str(made.spec_id))
+
+    bench.during("delete", lose)
     bench.run_due()
     assert bench.row(deletion).state is State.UNKNOWN
     return made, deletion
