@@ -33,7 +33,10 @@ class Redact:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({re.escape(value) for value in secrets if len(value) > 3}, key=len, reverse=True)  # noqa: PLR2004 - see above
+        values = [value for value in secrets if len(value) > 3]  # noqa: PLR2004 - see above
+        # inside a logged JSON text or a repr, quotes and backslashes of a secret are escaped
+        forms = {form for value in values for form in (value, json.dumps(value)[1:-1], repr(value)[1:-1])}
+        known = sorted(map(re.escape, forms), key=len, reverse=True)
         self._known = re.compile("|".join(known)) if known else None
 
     def __call__(self, value: Any) -> Any:

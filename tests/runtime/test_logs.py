@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 import logging
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.log_context import bind
 from bot.redaction import MASK
 from bot.runtime.logs import JsonFormatter, Redact, TextFormatter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECRETS = ("made-up-signing-secret", "p4ssw0rd!", 'quo"ted\\secret')
 
@@ -50,6 +54,15 @@ def test_no_secret_passes_wherever_it_stands(shape: type[logging.Formatter], hos
     assert hostile not in text
     assert json.dumps(hostile)[1:-1] not in text
     assert MASK in text
+
+
+@pytest.mark.parametrize("written", [json.dumps, repr])
+def test_a_secret_inside_a_logged_text_is_masked_as_it_is_written_there(
+    written: Callable[[str], str],
+) -> None:
+    """Quotes and backslashes of a secret are escaped inside JSON and reprs."""
+    text = line(TextFormatter, f"sent {written(SECRETS[2])}")
+    assert "ted" not in text.replace(MASK, "")
 
 
 def test_a_password_in_an_address_is_masked() -> None:
