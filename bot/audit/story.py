@@ -41,6 +41,7 @@ class Story:
         asked_at: When that was asked for, UTC epoch milliseconds.
         workflow: Whether a workflow asked.
         approvals: Signature of each approval of the latest revision that stands, by user.
+        pressed_as: The id in their own workspace of whoever approved, by user; in a Grid the two differ.
         unreleased: Attempts of that revision after which nobody has let another be made.
         ended: Whether nothing may be sent any more.
     """
@@ -55,6 +56,7 @@ class Story:
     asked_at: int = 0
     workflow: bool = False
     approvals: dict[str | None, str] = field(default_factory=dict)
+    pressed_as: dict[str | None, str] = field(default_factory=dict)
     unreleased: list[str | None] = field(default_factory=list)
     ended: bool = False
     _spent: set[tuple[str, int]] = field(default_factory=set)
@@ -86,6 +88,7 @@ class Story:
             self._begin(row, actor["user_id"] if event == "edited" else self.author)
         elif event in APPROVALS and self._permits(row, public, voter):
             self.approvals[voter] = row["seal"]["signature"]
+            self.pressed_as[voter] = actor["user_id"]
         elif event == "withdrawn":
             self.approvals.pop(voter, None)
         elif event == "started":

@@ -99,7 +99,7 @@ def examine(service: RequestService, request: Request, ruling: Ruling) -> Findin
     if told.unreleased:
         return Tampered("this revision was sent already, and nobody has let it be sent again")
     try:
-        counting, gone = _still_approvers(service, request, ruling, counting)
+        counting, gone = _still_approvers(service, request, ruling, counting, told)
     except PeopleError as error:
         what = f"Slack did not say whether those who approved still may ({error.what})"
         return NotNow(what, error.retry_after_s)
@@ -169,16 +169,18 @@ def _sealed(
 
 
 def _still_approvers(
-    service: RequestService, request: Request, ruling: Ruling, votes: list[Vote]
+    service: RequestService, request: Request, ruling: Ruling, votes: list[Vote], told: Story
 ) -> tuple[list[Vote], list[_Doubt]]:
     """Sort votes by whether their person, looked up now, may still approve by an entry that let them."""
     counting, doubts = [], []
     for vote in votes:
-        person = service.look_up(vote.team_id, vote.user_id, live=True)
+        pressed_as = told.pressed_as.get(vote.user_id, vote.user_id)
+        person = service.look_up(vote.team_id, pressed_as, live=True)
         entries = policy.standing(ruling, person).via
         kept = replace(vote, via=tuple(entry for entry in vote.via if entry in entries))
         own = state_machine.is_own(request, vote.user_id)
-        if person.barred is None and ruling.open_to(kept.via, own=own):
+        same = person.user_id == vote.user_id
+        if person.barred is None and same and ruling.open_to(kept.via, own=own):
             counting.append(kept)
         else:
             doubts.append(_Doubt(vote, _why_gone(person)))

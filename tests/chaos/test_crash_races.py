@@ -77,10 +77,10 @@ def test_a_job_that_was_taken_over(postgresql_url: str, caplog: pytest.LogCaptur
     """A replica that was frozen finds its jobs ended by others: no error, and it goes on."""
     replica = Replica(postgresql_url)
     try:
-        replica.announcer.slowly_s = 1.0
+        replica.service.slowly_s = 1.0
         replica.dispatcher.start()
         with replica.store.write() as tx:
-            tx.queues.put("card:1", "card")
+            tx.queues.receive("click-1", {})
         wait_until(lambda: _doing(replica) == 1)
         with replica.store.write() as tx:
             tx.connection.exec_driver_sql("DELETE FROM procrastinate_jobs")
@@ -91,10 +91,10 @@ def test_a_job_that_was_taken_over(postgresql_url: str, caplog: pytest.LogCaptur
 
         wait_until(told)
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
-        replica.announcer.slowly_s = 0.0
+        replica.service.slowly_s = 0.0
         with replica.store.write() as tx:
-            tx.queues.put("card:2", "card")
-        wait_until(lambda: len(replica.announcer.had) == 2)
+            tx.queues.receive("click-2", {})
+        wait_until(lambda: len(replica.service.decided) == 2)
     finally:
         replica.close()
 

@@ -78,6 +78,7 @@ def test_a_database_of_the_release_before_opens_verifies_and_goes_on(team: Team)
         team.approve(who, request)
     team.wait_for(request, State.CREATED)
     assert [row.state for row in team.rows()].count(State.CREATED) == 2
+    team.product.checkpoints.sign()
     verified = team.cli("audit", "verify")
     assert "whole" in verified.output, verified.output
 

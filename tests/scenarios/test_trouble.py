@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import Kind, State
+from bot.sandbox.loopback import nobody
 from tests.support.team import ADA, INES, NAME, POLICY, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.approvals.request import Request
+    from bot.sandbox.loopback import Call
 
 OTHER = {"cpu": {"units": "1"}, "mem": {"size": "1Gi"}, "gpu": {"num_gpu": 1}}
 
@@ -186,8 +188,14 @@ def test_a_deletion_whose_answer_is_lost(team: Team) -> None:
     team.approve("ada", deletion)
     assert "It waits:" in team.shows(deletion)
     team.cluster.come_back()
-    team.cluster.faults.broken = 1
+
+    def break_delete(_moment: object, call: Call, _port: int) -> None:
+        if call.method == "DELETE":
+            team.cluster.witness, team.cluster.faults.broken = nobody, 1
+
+    team.cluster.witness = break_delete
     team.later(120)
+    assert "lost" in team.story(deletion)
     assert team.row(deletion).state is State.DELETED
     assert team.cluster.specs(NAME) == []
 

@@ -51,8 +51,10 @@ class FakeFlow:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.decided: list[str] = []
+        self.slowly_s = 0.0
 
     def handle(self, key: str) -> None:
+        time.sleep(self.slowly_s)
         with self.store.write() as tx:
             tx.queues.decided(key)
         self.decided.append(key)

@@ -27,7 +27,9 @@ _NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
 _WILL_NOT_SAY = frozenset({"missing_scope", "unknown_method", "bot_not_found", "not_allowed_token_type"})
 _SLACKBOT = "USLACKBOT"
-_USER, _MEMBERS, _GROUPS = "users.info", "usergroups.users.list", "usergroups.list"
+_USER = "users.info"
+_MEMBERS = "usergroups.users.list"
+_GROUPS = "usergroups.list"
 GROUP_FRESH_MS = 5_000
 """How long the members of a user group serve: removing somebody may count so much later, except before a POST."""
 
