@@ -73,7 +73,7 @@ def judge(world: World, people: People) -> Findings:
     for event in audit:
         story[event["request_id"]].append(event)
     _specs(world, people, by_name, story, found)
-    _promises(people, by_name, audit, found)
+    _promises(people, by_name, audit, _repeated(world, audit), found)
     for row in rows:
         wish = people.wishes[row["name"]]
         waits = row["state"] == "pending" and not wish.pressed
@@ -121,8 +121,23 @@ def _specs(
             found.add("POSTs repeated by itself", f"{name}: {sent} for {allowed}")
 
 
+def _repeated(world: World, audit: list[dict[str, Any]]) -> Counter[str | None]:
+    """Count by request the refusals that the audit has as a number, or will: the same one within a minute."""
+    again: Counter[str | None] = Counter()
+    for event in audit:
+        if event["event"].endswith(".repeated"):
+            again[event["request_id"]] += int(event["reason"].split()[0])
+    for row in world.rows.all("SELECT request_id, again FROM refusals"):
+        again[row["request_id"]] += row["again"]
+    return again
+
+
 def _promises(
-    people: People, by_name: dict[str, dict[str, Any]], audit: list[dict[str, Any]], found: Findings
+    people: People,
+    by_name: dict[str, dict[str, Any]],
+    audit: list[dict[str, Any]],
+    repeated: Counter[str | None],
+    found: Findings,
 ) -> None:
     """Everything that was acknowledged is there, and was decided."""
     heard = {event["slack"]["trigger_hash"] for event in audit}
@@ -130,7 +145,12 @@ def _promises(
         if wish.stored and wish.name not in by_name:
             found.add("lost requests", wish.name)
     for trigger, name, what in people.acked:
-        if hashlib.sha256(trigger.encode()).hexdigest()[:16] not in heard:
+        if hashlib.sha256(trigger.encode()).hexdigest()[:16] in heard:
+            continue
+        row = by_name.get(name)
+        if what != "asked" and row is not None and repeated[row["id"]] > 0:
+            repeated[row["id"]] -= 1
+        else:
             found.add("lost requests" if what == "asked" else "lost clicks", f"{name} {what}")
 
 
