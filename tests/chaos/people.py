@@ -217,7 +217,9 @@ class People:
     def _pressed(self, delivery: Delivery, wish: Wish, action: str) -> None:
         wish.pressed.add(action)  # even one that was not acknowledged may have arrived
         self.done["clicks acknowledged" if delivery.ok else "clicks not acknowledged"] += 1
-        if delivery.ok:
+        # Cancel asks in a modal first: a press that opened none, and was told why, has decided nothing
+        only_asked = action == "cancel" and delivery.payload.get("type") == "block_actions"
+        if delivery.ok and not only_asked:
             self._note(delivery, wish.name, action)
 
     def _note(self, delivery: Delivery, name: str, what: str) -> None:
