@@ -53,7 +53,7 @@ def reported() -> dict[str, set[str]]:
     registry = Metrics(None).registry  # type: ignore[arg-type] # the rows are not read here
     found = {}
     for metric in registry.collect():
-        labels = set(registry._names_to_collectors[metric.name]._labelnames)  # type: ignore[attr-defined]
+        labels = set(registry._names_to_collectors[metric.name]._labelnames)  # type: ignore[attr-defined] # not public
         for suffix in SUFFIXES[metric.type]:
             found[metric.name + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
     return found
