@@ -29,7 +29,7 @@ from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request, read_purpose
-from bot.workflow.surface import LEADS_TO_A_SPEC, misplaced
+from bot.workflow.surface import LEADS_TO_A_SPEC, is_being_posted, misplaced
 from bot.workflow.use import look_up_use
 from sizing import SizingError
 
@@ -54,7 +54,7 @@ UNKNOWN_ACTION_MS = 30_000
 log = logging.getLogger(__name__)
 
 LOOK_UP_TRIES = 5
-"""Look-ups of a person before a click is refused."""
+"""Tries to look up who clicked, or to find the card that they clicked, before the click is refused."""
 
 
 class RequestService:
@@ -168,12 +168,17 @@ class RequestService:
         """
         with self.store.read() as tx:
             found = tx.queues.received(key)
-        if found is None:
-            return None
-        click, tries = Click.from_stored(found[0]), found[1]
+            if found is None:
+                return None
+            click, tries = Click.from_stored(found[0]), found[1]
+            too_early = tries + 1 < LOOK_UP_TRIES and is_being_posted(tx, click)
         if click.action not in actions.ACTIONS:
             with self.store.write() as tx:
                 tx.queues.postpone("inbox", key, tx.now + UNKNOWN_ACTION_MS, failed=False)
+            return None
+        if too_early:
+            with self.store.write() as tx:
+                tx.queues.postpone("inbox", key, tx.now + wait_ms(tries + 1))
             return None
         with bind(request_id=click.request_id):
             if click.action in LEADS_TO_A_SPEC and not sealing.is_genuine(key, found[0], self.key):

@@ -49,6 +49,18 @@ def misplaced(tx: Tx, request: Request, click: Click, *, cli_decisions: bool = F
     return None
 
 
+def is_being_posted(tx: Tx, click: Click) -> bool:
+    """Return whether a click came from a card that Slack may show already but has not confirmed to us."""
+    if click.message_ts is None:
+        return False
+    if tx.queues.message(f"copy:{click.request_id}:{click.user_id}") is not None:
+        return True
+    if tx.queues.message(f"card:{click.request_id}") is None:
+        return False
+    request = tx.requests.get(click.request_id)
+    return request is not None and request.message_ts is None
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What somebody looks for in their Home tab.

@@ -14,6 +14,7 @@ from bot.audit.anchor import Anchors
 from bot.audit.verification import verify
 from bot.errors import SettingsError
 from tests.support.command_line import run
+from tests.support.menu import press
 from tests.support.team import ADA, BEN, CHANNEL, INES, POLICY, ROSA, TEXT, Team
 
 if TYPE_CHECKING:
@@ -106,6 +107,25 @@ def test_a_late_message_is_not_sent_twice(team: Team) -> None:
     assert team.last("approve.refused")["reason"] == "foreign_message"
     assert team.row(request).state is State.PENDING
     assert team.approve("ada", request).state is State.CREATED
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_press_before_slack_has_confirmed_the_card(team: Team, action: str) -> None:
+    """A card counts from the moment people see it, though Slack answers the post a second later."""
+    team.slack.faults.slow_answer_s, team.slack.faults.only = 1.0, frozenset({"chat.postMessage"})
+    assert team.slack.command("rosa", CHANNEL, TEXT).ok
+    team.until(lambda: team.slack.messages(CHANNEL), "the card is seen")
+    (request,), (card,) = team.rows(), team.slack.messages(CHANNEL)
+    assert request.message_ts is None
+    if action == "approve":
+        team.click("ada", "approve", request, card)
+        assert team.row(request).state is State.CREATED
+        return
+    assert press(team.slack, "ada", card, "reject").ok
+    (asked,) = team.slack.modals("ada")
+    assert team.slack.submit("ada", asked, {"reason": "Too large."}).ok
+    team.quiet()
+    assert team.row(request).state is State.REJECTED
 
 
 # --- OpenClaw, opencompany

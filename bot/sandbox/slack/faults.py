@@ -22,6 +22,7 @@ class Faults:
         rate_limited: How many of the next calls are answered 429 with ``Retry-After: retry_after_s``.
         retry_after_s: Seconds.
         slow_s: Seconds that every call takes longer.
+        slow_answer_s: Seconds from what a call does, which everybody sees, to its answer.
         lose_answers: How many of the next calls are done, but the connection breaks before the answer.
         revoked: The error that every call of the bot gets: ``token_revoked``, ``account_inactive``,
             ``invalid_auth``.
@@ -36,6 +37,7 @@ class Faults:
     rate_limited: int = 0
     retry_after_s: int = 1
     slow_s: float = 0.0
+    slow_answer_s: float = 0.0
     lose_answers: int = 0
     revoked: Literal["", "token_revoked", "account_inactive", "invalid_auth"] = ""
     missing_group: bool = False

@@ -73,6 +73,8 @@ def _method(api: Api, name: str, args: Args, token: str) -> Reply:
     said = answer(api, METHODS.get(name), args, token)
     if faults.take("lose_answers", name):
         return _BROKEN
+    if faults.hits(name):
+        time.sleep(faults.slow_answer_s)
     return Reply(200, said, {"X-OAuth-Scopes": ",".join(sorted(api.app.scopes))})
 
 

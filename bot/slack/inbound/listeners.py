@@ -25,7 +25,7 @@ from bot.slack.inbound.form import FormListeners
 from bot.slack.inbound.payload import action_of
 from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
 from bot.workflow.audit_events import event_of, who_clicked
-from bot.workflow.surface import Search, misplaced
+from bot.workflow.surface import Search, is_being_posted, misplaced
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ class Listeners(Responder):
                 request is not None
                 and _applies(request, action)
                 and request.revision == pressed.revision
-                and misplaced(tx, request, pressed) is None
+                and (is_being_posted(tx, pressed) or misplaced(tx, request, pressed) is None)
             )
         if current and request is not None and not self._refused(request, pressed):
             return request
