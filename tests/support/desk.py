@@ -1,0 +1,135 @@
+"""Decisions alone: the service on a database, with people and a clock by hand, and what it wrote."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from bot.approvals.draft import Site
+from bot.approvals.policy import Person
+from bot.approvals.policy_file import Policy
+from bot.store import Database, Store
+from bot.store.requests import Copy
+from bot.store.tables import outbox
+from bot.workflow.ports import Ask, Click
+from bot.workflow.service import RequestService
+from tests.support.rows import KEY, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from bot.approvals.request import Request
+    from bot.workflow.ports import Outcome
+
+SITE = Site("https://cpd.example", "space-0", {"dev": "space-1"})
+ROSA = Person("T1", "U0ROSA", "Rosa", "E1")
+ADA = Person("T1", "U0ADA", "Ada", "E1")
+BEN = Person("T1", "U0BEN", "Ben", "E1")
+
+
+class Everybody:
+    """A directory in which everybody is a full member."""
+
+    def look_up(
+        self,
+        team_id: str,
+        user_id: str,
+        _groups: Collection[str],
+        *,
+        live: bool = False,  # noqa: ARG002 - always as fresh as can be
+    ) -> Person:
+        return Person(team_id, user_id, user_id.title())
+
+
+class Desk:
+    """Where people ask and press buttons; the clock stands still unless a test moves it.
+
+    Args:
+        url: Of a migrated database.
+        site: Target and spaces.
+        ids: Numbers of requests and deliveries, where several desks share a database.
+        **rules: Sections of the policy; Ada approves unless they say otherwise.
+    """
+
+    def __init__(
+        self, url: str, *, site: Site = SITE, ids: Iterator[int] | None = None, **rules: Any
+    ) -> None:
+        numbers, self._keys = ids or count(1), ids or count(1)
+        self.clock = Clock()
+        self.service = RequestService(
+            key=KEY,
+            store=Store(Database(url), self.clock),
+            people=Everybody(),
+            site=site,
+            rules=Policy.model_validate({"defaults": {"approvers": ["U0ADA"]}} | rules),
+            clock=self.clock,
+            new_id=lambda: f"R{next(numbers):07d}",
+        )
+        self.store = self.service.store
+
+    # --- what people do
+
+    def ask(self, text: str, who: Person = ROSA, key: str | None = None, **more: Any) -> Outcome:
+        """Ask in channel C1, by a delivery of its own unless its key is given."""
+        return self.service.submit(Ask(key or self.next_key(), text, who, "C1", "slack-http", **more))
+
+    def carded(self, text: str, **more: Any) -> Request:
+        """Return a new request whose card Slack has; all else that Slack was to be told is forgotten."""
+        request = self.ask(text, **more).request
+        assert request is not None
+        with self.store.write() as tx:
+            tx.requests.add_copy(request.id, Copy("C1", "1.1"))
+            tx.requests.note(request.id, message_ts="1.1")
+            tx.connection.execute(outbox.delete())
+        return self.row(request.id)
+
+    def press(self, who: Person, action: str, request_id: str, **more: Any) -> Outcome:
+        """Press a button of the card, 300 ms before it is decided."""
+        pressed = {
+            "key": self.next_key(),
+            "revision": 1,
+            "name": "typed",
+            "at": self.clock.ms - 300,
+            "origin": "slack-http",
+            "channel_id": "C1",
+            "message_ts": "1.1",
+        }
+        own = {"team_id": who.team_id, "user_id": who.user_id, "enterprise_id": who.enterprise_id}
+        return self.service.decide(Click(action=action, request_id=request_id, **pressed | own | more), who)
+
+    def next_key(self) -> str:
+        """Return the key of another delivery."""
+        return f"k{next(self._keys)}"
+
+    # --- what there is
+
+    def row(self, request_id: str) -> Request:
+        """Return a request as it is now."""
+        with self.store.read() as tx:
+            found = tx.requests.get(request_id)
+        assert found is not None
+        return found
+
+    def rows(self) -> list[Request]:
+        """Return every request, newest first."""
+        with self.store.read() as tx:
+            return tx.requests.listed(limit=None)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the audit rows."""
+        with self.store.read() as tx:
+            return list(tx.audit_log.rows())
+
+    def story(self) -> list[str]:
+        """Return the names of the audit rows."""
+        return [event["event"] for event in self.events()]
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return what Slack is to be told since last asked, in the order of the keys."""
+        with self.store.write() as tx:
+            rows = tx.connection.execute(select(outbox).order_by(outbox.c.key)).mappings().all()
+            tx.connection.execute(outbox.delete())
+        return [(row["key"], json.loads(row["body"])) for row in rows]
