@@ -17,6 +17,7 @@ from bot.approvals.request import Kind, Request, State, Vote
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bot.approvals.parties import Party
     from bot.approvals.policy import Actor, Ruling
 
 
@@ -189,12 +190,13 @@ class Progress:
         """Whether every place is filled."""
         return self.count == self.ruling.quorum
 
+    def by_party(self) -> list[tuple[Party, frozenset[str]]]:
+        """Return each party with those who fill its places."""
+        return list(zip(self.ruling.parties, self.filled, strict=True))
+
     def __str__(self) -> str:
         """Return it as ``1 of 2``, or by party where there are several: ``Leads 1 of 1 · Security 0 of 1``."""
-        of = [
-            (party.name, f"{len(filled)} of {party.count}")
-            for party, filled in zip(self.ruling.parties, self.filled, strict=True)
-        ]
+        of = [(party.name, f"{len(filled)} of {party.count}") for party, filled in self.by_party()]
         return of[0][1] if len(of) == 1 else " · ".join(f"{name} {count}" for name, count in of)
 
 

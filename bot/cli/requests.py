@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import sizing
 from bot import messages
 from bot.approvals.draft import draft
+from bot.approvals.in_force import ruling_of
 from bot.approvals.request import Request, State
-from bot.approvals.state_machine import has_live_spec
+from bot.approvals.state_machine import has_live_spec, progress
 from bot.cli.operator import operator
 from bot.cli.output import (
     BOLD,
@@ -31,15 +32,25 @@ from bot.cli.output import (
 )
 from bot.errors import Refused, SettingsError, UnknownRequest
 from bot.runtime import settings as configuration
-from bot.runtime.wiring import open_store
+from bot.runtime.wiring import clock, open_store
 from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from bot.approvals.parties import Party
+    from bot.approvals.state_machine import Progress
+    from bot.runtime.settings import Settings
     from bot.workflow.ports import Outcome
 
 
-def as_json_object(request: Request) -> dict[str, Any]:
-    """Return a request as ``--json`` prints it; times in UTC epoch milliseconds."""
+def as_json_object(request: Request, came: Progress | None) -> dict[str, Any]:
+    """Return a request as ``--json`` prints it; times in UTC epoch milliseconds.
+
+    Args:
+        request: The row.
+        came: How far its approvals have come, where that is known.
+    """
     return {
         "id": request.id,
         "revision": request.revision,
@@ -57,17 +68,41 @@ def as_json_object(request: Request) -> dict[str, Any]:
         "error": request.error,
         "kind": request.kind.value,
         "purpose": request.purpose,
+        "parties": None if came is None else [_party(*one) for one in came.by_party()],
     }
+
+
+def _party(party: Party, filled: Collection[str]) -> dict[str, Any]:
+    return {"name": party.name, "have": len(filled), "need": party.count}
+
+
+def _counting(settings: Settings) -> Callable[[Request], Progress | None]:
+    """Return what says how far the approvals of a pending request have come under the policy of the settings."""
+    try:
+        rules = configuration.rules(settings)
+    except SettingsError as error:
+        complain(f"The parties of pending requests are not shown. {messages.explain(error)}")
+        return lambda _: None
+    site, now = configuration.site(settings, dry_run=True), clock()
+
+    def count(request: Request) -> Progress | None:
+        if request.state is not State.PENDING or not rules.approvers():
+            return None
+        return progress(request, ruling_of(request, rules, site, now))
+
+    return count
 
 
 def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
     """List requests, newest first."""
     if state is not None and state not in set(State):
         raise SettingsError((f"--state must be one of {', '.join(State)}.",))
-    with open_store(configuration.load()) as store, store.read() as tx:
+    settings = configuration.load()
+    with open_store(settings) as store, store.read() as tx:
         found = tx.requests.listed(states=(State(state),) if state else (), limit=limit)
+    came = _counting(settings)
     if as_json:
-        say_json([as_json_object(request) for request in found])
+        say_json([as_json_object(request, came(request)) for request in found])
         return
     if not found:
         say("No requests found. They are made in Slack: /peftsize 10b 2x128MB qlora4")
@@ -81,28 +116,36 @@ def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
             time_of(r.created_at),
             r.spec_id or "-",
             r.purpose or "-",
+            _approvals(r, came(r)) if r.state is State.PENDING else "-",
         )
         for r in found
     ]
-    table(("id", "state", "request", "asked by", "at", "spec", "purpose"), rows)
+    table(("id", "state", "request", "asked by", "at", "spec", "purpose", "approvals"), rows)
+
+
+def _approvals(request: Request, came: Progress | None) -> str:
+    """Say how many approvals a request has, by party where there are several."""
+    return f"{len(request.votes)} of {request.quorum}" if came is None else str(came)
 
 
 def show(request_id: str, *, as_json: bool) -> None:
     """Show one request; with its story in the text form."""
-    with open_store(configuration.load()) as store, store.read() as tx:
+    settings = configuration.load()
+    with open_store(settings) as store, store.read() as tx:
         request = tx.requests.get(request_id.upper())
         story = tx.audit_log.story(request_id.upper())
     if request is None:
         raise UnknownRequest("unknown_request", detail=request_id)
+    came = _counting(settings)(request)
     if as_json:
-        say_json(as_json_object(request))
+        say_json(as_json_object(request, came))
         return
     say(paint(visible(f"{request.id}: {messages.state_words(request)}"), BOLD))
     pairs(
         ("request", request.canonical),
         *([("purpose", request.purpose)] if request.purpose else []),
         ("asked by", f"{request.requester_name}, {time_of(request.created_at)}"),
-        ("approvals", f"{len(request.votes)} of {request.quorum}"),
+        ("approvals", _approvals(request, came)),
     )
     title("The story")
     columns(

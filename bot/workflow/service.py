@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.approvals import parties, policy, state_machine
 from bot.approvals.draft import content, draft, facts
+from bot.approvals.in_force import ruling_of
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Refusal, has_live_spec
 from bot.approvals.wording import refuse_words
@@ -31,7 +32,6 @@ from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request, read_purpose
 from bot.workflow.surface import LEADS_TO_A_SPEC, is_being_posted, misplaced
 from bot.workflow.use import look_up_use
-from sizing import SizingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -107,18 +107,13 @@ class RequestService:
         return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow), waited_ms)
 
     def ruling_of(self, request: Request, at: int | None = None) -> Ruling:
-        """Return what the policy says of a stored request; one that can no longer be read is denied.
+        """Return what the policy says of a stored request; see ``in_force.ruling_of``.
 
         Args:
             request: The row.
-            at: When, UTC epoch milliseconds, since escalations go by that; now where None.
+            at: When, UTC epoch milliseconds; now where None.
         """
-        try:
-            drafted = self.draft(request.text, request.use_gpus)
-        except SizingError as error:
-            return policy.unreadable(self.rules, f"The request can no longer be read: {error.message}")
-        waited_ms = (self.clock() if at is None else at) - request.asked_at
-        return self.ruling(drafted, workflow=request.execution_id is not None, waited_ms=waited_ms)
+        return ruling_of(request, self.rules, self.site, self.clock() if at is None else at)
 
     def submit(self, ask: Ask) -> Outcome:
         """Store a request and ask for its card, in one transaction.

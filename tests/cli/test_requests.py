@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.request import State
 from tests.support.command_line import Ran, on_terminal, run
-from tests.support.team import ADA, POLICY, ROSA, TEXT
+from tests.support.team import ADA, BEN, POLICY, ROSA, TEXT
 
 if TYPE_CHECKING:
     from tests.support.team import Team
@@ -37,8 +37,47 @@ def test_requests_are_listed_newest_first(team: Team) -> None:
     ]
     shown = on_terminal("requests", "list", folder=team.folder, columns=160, environment=team.environment)
     assert re.sub(r"\x1b\[\d+m", "", shown).split("\n")[0].split() == [
-        "id", "state", "request", "asked", "by", "at", "spec", "purpose",
+        "id", "state", "request", "asked", "by", "at", "spec", "purpose", "approvals",
     ]  # fmt: skip
+
+
+PARTIES = f"""
+[defaults]
+need = [{{ name = "Leads", from = ["{ADA}"] }}, {{ name = "Security", from = ["{BEN}"] }}]
+"""
+
+
+def test_the_parties_of_a_pending_request_are_listed_and_shown(team: Team) -> None:
+    """Each with what it has and needs, as on the card; nobody is waited for once it is decided."""
+    team.rules(PARTIES)
+    team.restart()
+    request = team.ask()
+    team.approve("ada", request)
+    parties = [{"name": "Leads", "have": 1, "need": 1}, {"name": "Security", "have": 0, "need": 1}]
+    assert peftsize(team, "requests", "show", "--json", request.id).json["parties"] == parties
+    assert peftsize(team, "requests", "list", "--json").json[0]["parties"] == parties
+    shown = "Leads 1 of 1 · Security 0 of 1"
+    assert f"  approvals  {shown}" in peftsize(team, "requests", "show", request.id).out.splitlines()
+    assert peftsize(team, "requests", "list").out.rstrip("\n").split("\t")[-1] == shown
+    team.approve("ben", request)
+    assert peftsize(team, "requests", "show", "--json", request.id).json["parties"] is None
+    assert "  approvals  2 of 2" in peftsize(team, "requests", "show", request.id).out.splitlines()
+    assert peftsize(team, "requests", "list").out.rstrip("\n").split("\t")[-1] == "-"
+
+
+def test_requests_are_listed_where_the_policy_cannot_be_read(team: Team) -> None:
+    """What the rows themselves say is there; the parties are not, and why is said, unless no policy is set."""
+    request = team.ask()
+    elsewhere = {"PEFTSIZE_POLICY_FILE": "missing.toml", "PEFTSIZE_APPROVERS": ""}
+    for words in (("list",), ("show", request.id)):
+        ran = run("requests", *words, folder=team.folder, environment=team.environment | elsewhere)
+        assert ran.code == 0
+        assert "The parties of pending requests are not shown. " in ran.err
+        assert "PEFTSIZE_POLICY_FILE cannot be read" in ran.err
+        assert "0 of 1" in ran.out
+    nobody = team.environment | {"PEFTSIZE_POLICY_FILE": "", "PEFTSIZE_APPROVERS": ""}
+    ran = run("requests", "show", "--json", request.id, folder=team.folder, environment=nobody)
+    assert (ran.json["parties"], ran.err) == (None, "")
 
 
 def test_no_request_is_said_with_the_way_to_one(team: Team) -> None:
