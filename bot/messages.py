@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BARRED", "LONGEST_REASON", "REFUSALS", "duration", "explain", "gigabytes", "gpus", "looks_secret",
-    "mask_secrets", "moment", "not_opened", "nothing_stored", "people", "reason_problem", "refusal",
-    "slack_refused", "state_words", "unexpected", "unreachable",
+    "mask_secrets", "moment", "nothing_stored", "people", "reason_problem", "refusal", "short", "state_words",
+    "unexpected", "unreachable",
 ]  # fmt: skip
 
 REFUSALS: Mapping[str, str] = {
@@ -64,6 +64,8 @@ REFUSALS: Mapping[str, str] = {
     "unreadable": "The request text could not be read, so nothing was changed. Rewrite it.",
     "nothing_to_override": "The computed number of GPUs works as it is. There is nothing to change.",
     # the person
+    "may_not_ask": "The policy lets only some people ask for hardware, so nothing was posted. Have one of them ask, "
+    "or talk to whoever runs this bot.",
     "self_approval": "You asked for this, so somebody else must approve it. /peftsize policy lists who can.",
     "not_an_approver": "You are not an approver for this request. /peftsize policy lists who is.",
     "place_filled": "Your party has approved this already. The request needs approval from others.",
@@ -111,6 +113,16 @@ REFUSALS: Mapping[str, str] = {
 }
 """What happened and what to do next, for every code that a person can be refused with."""
 
+_CANNOT_ASK: Mapping[str, str] = {
+    "guest": "Guests",
+    "stranger": "People from other organizations",
+    "foreign_team": "People from other workspaces",
+    "deleted": "Deactivated accounts",
+    "bot": "Bots",
+    "unknown_person": "People whom Slack does not know",
+}
+"""Who cannot ask because of what they are, by the detail of ``may_not_ask``."""
+
 _GPUS_HELD = (
     "This needs {asked} GPUs, and %s {held}: {open} in open requests and {created} in specifications that exist. "
     "The most is {most}. Nothing was stored. Cancel a request, or have a specification deleted."
@@ -122,72 +134,6 @@ _LIMITS: Mapping[str, str] = {
     "gpus_per_space": _GPUS_HELD % "the space holds",
 }
 """What a limit of the policy says, by its name there; its facts are in the refusal's detail."""
-
-SLACK_REFUSED: Mapping[str, tuple[str, str]] = {
-    "is_archived": (
-        "The channel is archived, and nobody can post there.",
-        "Unarchive it and post again, or use another channel.",
-    ),
-    "restricted_action_read_only_channel": (
-        "The channel is read-only for this app.",
-        "Have a channel admin let the app post there and post again, or use another channel.",
-    ),
-    "restricted_action": (
-        "A workspace setting prevents this app from posting there.",
-        "Ask a workspace admin to allow it and post again, or use another channel.",
-    ),
-    "missing_scope": (
-        "The app lacks a scope that this needs.",
-        "Ask the operator to install the app again from its manifest; peftsize doctor names the scope.",
-    ),
-    "account_inactive": (
-        "The app's account is deactivated, or its workspace is gone.",
-        "Ask the operator to install the app again and to set its new token.",
-    ),
-    "token_revoked": (
-        "The app's token was revoked.",
-        "Ask the operator to install the app again and to set its new token.",
-    ),
-    "invalid_auth": (
-        "Slack does not accept the app's token.",
-        "Ask the operator to set SLACK_BOT_TOKEN to the bot token on the app's page.",
-    ),
-    "unknown_method": (
-        "Slack does not know a method that this release uses.",
-        "Ask the operator to update peftsize.",
-    ),
-    "invalid_blocks": (
-        "Slack rejected the message as malformed, which is a bug in peftsize.",
-        "Ask the operator to update peftsize.",
-    ),
-    "exchanged_trigger_id": (
-        "Slack opens one form per click, and this click has already opened one.",
-        "Close the form and press again.",
-    ),
-    "expired_trigger_id": ("Slack allows three seconds to open a form, and it took longer.", "Press again."),
-}
-"""What a refusal of Slack's means, and what to do about it, by Slack's own word for it."""
-
-_SLACK_REFUSED_LIKE: Mapping[str, str] = {
-    "restricted_action_thread_only_channel": "restricted_action",
-    "restricted_action_non_threadable_channel": "restricted_action",
-    "restricted_action_thread_locked": "restricted_action",
-    "ekm_access_denied": "restricted_action",
-    "team_access_not_granted": "account_inactive",
-    "not_authed": "invalid_auth",
-    "token_expired": "token_revoked",
-    "invalid_arguments": "invalid_blocks",
-    "invalid_blocks_format": "invalid_blocks",
-    "msg_blocks_too_long": "invalid_blocks",
-    "msg_too_long": "invalid_blocks",
-    "no_text": "invalid_blocks",
-    "view_too_large": "invalid_blocks",
-    "trigger_expired": "expired_trigger_id",
-    "trigger_exchanged": "exchanged_trigger_id",
-    "not_allowed_token_type": "missing_scope",
-    "no_permission": "missing_scope",
-}
-"""Words of Slack's that mean the same to whoever reads it."""
 
 BARRED: Mapping[str, str] = {
     "deleted": "the account is deactivated",
@@ -262,13 +208,16 @@ def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
     """
     if code in _LIMITS:
         return _limit(code, detail)
+    if code == "may_not_ask" and detail in _CANNOT_ASK:
+        who = _CANNOT_ASK[detail]
+        return f"{who} cannot ask for hardware here, so nothing was posted. Have a full member of the workspace ask."
     sentence = REFUSALS.get(code, f"This was refused ({code}); nothing was changed.")
     if code == "wrong_state":
         return f"{sentence} It is {state_words(request)}." if request else sentence
     fact = _FACTS.get(code)
     if fact is None or not detail:
         return sentence
-    told = fact.format(_short(detail).rstrip(".") if fact.endswith(".") else _short(detail))
+    told = fact.format(short(detail).rstrip(".") if fact.endswith(".") else short(detail))
     return f"{sentence} {told}"
 
 
@@ -293,7 +242,7 @@ def state_words(request: Request) -> str:
         words = f"created {request.spec_id}" if request.spec_id else "created"
         return f"{words}, deleted since" if request.retired_by else words
     if state is State.FAILED:
-        reason = f": {_short(request.error)}" if request.error else ""
+        reason = f": {short(request.error)}" if request.error else ""
         return f"given up{reason}" if is_given_up(request) else f"failed{reason}"
     if is_dry_run(request):
         return "approved in a dry run, nothing is created"
@@ -328,7 +277,7 @@ def explain(error: Exception) -> str:
         case StoreError():
             return nothing_stored(error.what)
         case PeopleError():
-            return f"Slack could not identify a user ({_short(error.what)}). Try again in a minute."
+            return f"Slack could not identify a user ({short(error.what)}). Try again in a minute."
         case SlackTrouble():
             wait = f" It asks to wait {error.retry_after_s:.0f} s." if error.retry_after_s else ""
             told = (
@@ -336,7 +285,7 @@ def explain(error: Exception) -> str:
                 if error.permanent
                 else "it is retried automatically"
             )
-            return f"Slack delivery failed ({_short(error.what)}); {told}.{wait}"
+            return f"Slack delivery failed ({short(error.what)}); {told}.{wait}"
         case SettingsError():
             return "\n".join(["Invalid settings:", *(f"- {problem}" for problem in error.problems)])
         case SpecsError():
@@ -359,27 +308,6 @@ def _cluster(error: SpecsError) -> str:
             )
         case _:
             return f"The cluster did not do it: {_said(error)}"
-
-
-def slack_refused(word: str) -> str:
-    """Say what a refusal of Slack's means and what to do about it.
-
-    Args:
-        word: Slack's own word, such as ``missing_scope``.
-    """
-    known = SLACK_REFUSED.get(_SLACK_REFUSED_LIKE.get(word, word))
-    cause, way_out = known or (
-        "Slack refused it.",
-        "Give the code to the operator, who can look it up in Slack's documentation.",
-    )
-    return f"{cause} {way_out} (Slack said: {_short(word)}.)"
-
-
-def not_opened(word: str | None) -> str:
-    """Say why a form did not open; ``word`` is Slack's own for its refusal, None where none came in time."""
-    if word is None:
-        return "Slack did not open the form in time, so nothing was done. Try again."
-    return f"Slack did not open the form, so nothing was done. {slack_refused(word)}"
 
 
 def reason_problem(reason: str) -> str | None:
@@ -478,15 +406,15 @@ def duration(length_ms: int) -> str:
     return f"{max(1, length_ms // 1000)} s"
 
 
+def short(words: str) -> str:
+    """Return foreign words as one line without secrets, not too long for a sentence."""
+    line = " ".join(mask_secrets(words[: 4 * _SENTENCES]).split())
+    return line if len(line) <= _SENTENCES else line[: _SENTENCES - 1] + "…"
+
+
 def _said(error: SpecsError) -> str:
     """Return the service's words with status and trace, as one sentence."""
     known = [f"status {error.status}"] if error.status else []
     known += [f"trace {error.trace}"] if error.trace else []
-    words = _short(error.message).rstrip(".")
+    words = short(error.message).rstrip(".")
     return f"{words} ({', '.join(known)})." if known else f"{words}."
-
-
-def _short(words: str) -> str:
-    """Return foreign words as one line without secrets, not too long for a sentence."""
-    line = " ".join(mask_secrets(words[: 4 * _SENTENCES]).split())
-    return line if len(line) <= _SENTENCES else line[: _SENTENCES - 1] + "…"

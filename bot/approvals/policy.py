@@ -1,8 +1,9 @@
-"""Who may do what: the one function that rules on a request.
+"""Who may do what: the one function that rules on a request, and the one that rules on who asks.
 
 ``rule`` is asked when a request is made, at every click and again just before the effect. Every
 rule that matches binds; the strictest wins; a deny wins over all; the order of the rules never
-matters. ``standing`` says what one person, looked up live, may do under a ruling.
+matters. ``standing`` says what one person, looked up live, may do under a ruling;
+``barred_from_asking`` says whether they may ask at all.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.approvals.parties import Party, outlook
-from bot.approvals.policy_file import ANYONE, APPROVERS
+from bot.approvals.policy_file import ANYONE, APPROVERS, EXTERNAL, GUESTS, MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bot.approvals.parties import Members, Shortage
     from bot.approvals.policy_file import Defaults, Escalate, Need, Policy, Rule, When
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     _List = tuple[frozenset[str], Stages]
 
 MAX_REMINDERS = 5
+_KINDS: Mapping[str | None, str] = {
+    None: MEMBERS,
+    "guest": GUESTS,
+    "stranger": EXTERNAL,
+    "foreign_team": EXTERNAL,
+}
+"""The kind of people that somebody belongs to, by ``Person.barred``; whoever is of none can never ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +304,21 @@ def standing(ruling: Ruling, person: Person) -> Actor:
         is_admin=person.barred is None and not ruling.admins.isdisjoint(entries - {ANYONE}),
         barred=person.barred,
     )
+
+
+def barred_from_asking(policy: Policy, person: Person, channel_id: str) -> str | None:
+    """Return why a person, looked up, may not ask: ``member``, or why they are none; None if they may.
+
+    Args:
+        policy: The policy in force.
+        person: With those of the groups among the requesters that they are in.
+        channel_id: Where they ask; empty where that is no channel.
+    """
+    kind = _KINDS.get(person.barred)
+    entries = {kind, channel_id, person.user_id, *person.aliases, *person.groups}
+    if kind is not None and not policy.defaults.requesters.isdisjoint(entries):
+        return None
+    return person.barred or "member"
 
 
 def next_due(request: Request, ruling: Ruling) -> int:

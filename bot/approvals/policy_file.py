@@ -31,7 +31,11 @@ ANYONE = "anyone"
 APPROVERS = "Approvers"
 """The party that ``approvers`` and ``quorum`` stand for."""
 
+MEMBERS, GUESTS, EXTERNAL = "members", "guests", "external"
+"""Kinds of people who may ask: full members and guests of our organization, people of others."""
+
 _ID = re.compile(r"[UWS][A-Z0-9]{2,}")
+_WHO_OR_WHERE = re.compile(r"[UWSCG][A-Z0-9]{2,}")
 _SPAN = re.compile(r"([0-9]+)\s*([smhd])")
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _LONGEST_MS = 3650 * _UNIT_MS["d"]
@@ -41,6 +45,14 @@ def _slack_id(value: str) -> str:
     """Accept a user id, a user-group id or ``anyone``."""
     if value != ANYONE and not _ID.fullmatch(value):
         msg = "must be a user id (U… or W…), a user-group id (S…) or anyone"
+        raise ValueError(msg)
+    return value
+
+
+def _requester(value: str) -> str:
+    """Accept a user id, a user-group id, a channel id, or a kind of people."""
+    if value not in {MEMBERS, GUESTS, EXTERNAL} and not _WHO_OR_WHERE.fullmatch(value):
+        msg = "must be members, guests, external, a user id (U… or W…), a user-group id (S…) or a channel id (C…)"
         raise ValueError(msg)
     return value
 
@@ -56,6 +68,7 @@ def _duration_ms(value: object) -> object:
 
 
 SlackId = Annotated[str, AfterValidator(_slack_id)]
+Requester = Annotated[str, AfterValidator(_requester)]
 DurationMs = Annotated[int, BeforeValidator(_duration_ms)]
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(patterns.pattern)]
 
@@ -140,6 +153,7 @@ class Defaults(_Model):
     """What applies to every request. Times in milliseconds once read; patterns as RE2 takes them.
 
     Args:
+        requesters: Who may ask: people, user groups, channels in which anybody may, kinds of people.
         purpose: Whether a request must say what it is for.
         purpose_pattern: What must be found in the purpose, if one is given.
         purpose_link: Where what was found leads, with ``{match}`` for it.
@@ -147,6 +161,7 @@ class Defaults(_Model):
     """
 
     approvers: frozenset[SlackId] = frozenset()
+    requesters: frozenset[Requester] = Field(default=frozenset({MEMBERS}), min_length=1)
     need: Needs | None = None
     escalate: Escalations = ()
     quorum: int = Field(default=1, ge=1, le=20)

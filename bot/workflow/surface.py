@@ -51,7 +51,7 @@ def misplaced(tx: Tx, request: Request, click: Click, *, cli_decisions: bool = F
 
 def is_being_posted(tx: Tx, click: Click) -> bool:
     """Return whether a click came from a card that Slack may show already but has not confirmed to us."""
-    if click.message_ts is None:
+    if click.message_ts is None or click.action == "post_again":  # which is pressed on no card
         return False
     if tx.queues.message(f"copy:{click.request_id}:{click.user_id}") is not None:
         return True

@@ -139,3 +139,49 @@ def test_every_quorum_that_the_policy_may_ask_for_is_counted() -> None:
         Shortage(2, 1),
         Shortage(3, 1),
     ]
+
+
+GUS = replace(ADA, user_id="U0GUS", barred="guest")
+FAY = replace(ADA, user_id="U0FAY", barred="foreign_team")
+EVE = replace(ADA, user_id="U0EVE")
+NEVER = [replace(ADA, barred=barred) for barred in ("deleted", "bot", "unknown_person", "lookup_failed")]
+
+
+@pytest.mark.parametrize(
+    ("requesters", "may"),
+    [
+        (None, {"U0AAAA", "U0EVE"}),
+        ('["members"]', {"U0AAAA", "U0EVE"}),
+        ('["guests"]', {"U0GUS"}),
+        ('["external"]', {"U0FAY"}),
+        ('["members", "guests", "external"]', {"U0AAAA", "U0EVE", "U0GUS", "U0FAY"}),
+        ('["U0EVE"]', {"U0EVE"}),
+        ('["U0GUS", "U0FAY"]', {"U0GUS", "U0FAY"}),
+        ('["S0GROUP"]', {"U0GROUP"}),
+        ('["C0HERE"]', {"U0AAAA", "U0EVE", "U0GUS", "U0FAY", "U0GROUP"}),
+        ('["C0ELSEWHERE"]', set()),
+    ],
+)
+def test_who_may_ask(requesters: str | None, may: set[str]) -> None:
+    """Full members unless the policy says who; a channel lets anybody ask who is there."""
+    rules = policy_file.load(f"[defaults]\nrequesters = {requesters}\n" if requesters else "")
+    everybody = [ADA, EVE, GUS, FAY]
+    if may >= {"U0GROUP"}:
+        everybody.append(replace(GUS, user_id="U0GROUP", groups=frozenset({"S0GROUP"})))
+    found = {who.user_id for who in everybody if policy.barred_from_asking(rules, who, "C0HERE") is None}
+    assert found == may
+
+
+@pytest.mark.parametrize("requesters", ["members", "guests", "external", "U0AAAA", "C0HERE"])
+def test_who_may_never_ask(requesters: str) -> None:
+    """Deactivated people, bots and whoever Slack does not know may not ask, whatever the policy names."""
+    rules = policy_file.load(f'[defaults]\nrequesters = ["{requesters}"]\n')
+    told = [policy.barred_from_asking(rules, who, "C0HERE") for who in NEVER]
+    assert told == [who.barred for who in NEVER]
+
+
+def test_an_asker_of_a_grid_is_known_by_every_id() -> None:
+    """The policy may name the id of a workspace or that of the whole Grid."""
+    rules = policy_file.load('[defaults]\nrequesters = ["W0ADA"]\n')
+    assert policy.barred_from_asking(rules, replace(ADA, aliases=frozenset({"W0ADA"})), "") is None
+    assert policy.barred_from_asking(rules, ADA, "") == "member"

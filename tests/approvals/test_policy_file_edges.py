@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 FILE = "PEFTSIZE_POLICY_FILE"
 ID = "must be a user id (U… or W…), a user-group id (S…) or anyone"
+REQUESTER = (
+    "must be members, guests, external, a user id (U… or W…), a user-group id (S…) or a channel id (C…)"
+)
 TIME = "must be a length of time such as 30m, 24h or 7d, at most 3650d"
 
 
@@ -79,6 +82,34 @@ def test_who_may_not_be_named(written: str) -> None:
         f"{FILE}: defaults.admins",
         f"{FILE}: rule.0.approvers",
     ]
+
+
+@pytest.mark.parametrize(
+    "written", ["members", "guests", "external", "U01", "W0AB", "S0TEAM", "C0ML", "G0OLDPRIVATE"]
+)
+def test_who_may_be_named_as_a_requester(written: str) -> None:
+    """A kind of people, or an id: also that of a channel."""
+    found = policy_file.load(f'[defaults]\nrequesters = ["{written}"]\n')
+    assert found.defaults.requesters == {written}
+
+
+@pytest.mark.parametrize(
+    "written", ["Members", "guest", "anyone", "everyone", "#ml", "D0DIRECT", "c0ml", "C0", ""]
+)
+def test_who_may_not_be_named_as_a_requester(written: str) -> None:
+    """A word that is none of ours, a name or a slip is refused in words, together with every other mistake."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(f'[defaults]\nrequesters = ["U0ADA", "{written}"]\nquorum = 0\nask = 1\n')
+    who, *others = sorted(caught.value.problems, key=lambda problem: "requesters" not in problem)
+    assert who.endswith(f": {REQUESTER}.")
+    assert len(others) == 2
+
+
+def test_somebody_may_ask() -> None:
+    """An empty list would refuse everybody, and so is a mistake; without the key full members ask."""
+    with pytest.raises(SettingsError, match="requesters"):
+        policy_file.load("[defaults]\nrequesters = []\n")
+    assert policy_file.load("").defaults.requesters == {"members"}
 
 
 LIMITS = [

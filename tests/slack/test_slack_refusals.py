@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot import messages
+from bot.slack.blocks import slack_refusals
 from tests.support.office import ADA, BEN, ROSA, TEAM
 
 WORDS = {
@@ -98,7 +98,7 @@ def test_a_direct_message_channel_that_is_gone_is_opened_anew(office):
 def test_a_form_that_slack_refuses_is_told_with_its_cause(office, word):
     """Not as a matter of time: the button's presser and the command's author hear what to do."""
     office.slack.faults.refused = {"views.open": word}
-    cause = messages.SLACK_REFUSED[word][0]
+    cause = slack_refusals.SLACK_REFUSED[word][0]
     answer = office.slack.command(ROSA, TEAM)
     assert cause in answer.ephemerals[0].text
     office.ask()
@@ -109,7 +109,7 @@ def test_a_form_that_slack_refuses_is_told_with_its_cause(office, word):
 
 def test_every_cause_says_what_to_do():
     """Two sentences for each word, in words that nobody has to look up."""
-    for cause, way_out in messages.SLACK_REFUSED.values():
+    for cause, way_out in slack_refusals.SLACK_REFUSED.values():
         assert cause.endswith(".")
         assert way_out.endswith(".")
 

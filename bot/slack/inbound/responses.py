@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from slack_bolt import BoltResponse
 
-from bot import messages
 from bot.errors import StoreError
 from bot.log_context import bind
 from bot.slack.blocks import answers, form, modals
+from bot.slack.blocks.slack_refusals import not_opened
 from bot.slack.inbound.context import origin, person, reference, subject
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.inbound.workflow_step import person_of_event
@@ -60,7 +60,7 @@ class Responder:
             self.context.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
         except FAILURES as error:
             log.warning("a modal could not be opened", extra={"facts": {"what": word_of(error)}})
-            message = said(messages.not_opened(word_of(error) if is_refusal(error) else None))
+            message = said(not_opened(word_of(error) if is_refusal(error) else None))
             if "command" in args.body:
                 return private(args, message)
             return self.later(args, self.typed(args, "", channel_of(args)), message)

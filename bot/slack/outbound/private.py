@@ -10,6 +10,7 @@ from bot.slack.blocks import lists
 from bot.slack.blocks.buttons import block_id
 from bot.slack.blocks.kit import LONGEST_SECTION, Message, actions, button, section
 from bot.slack.blocks.lists import PAGE, specs_listing
+from bot.slack.blocks.slack_refusals import slack_refused
 from bot.slack.blocks.text import channel, code, link, safe
 from bot.workflow.use import users_by_spec
 
@@ -122,7 +123,7 @@ def not_posted(request: Request, word: str) -> Message:
         word: Slack's own word for the refusal.
     """
     where = channel(request.channel_id)
-    text = f"The card of your request {request.id} could not be posted. {messages.slack_refused(word)}"
+    text = f"The card of your request {request.id} could not be posted. {slack_refused(word)}"
     told = section(f"{safe(text, 900)}\nIt belongs in {where}. The request is kept; nothing is lost.")
     again = button("Post again", "post_again", request.id, f"Post the card of request {request.id} again")
     return Message([told, actions(block_id(request, "refused"), [again])], safe(text, 900))
