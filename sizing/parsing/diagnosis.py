@@ -224,9 +224,9 @@ def _unknown_name(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem
     if quantized is not None and known is not None:
         draft.models.append(Model(None, None, start, end))
         eight = "8" in quantized[2] and "4" not in quantized[2]
-        method = "" if draft.methods else f" {methods.for_bits(8 if eight else 4)}"
+        method = methods.for_bits(8 if eight else 4)
         message = f"{quote(typed)} is {known.name}, quantized. Write the model and the method."
-        return Problem("E16", message, start, end, (Edit(start, end, f"{known.name}{method}"),))
+        return Problem("E16", message, start, end, (Edit(start, end, known.name),), method=method)
     return _model_problem(f"I don't know the model {quote(typed)}.", typed, start, end, draft)
 
 

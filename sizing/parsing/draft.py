@@ -28,6 +28,7 @@ class Problem(NamedTuple):
         edits: The correction. Without edits, the part from ``start`` to ``end`` is left out.
         invents: The edits contain a number or a name that was not typed.
         readings: The edits of each correction, if there are several.
+        method: A method that belongs behind the correction, if the text has none anywhere.
     """
 
     code: str
@@ -37,6 +38,7 @@ class Problem(NamedTuple):
     edits: tuple[Edit, ...] = ()
     invents: bool = False
     readings: tuple[tuple[Edit, ...], ...] = ()
+    method: str = ""
 
 
 class Model(NamedTuple):

@@ -14,6 +14,7 @@ _SAFE_SPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _GPU = re.compile(r"([0-9]{1,4})(?:gi?b?)?\Z", re.IGNORECASE)
 _EXAMPLES = {"name": "my-spec", "space": "my-space", "gpu": "40"}
 _GPU_COUNTS = ("gpus", "num_gpus", "num-gpus", "num_gpu", "ngpu", "ngpus", "tp", "tensor-parallel-size")
+_RANKS = ("rank", "r", "lora_rank", "lora-rank", "lora_r")
 _WIDTHS = ("bits", "bit", "quant", "quantization", "precision", "dtype", "method")
 
 
@@ -29,7 +30,7 @@ def read(found: re.Match[str], draft: Draft) -> Problem | None:
     key, value = found[1].lower(), found[2].strip(QUOTES)
     start, end = found.span()
     if key not in NAMES:
-        return _unknown(key, value, start, end)
+        return _unknown(key, value, draft, start, end)
     if not value:
         edit = Edit(start, end, f"{key}={_EXAMPLES[key]}")
         return Problem("E11", f"{key}= needs a value.", start, end, (edit,), invents=True)
@@ -86,7 +87,7 @@ def _gpu(value: str, draft: Draft, start: int, end: int) -> Problem | None:
     return Problem("E11", message, start, end, (Edit(start, end, "gpu=40"),), invents=True)
 
 
-def _unknown(key: str, value: str, start: int, end: int) -> Problem:
+def _unknown(key: str, value: str, draft: Draft, start: int, end: int) -> Problem:
     """Explain an unknown option: a typing mistake, a GPU count, or an item with a label before it."""
     listed = "Options: name, space, gpu (GB per GPU)."
     meant = one_edit_away(key, NAMES)
@@ -96,6 +97,11 @@ def _unknown(key: str, value: str, start: int, end: int) -> Problem:
     if meant is not None:
         message = f"Unknown option {quote(key)}; did you mean {meant}=? {listed}"
         return Problem("E11", message, start, end, (Edit(start, end, f"{meant}={value}"),))
+    if (
+        key in _RANKS and is_item(f"r{value}") and not draft.groups
+    ):  # else it says the rank of what has a size
+        message = f"Unknown option {quote(key)}: write a LoRA rank in one word, r{value}."
+        return Problem("E11", message, start, end, (Edit(start, end, f"r{value}"),))
     fixed = value if is_item(value) else ""
     if key in _WIDTHS and value.isascii() and value.isdigit() and len(value) < 3:  # noqa: PLR2004 widths have two digits
         fixed = methods.for_bits(int(value))

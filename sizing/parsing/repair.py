@@ -31,13 +31,12 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
     Returns:
         An error about the first problem, with a suggestion or an example.
     """
-    first = min(draft.problems, key=lambda problem: problem.start)
+    found = draft.problems if draft.methods else [_with_method(problem) for problem in draft.problems]
+    first = min(found, key=lambda problem: problem.start)
     suggestion = example = None
     # Once a misspelled model is corrected, no model is missing.
-    written = [problem for problem in draft.problems if problem.code != "E01"]
-    for problems in (
-        (written, draft.problems) if 0 < len(written) < len(draft.problems) else (draft.problems,)
-    ):
+    written = [problem for problem in found if problem.code != "E01"]
+    for problems in (written, found) if 0 < len(written) < len(found) else (found,):
         fixed = _apply(problems, text)
         if fixed and runs(fixed):
             if any(problem.invents for problem in problems):
@@ -54,8 +53,16 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
         span=(first.start, first.end),
         suggestion=suggestion,
         example=example,
-        candidates=_candidates(first, draft.problems, text, runs),
+        candidates=_candidates(first, found, text, runs),
     )
+
+
+def _with_method(problem: Problem) -> Problem:
+    """Return a problem whose correction ends in the method that belongs behind it, if one does."""
+    if not problem.method:
+        return problem
+    *edits, last = problem.edits
+    return problem._replace(edits=(*edits, last._replace(text=f"{last.text} {problem.method}")))
 
 
 def _candidates(

@@ -84,6 +84,24 @@ def test_a_width_that_was_typed_is_kept(word, meant):
     assert refused.value.message == f"I don't know “{word}”. Did you mean {meant}?"
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("llama-3.1-8b-awq 2x128MB", "llama-3.1-8b qlora4 2x128MB"),
+        ("llama-3.1-8b-awq 2x128MB qlora4", "llama-3.1-8b 2x128MB qlora4"),
+        ("in 4 bit llama-3.1-8b-awq", "in 4 bit llama-3.1-8b"),
+        ("llama-3.1-8b-awq rank=16", "llama-3.1-8b qlora4 r16"),
+        ("llama-3.1-8b r=16:qv", "llama-3.1-8b r16:qv"),
+        ("llama-3.1-8b 2x128MB rank=16", "llama-3.1-8b 2x128MB"),
+    ],
+)
+def test_a_fix_keeps_what_was_typed(text, meant):
+    """The method wherever it stands, and the adapter that a rank asks for unless its size was typed."""
+    with pytest.raises(SizingError) as refused:
+        parse(text)
+    assert refused.value.suggestion == meant
+
+
 def test_a_width_without_a_row_is_no_gptq():
     """3-bit is in no row, whatever the technique is called."""
     with pytest.raises(SizingError) as refused:
