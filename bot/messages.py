@@ -57,7 +57,7 @@ REFUSALS: Mapping[str, str] = {
     "foreign_message": "This message is not the current card of the request, so nothing was decided. Use the card "
     "in its channel.",
     "stale_home": "This Home tab was out of date, so nothing was decided. It is being refreshed: decide there.",
-    "confirm_first": "The policy asks once more, so nothing was decided. Press Approve again and confirm.",
+    "confirm_first": "The policy asks for confirmation, so nothing was decided. Press Approve again and confirm.",
     "cli_decisions": 'This is decided in Slack. Use the card, or set cli_decisions = "allow" in the policy file.',
     "quorum_gone": "Not enough valid approvals. Submit a new request.",
     "no_existing": "No existing spec fits this request. Approve or reject it instead.",
@@ -82,11 +82,11 @@ REFUSALS: Mapping[str, str] = {
     "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
     "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. There is no need "
     "to click again.",
-    "too_many_clicks": "You pressed too often, so nothing was decided. Wait a minute, then press once.",
+    "too_many_clicks": "You pressed too many times, so nothing was decided. Wait a minute, then press once.",
     "unsealed_click": "This click was not stored by this release, so nothing was decided. Press the button again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # the signing key
-    "key_exists": "There is a file already, and a lost key voids every approval; nothing was written. Choose "
+    "key_exists": "The file exists already, and overwriting a key voids every approval. Nothing was written. Choose "
     "another file.",
     # what was typed
     "reason_missing": "A rejection needs a reason. Write one sentence to help the requester.",
@@ -94,14 +94,14 @@ REFUSALS: Mapping[str, str] = {
     "secret_in_reason": "This looks like a password or token, so it was not stored. Write it without the "
     "secret, and replace the secret if it is real.",
     "purpose_missing": 'A request needs a purpose, and nothing was stored. Add it at the end: for="…".',
-    "purpose_unlike": "The purpose lacks what the policy asks for, so nothing was stored. Add it and ask again.",
-    "name_unlike": "The policy wants other names, so nothing was stored. Change name=… or leave it out.",
+    "purpose_unlike": "The purpose does not match the policy, so nothing was stored. Correct it and submit again.",
+    "name_unlike": "The policy does not allow this name, so nothing was stored. Change name=… or leave it out.",
     "secret_in_purpose": "The purpose seems to hold a password or token, so nothing was stored. Leave that out.",
-    "unknown_model": "No model in the table has this in its name. Give its number of parameters, such as 8b, or its "
+    "unknown_model": "No model in the table matches this name. Give its number of parameters, such as 8b, or its "
     "config.json.",
     # the audit
     "no_checkpoint": "There is no checkpoint signed with this key yet. The bot signs one every minute while it runs.",
-    "not_signed_yet": "A row of the request is younger than the last checkpoint. Try again in a minute.",
+    "not_signed_yet": "A row of the request is newer than the last checkpoint. Try again in a minute.",
     "audit_differs": "The audit contradicts its last checkpoint, so nothing is proven. Run: peftsize audit verify",
     # the database
     "full": "The disk is full, so nothing was stored. Tell the operator, then try again.",
@@ -125,11 +125,11 @@ _CANNOT_ASK: Mapping[str, str] = {
 
 _GPUS_HELD = (
     "This needs {asked} GPUs, and %s {held}: {open} in open requests and {created} in specifications that exist. "
-    "The most is {most}. Nothing was stored. Cancel a request, or have a specification deleted."
+    "The limit is {most}. Nothing was stored. Cancel a request, or have a specification deleted."
 )
 _LIMITS: Mapping[str, str] = {
-    "open_per_person": "You have {held} open {requests}, the most a person may have: {which}. Cancel one, or wait.",
-    "asks_per_minute": "{most} requests within a minute are the most a person may make. Try again in a minute.",
+    "open_per_person": "You have {held} open {requests}, the limit per person: {which}. Cancel one, or wait.",
+    "asks_per_minute": "The limit is {most} requests per person per minute. Try again in a minute.",
     "gpus_per_person": _GPUS_HELD % "you hold",
     "gpus_per_space": _GPUS_HELD % "the space holds",
 }
@@ -307,7 +307,7 @@ def _cluster(error: SpecsError) -> str:
                 "Look up the spec before anybody retries."
             )
         case _:
-            return f"The cluster did not do it: {_said(error)}"
+            return f"The cluster did not carry it out: {_said(error)}"
 
 
 def reason_problem(reason: str) -> str | None:

@@ -51,13 +51,11 @@ def test_a_refusal_says_what_is_counted() -> None:
         return refusal(found.code, found.detail)
 
     words = said(Used(IDS), open_per_person=5)
-    assert words.startswith(
-        "You have 7 open requests, the most a person may have: R0, R1, R2, R3, R4 and 2 more."
-    )
+    assert words.startswith("You have 7 open requests, the limit per person: R0, R1, R2, R3, R4 and 2 more.")
     assert said(Used(IDS[:1]), open_per_person=1).startswith(
-        "You have 1 open request, the most a person may have: R0."
+        "You have 1 open request, the limit per person: R0."
     )
-    assert "10 requests within a minute" in said(Used(asked=10), asks_per_minute=10)
+    assert "10 requests per person per minute" in said(Used(asked=10), asks_per_minute=10)
     words = said(Used(person=Gpus(4, 8)), gpus_per_person=16)
     assert "needs 8 GPUs, and you hold 12: 4 in open requests and 8 in specifications that exist" in words
     assert "the space holds 12" in said(Used(space=Gpus(4, 8)), gpus_per_space=16)

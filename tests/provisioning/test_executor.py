@@ -183,14 +183,14 @@ def test_a_look_up_that_gets_no_answer_waits(bench: Bench) -> None:
     row = bench.row(request)
     assert (row.state, row.tries, bench.attempts(request)) == (State.APPROVED, 9, [])
     assert str(row.error).startswith("HTTP 500: It broke. (trace ")
-    assert "It waits: HTTP 500: It broke." in bench.shows(request)
+    assert "Waiting: HTTP 500: It broke." in bench.shows(request)
     assert bench.story(request) == ["requested", "approved"]
     assert set(bench.calls()) == {"find"}
     bench.cluster.faults.clear()
     bench.run_due()
     row = bench.row(request)
     assert (row.state, row.tries, row.error) == (State.CREATED, 0, None)
-    assert "It waits" not in bench.shows(request)
+    assert "Waiting:" not in bench.shows(request)
 
 
 def test_a_wait_is_shown_once(bench: Bench) -> None:
@@ -238,12 +238,12 @@ def test_a_create_that_provably_did_nothing_is_sent_again(either_bench: Bench) -
     assert bench.last("released")["reason"] == words
     assert bench.rest(request, "released") == {"status": 429, "trace": attempt.trace, "attempt": attempt.id}
     bench.run_due()
-    assert "It waits: HTTP 429: Too many requests." in bench.shows(request)
+    assert "Waiting: HTTP 429: Too many requests." in bench.shows(request)
     faults.too_many, faults.retry_after_s = 1, None
     bench.during("create", lambda: (bench.run_due("outbox"), shown.append(bench.shows(request))))
     bench.wait_until_due(request)
     assert "Creating…" in shown[0]
-    assert "It waits" not in shown[0]
+    assert "Waiting:" not in shown[0]
     assert (bench.row(request).tries, bench.due_at(request)) == (2, bench.now + 2_000)
     bench.wait_until_due(request)
     assert bench.outcomes(request) == ["unsent", "unsent", "created"]

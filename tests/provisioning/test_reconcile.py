@@ -188,7 +188,7 @@ def test_three_look_ups(either_bench: Bench) -> None:
     assert "Needs an admin" in bench.shows(request)
     assert reason in bench.shows(request)
     (to_rosa,), (to_ines,) = bench.slack.dms("rosa"), bench.slack.dms("ines")
-    assert "You need do nothing" in bench.words(to_rosa)
+    assert "No action needed" in bench.words(to_rosa)
     assert f"{request.id} ({NAME}): {reason}" in bench.words(to_ines)
 
 

@@ -136,7 +136,7 @@ def test_approved_is_not_created(team: Team) -> None:
     request = team.ask()
     team.break_cluster()
     assert team.approve("ada", request).state is State.APPROVED
-    assert "It waits:" in team.shows(request)
+    assert "Waiting:" in team.shows(request)
     assert team.slack.dms("rosa") == []
     assert "created" not in team.story(request)
     team.cluster.come_back()

@@ -112,7 +112,7 @@ def test_run_text_is_read_anew(team: Team) -> None:
     """The text in a button is parsed and judged like typed text; a second press makes no second card."""
     (answer,) = team.slack.command("rosa", CHANNEL, f"preview {TEXT}").said
     for _ in range(2):
-        team.slack.click("rosa", answer, "Ask for it")
+        team.slack.click("rosa", answer, "Submit request")
         team.quiet()
     assert len(team.rows()) == 1
     assert team.rows()[0].id in team.heard("rosa")[-1]

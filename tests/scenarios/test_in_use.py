@@ -128,7 +128,7 @@ def test_the_lists_say_whose_and_in_use(team: Team) -> None:
     assert listed()["in_use_by"] is None
     team.later(60)
     team.command("specs")
-    assert "not known whether in use" in team.heard("rosa")[-1]
+    assert "use unknown" in team.heard("rosa")[-1]
 
 
 @pytest.mark.parametrize("in_use", [True, False])

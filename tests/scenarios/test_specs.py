@@ -22,7 +22,7 @@ def test_use_existing(team: Team) -> None:
     nodes = {"cpu": {"units": "2"}, "mem": {"size": "31Gi"}, "gpu": {"num_gpu": 1}}
     spec = team.cluster.api.add("theirs", nodes, team.cluster.space_id)
     request = team.ask("10b 2x128MB lora")
-    assert "serves this already" in team.shows(request)
+    assert "already serves this" in team.shows(request)
     team.click("ada", "use_existing", request)
     assert team.last("use_existing.refused")["reason"] == "not_yours"
     team.click("rosa", "use_existing", request)
@@ -47,9 +47,9 @@ def test_an_existing_spec_is_looked_for_after_an_edit_too(team: Team) -> None:
     team.cluster.api.add("theirs", nodes, team.cluster.space_id)
     request = team.ask()
     team.edit("rosa", request, "10b 2x128MB lora")
-    assert "serves this already" in team.shows(request)
+    assert "already serves this" in team.shows(request)
     team.edit("rosa", request, "11b 2x128MB lora")
-    assert "serves this already" not in team.shows(request)
+    assert "already serves this" not in team.shows(request)
 
 
 def test_use_gpus(new_team: Callable[..., Team]) -> None:

@@ -126,7 +126,7 @@ def test_what_nobody_can_say_waits_for_a_person(team: Team) -> None:
     """Absent after three look-ups: attention, said so to the requester; one POST and no more, for days."""
     request = lost(team)
     assert "Needs an admin" in team.shows(request)
-    assert "You need do nothing" in team.words(team.slack.dms("rosa")[-1])
+    assert "No action needed" in team.words(team.slack.dms("rosa")[-1])
     team.later(2 * 86_400)
     assert team.row(request).state is State.ATTENTION
     assert team.posts() == 1
@@ -186,7 +186,7 @@ def test_a_deletion_whose_answer_is_lost(team: Team) -> None:
     (deletion,) = [row for row in team.rows() if row.kind is Kind.DELETE]
     team.break_cluster()
     team.approve("ada", deletion)
-    assert "It waits:" in team.shows(deletion)
+    assert "Waiting:" in team.shows(deletion)
     team.cluster.come_back()
 
     def break_delete(_moment: object, call: Call, _port: int) -> None:

@@ -102,7 +102,7 @@ def test_the_menu_has_all_that_a_state_allows_in_one_order() -> None:
     drafted = sized("70b 10x500MB lora")
     made = draw(row(drafted, votes=(vote(),)), drafted)
     assert list(menu(made.blocks).values()) == [
-        "Details", "Edit…", "Use 4 GPUs", "Take back my approval", "Cancel…",
+        "Details", "Edit…", "Use 4 GPUs", "Withdraw my approval", "Cancel…",
     ]  # fmt: skip
 
 
@@ -150,8 +150,8 @@ WORDS = {
     State.EXPIRED: "⌛ *Expired:* 1 × 80 GB GPU",
 }
 CAME = {
-    State.UNKNOWN: "The answer was lost. Nothing is sent again by itself.",
-    State.ATTENTION: "then retries or gives up.\nHTTP 400: no",
+    State.UNKNOWN: "The answer was lost. Nothing is resent automatically.",
+    State.ATTENTION: "then retry or give up.\nHTTP 400: no",
     State.FAILED: "HTTP 400: no · <!date^1700000120^",
     State.CREATED: f"Spec `{SPEC_ID}` · <!date^1700000120^",
     State.DELETED: f"Spec `{SPEC_ID}` · <!date^1700000120^",
@@ -283,7 +283,7 @@ def test_label_and_dry_run_stand_on_every_card() -> None:
     made = draw(row(DRAFTED), site=site)
     assert made.blocks[0]["text"]["text"].startswith("⏳ *PROD &lt;B&gt;:* <@U0ROSA001> asks for")
     assert made.text.startswith("⏳ PROD &lt;B&gt;: Rosa asks for")
-    assert "Dry run: nothing is ever created here." in shown(made)
+    assert "Dry run: nothing is created." in shown(made)
     assert "nothing will be created" in pressed(made.blocks)["approve"]["confirm"]["text"]["text"]
     done = draw(row(DRAFTED, state=State.APPROVED, target=""), site=site)
     assert "🧪 *PROD &lt;B&gt;:* *Approved in a dry run, nothing is done:*" in shown(done)
@@ -293,14 +293,14 @@ def test_an_existing_spec_is_offered_while_it_can_be_used() -> None:
     """A spec that serves the request already is named and offered, as long as nobody has decided."""
     request = row(DRAFTED, existing=(SPEC_ID, "M <x>"))
     made = draw(request)
-    assert "Spec `M &lt;x&gt;` serves this already: *Use existing spec* under ⋯." in shown(made)
+    assert "Spec `M &lt;x&gt;` already serves this: choose *Use existing spec* under ⋯." in shown(made)
     assert menu(made.blocks)["use_existing"] == "Use existing spec"
     assert "use_existing" not in menu(draw(replace(request, state=State.APPROVED)).blocks)
 
 
 def test_a_changed_formula_is_told() -> None:
     """Where the numbers drawn now are not those that were asked for, the card says so."""
-    assert "The numbers changed since this was asked" in shown(draw(row(DRAFTED, digest="0" * 64)))
+    assert "The numbers have changed since this was submitted" in shown(draw(row(DRAFTED, digest="0" * 64)))
     assert "can no longer be read" in shown(draw(row(DRAFTED), None))
     old = draw(replace(in_state(State.CREATED), payload="{}"))
     assert "✅ *Created* 10b 2x128MB qlora4 for <@U0ROSA001>" in shown(old)

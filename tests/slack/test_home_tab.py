@@ -63,7 +63,7 @@ def test_everybody_elses_requests_open_details_alone() -> None:
 def test_an_empty_home_says_how_to_begin() -> None:
     """With nothing to show, Home says so and how to ask; who is no admin sees no list of failures."""
     view = drawn()
-    assert "Nothing waits for you." in told(view)
+    assert "Nothing is waiting for you." in told(view)
     assert "/peftsize 10b 2x128MB qlora4" in told(view)
     assert "Needs an admin" not in told(view)
 

@@ -54,9 +54,9 @@ def test_the_second_opinion_is_an_estimate() -> None:
     judge_view(view)
     assert "*An estimate.* The formula's number (" in told(view)
     assert "does not change by it" in told(view)
-    assert "contexts of 8k at once" in told(view)
+    assert "concurrent 8k contexts" in told(view)
     assert "--enable-lora" in told(view)
-    assert "*It assumes*" in told(view)
+    assert "*Assumptions*" in told(view)
 
 
 def test_no_second_opinion_without_shapes() -> None:
@@ -99,7 +99,7 @@ def test_details_has_all_that_the_card_leaves_out() -> None:
         '"num_gpu": 1',
         "The body has no GPU-memory field",
         "<@U0ROSA001> asked: 10b 2x128MB qlora4",
-        "<@U0ROSA001> was refused to approve: self approval",
+        "<@U0ROSA001> could not approve: self approval",
         "<@U0ADA001> approved: 1 of 1",
         "peftsize lost the answer of the cluster: timed out",
     ):

@@ -182,7 +182,7 @@ def test_reminders_are_one_list_in_place(new_office):
 
     remind(first, second)
     (shown,) = office.slack.dms(ADA)
-    assert "2 requests wait for you" in shown.text
+    assert "2 requests are waiting for you" in shown.text
     assert first.id in str(shown.blocks)
     remind(first)
     (again,) = office.slack.dms(ADA)
@@ -190,7 +190,7 @@ def test_reminders_are_one_list_in_place(new_office):
     office.press(BEN, "approve")
     (redrawn,) = office.slack.dms(ADA)
     assert redrawn.ts == again.ts
-    assert "One request waits for you" in redrawn.text
+    assert "One request is waiting for you" in redrawn.text
     assert second.id not in str(redrawn.blocks)
 
 

@@ -71,12 +71,12 @@ def test_every_copy_is_redrawn(office):
     put(office, "remind:x", "remind", request_id=office.row().id, body={"user_id": "U0BEN0001", "sent": 1})
     office.work()
     copy = office.slack.dms(BEN)[-1]
-    assert "waits for you" in str(copy.blocks)
+    assert "is waiting for you" in str(copy.blocks)
     office.press(BEN, "approve", copy)
     assert office.row().state == "approved"
     for shown in (office.card(), office.slack.dms(BEN)[-1]):
         assert "Creating…" in str(shown.blocks)
-    assert "waits for you" not in str(office.slack.dms(BEN)[-1].blocks)
+    assert "is waiting for you" not in str(office.slack.dms(BEN)[-1].blocks)
 
 
 def test_a_reminder_of_what_is_decided_is_not_sent(office):
@@ -311,4 +311,4 @@ def test_a_reminder_keeps_one_header_when_it_is_redrawn(office):
     put(office, f"card:{office.row().id}", "card", request_id=office.row().id)
     office.work()
     (copy,) = office.slack.dms("ben")
-    assert str(copy.blocks).count("waits for you") == 1
+    assert str(copy.blocks).count("is waiting for you") == 1

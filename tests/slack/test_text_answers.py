@@ -222,7 +222,7 @@ def test_an_invitation_is_the_exact_line() -> None:
     [
         (State.CREATED, f"Spec `{SPEC_ID}`"),
         (State.FAILED, "❌ *Failed:*"),
-        (State.ATTENTION, "You need do nothing"),
+        (State.ATTENTION, "No action needed"),
         (State.REJECTED, "*Rejected* by <@U0ADA001>"),
         (State.EXPIRED, "Nobody decided by"),
     ],
@@ -246,9 +246,9 @@ def test_a_reminder_is_the_card_with_a_line_before() -> None:
     made = answers.reminder(drawn, request, LINK, "U0ADA001")
     judge(made)
     assert made.blocks[2:] == drawn.blocks
-    assert "*This request waits for you.*" in shown(made)
+    assert "*This request is waiting for you.*" in shown(made)
     voted = replace(request, votes=(vote(),))
-    assert "waits for you" not in shown(answers.reminder(drawn, voted, LINK, "U0ADA001"))
+    assert "is waiting for you" not in shown(answers.reminder(drawn, voted, LINK, "U0ADA001"))
 
 
 def test_pages_turn_both_ways() -> None:

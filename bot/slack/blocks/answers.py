@@ -1,4 +1,4 @@
-"""Private answers to one person: why not, what there is already, what to do next. Nothing is stored here."""
+"""Private answers to one person: why an action failed, what exists already, what to do next."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 COMMAND = "/peftsize"
 _MOST_PARTIES = 5
-_HELP = """*Size a LoRA or QLoRA model, have it approved, get the hardware specification.*
-`/peftsize 10b 2x128MB qlora4` asks for it here: base model, adapters, method, in any order
+_HELP = """*Size a LoRA or QLoRA model, get it approved, and create the hardware specification.*
+`/peftsize 10b 2x128MB qlora4` posts the request here: base model, adapters and method, in any order
 `/peftsize` opens a form
 `/peftsize preview <request>` shows the numbers to you alone; nothing is stored
-`/peftsize policy <request>` says who may approve it, and why
-`/peftsize list` · `mine` · `show <id>` · `history [text]` · `specs` find what was asked and what exists"""
+`/peftsize policy <request>` shows who may approve it, and why
+`/peftsize list` · `mine` · `show <id>` · `history [text]` · `specs` find requests and specifications"""
 _METHODS = " · ".join(
     f"`{row.name}` ({row.bits}-bit{', the default' if row.name == DEFAULT else ''})"
     for row in METHODS.values()
@@ -55,16 +55,14 @@ def usage() -> Message:
         section(f"```\n{examples}\n```"),
         actions("peftsize:0:help", [form]),
     ]
-    return Message(blocks, f"How to ask: {COMMAND} {EXAMPLES[0]}")
+    return Message(blocks, f"How to write a request: {COMMAND} {EXAMPLES[0]}")
 
 
 def sizing_error(error: SizingError, text: str, verb: str = "") -> Message:
-    """Say why a text could not be sized: where, why, and one request that runs, or each that may be meant.
+    """Say where and why a text could not be sized, and offer requests that can run instead.
 
     Args:
-        error: What the grammar found.
-        text: As typed; the error carries it too, with the place.
-        verb: The word before the text, such as ``preview``: what is offered begins with it too.
+        verb: The word before the text, such as ``preview``; offered commands begin with it too.
     """
     shown, mark = error.picture().split("\n", 1) if text else ("", "^")
     before = f"{verb} " if verb else ""
@@ -86,15 +84,13 @@ def sizing_error(error: SizingError, text: str, verb: str = "") -> Message:
 
 
 def mistyped(text: str, meant: str, *, decides: bool = False) -> Message:
-    """Offer the command that somebody meant.
+    """Offer the command that somebody meant: ``meant``, without the command's name.
 
     Args:
-        text: As typed.
-        meant: What runs at a press, without the command's name.
-        decides: Whether the word is of what people do on the card.
+        decides: Whether the word names a decision that people make on the card.
     """
     word = text.strip().partition(" ")[0]
-    why = "That is done on the request's card, which this finds:" if decides else "Did you mean this?"
+    why = "Decide on the request's card. This command finds it:" if decides else "Did you mean this?"
     blocks = [
         literal(plain(f"There is no command “{word}”. {why}", 400)),
         section(code(f"{COMMAND} {meant}", 600)),
@@ -104,7 +100,7 @@ def mistyped(text: str, meant: str, *, decides: bool = False) -> Message:
 
 
 def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
-    """Return the numbers of a text that was only tried; nothing is stored."""
+    """Return the numbers of a text that nothing was stored for."""
     text = drafted.sized.canonical
     blocks = [
         header(f"Preview {drafted.name}"),
@@ -118,27 +114,21 @@ def preview(drafted: Draft, ruling: Ruling | None = None) -> Message:
     blocks.append(context(NO_GPU_FIELD))
     if ruling is not None:
         blocks.append(section(_who_may(ruling)))
-    ask = button("Ask for it", "run_text", text, "Ask for this specification", style="primary")
+    ask = button("Submit request", "run_text", text, "Submit this request", style="primary")
     blocks.append(actions("peftsize:0:preview", [ask]))
-    found = drafted.breakdown
-    size = f"{found.gpu_memory_gb} GB GPU memory, {messages.gpus(found.num_gpus)}"
+    computed = drafted.breakdown
+    size = f"{computed.gpu_memory_gb} GB GPU memory, {messages.gpus(computed.num_gpus)}"
     return Message(blocks, f"{safe(text, 400)} needs {size}; nothing was stored.")
 
 
 def policy_answer(drafted: Draft, ruling: Ruling, short: Sequence[Shortage]) -> Message:
-    """Say who may approve a request, and why.
-
-    Args:
-        drafted: The request.
-        ruling: What the policy says of it.
-        short: The parties that cannot be reached.
-    """
+    """Say who may approve a request, and why; ``short`` are the parties that cannot be reached."""
     gpus = messages.gpus(drafted.use_gpus or drafted.breakdown.num_gpus)
     lines = [f"{code(drafted.sized.canonical, 1200)}: {gpus}", _who_may(ruling)]
     if ruling.because:
         lines.append("Rules that apply: " + "; ".join(safe(clause, 200) for clause in ruling.because[:8]))
     else:
-        lines.append("No rule of its own applies, only the defaults.")
+        lines.append("No rule applies, only the defaults.")
     if short:
         lines.append(f"*Note:* {safe(messages.unreachable(short), 600)}")
     text = f"Who may approve {safe(drafted.sized.canonical, 400)}."
@@ -146,34 +136,34 @@ def policy_answer(drafted: Draft, ruling: Ruling, short: Sequence[Shortage]) -> 
 
 
 def submitted(request: Request) -> Message:
-    """Say that a request was stored, where its card is elsewhere."""
-    where = f"Its card comes in {channel(request.channel_id)}."
+    """Say that a request was stored, when its card is in another channel."""
+    where = f"Its card will appear in {channel(request.channel_id)}."
     return _plain(
-        f"Asked: {code(request.canonical, 600)}, request `{request.id}`. {where}", notification(request)
+        f"Submitted {code(request.canonical, 600)} as request `{request.id}`. {where}", notification(request)
     )
 
 
 def existing(request: Request, link_to: str | None = None) -> Message:
-    """Say that the same request is alive, or that its spec exists: state, link and id."""
+    """Say that an identical request is open, or that its spec exists: state, link and id."""
     created = has_live_spec(request)
     lines = [
-        f"The same request is there already: `{request.id}`, *{safe(messages.state_words(request), 400)}*. "
+        f"An identical request already exists: `{request.id}`, *{safe(messages.state_words(request), 400)}*. "
         f"{_card(link_to)}".rstrip(),
         "No second card was posted.",
     ]
     if created:
         lines.append(next_step(request.spec_id or ""))
-    return _plain("\n".join(lines), f"The same request is there already. {notification(request)}")
+    return _plain("\n".join(lines), f"An identical request already exists. {notification(request)}")
 
 
 def name_taken(request: Request, link_to: str | None = None) -> Message:
-    """Say which request holds the spec name."""
+    """Say which request uses the spec name."""
     words = (
-        f"The spec name {code(request.name, 80)} is held by request `{request.id}` "
+        f"The spec name {code(request.name, 80)} is already used by request `{request.id}` "
         f"({code(request.canonical, 600)}), *{safe(messages.state_words(request), 400)}*. {_card(link_to)}\n"
         "Nothing was stored. Add `name=…` to your request to choose another name."
     )
-    return _plain(words, f"The spec name {safe(request.name, 80)} is held by request {request.id}.")
+    return _plain(words, f"The spec name {safe(request.name, 80)} is already used by request {request.id}.")
 
 
 def denied(words: str) -> Message:
@@ -183,13 +173,7 @@ def denied(words: str) -> Message:
 
 
 def not_asked(code_: str, detail: str, text: str) -> Message:
-    """Say what the policy misses in the words of a request, and offer the form with them.
-
-    Args:
-        code_: A key of ``messages.REFUSALS``.
-        detail: The fact that came with it.
-        text: As typed.
-    """
+    """Say what the policy rejects in a request's words, and offer the form filled with them."""
     said = safe(messages.refusal(code_, detail), 900)
     form = button("Open the form", "open_form", text[:2000], "Open the form with this request")
     return Message([section(said), actions("peftsize:0:fix", [form])], said)
@@ -198,7 +182,7 @@ def not_asked(code_: str, detail: str, text: str) -> Message:
 def refused(
     code_: str, detail: str = "", request: Request | None = None, link_to: str | None = None
 ) -> Message:
-    """Say why an action did nothing, with the present state and the way to the card."""
+    """Say why an action did nothing, with the current state and a link to the card."""
     said = safe(messages.refusal(code_, detail, request), 1500)
     now = ""
     if request is not None:
@@ -207,7 +191,7 @@ def refused(
 
 
 def show(request: Request, now: int, link_to: str | None = None, ruling: Ruling | None = None) -> Message:
-    """Describe one request to one person; it is decided on its card."""
+    """Describe one request to one person."""
     blocks = [section(_described(request, now, ruling))]
     if link_to:
         blocks.append(section(_card(link_to)))
@@ -219,24 +203,27 @@ def show(request: Request, now: int, link_to: str | None = None, ruling: Ruling 
 
 
 def invite(channel_id: str, bot_user: str, request: Request | None = None) -> Message:
-    """Say which line to type where the bot cannot post; the request waits.
+    """Say how to invite the bot to a channel where it cannot post.
 
     Args:
-        channel_id: The channel.
         bot_user: The bot's name, as in ``/invite @name``.
-        request: The request whose card waits, if it was stored.
+        request: The request whose card waits; None if none was stored.
     """
     line = f"/invite @{bot_user.removeprefix('@')}"
-    kept = "Your request is kept; its card is posted when I am in." if request else "Then ask again."
-    words = f"I am not in {channel(channel_id)}, so I cannot post there. {kept} Type:\n{fence(line, 200)}"
+    kept = (
+        "Your request is stored; its card is posted once I join."
+        if request
+        else "Then submit the request again."
+    )
+    words = f"I am not a member of {channel(channel_id)}, so I cannot post there. {kept} Type:\n{fence(line, 200)}"
     blocks: list[Block] = [section(words)]
     if request is not None:
         blocks.append(actions(block_id(request, "invite"), [_post_again(request)]))
-    return Message(blocks, f"I am not in the channel. Type {safe(line, 150)} there. {kept}")
+    return Message(blocks, f"I am not a member of the channel. Type {safe(line, 150)} there. {kept}")
 
 
 def adopted(request: Request) -> Message:
-    """Answer with the id of the spec that serves a request already."""
+    """Return the id of the existing spec that serves a request."""
     spec_id, name = request.existing or ("", request.name)
     words = f"Use the existing spec {code(name, 100)}, id {code(spec_id, 80)}; the request was cancelled.\n"
     return _plain(
@@ -245,10 +232,10 @@ def adopted(request: Request) -> Message:
 
 
 def dm(request: Request, link_to: str | None = None) -> Message:
-    """Tell the requester how it ended, or that others look into it, with the next step."""
+    """Tell the requester how the request ended, or that it needs attention, with the next step."""
     blocks = [section(_described(request, request.updated_at))]
     if request.state is State.ATTENTION:
-        blocks.append(section("You need do nothing: the admins were told."))
+        blocks.append(section("No action needed: the admins have been notified."))
     if has_live_spec(request):
         blocks.append(section(next_step(request.spec_id or "")))
     if link_to:
@@ -257,28 +244,25 @@ def dm(request: Request, link_to: str | None = None) -> Message:
 
 
 def reminder(card: Message, request: Request, link_to: str | None = None, user_id: str = "") -> Message:
-    """Put in front of a card's copy in direct messages why it is there, and the way to the card.
+    """Put the reason, and a link to the card, above a card's copy in direct messages.
 
     Args:
-        card: As it is in its channel.
-        request: The row.
-        link_to: The address of the card.
-        user_id: Whose copy it is; it waits for them no more once they have voted.
+        user_id: Whose copy it is; after their vote it no longer says that it is waiting for them.
     """
     waits = request.state is State.PENDING and all(vote.user_id != user_id for vote in request.votes)
-    why = ("*This request waits for you.* ", "A request waits for you. ") if waits else ("", "")
+    why = ("*This request is waiting for you.* ", "A request is waiting for you. ") if waits else ("", "")
     intro = section(f"{why[0]}{_card(link_to) or channel(request.channel_id)}")
     return Message([intro, divider(), *card.blocks], f"{why[1]}{card.text}")
 
 
 def nothing_stored(what: str) -> Message:
-    """Say that the database took nothing; ``what`` as in ``StoreError``."""
+    """Say that the database stored nothing; ``what`` as in ``StoreError``."""
     said = safe(messages.nothing_stored(what), 400)
     return _plain(said, said)
 
 
 def unexpected(reference: str) -> Message:
-    """Say that something broke, with the reference that is in the log too."""
+    """Say that an unexpected error occurred, with its reference in the log."""
     said = safe(messages.unexpected(reference), 400)
     return _plain(said, said)
 
@@ -288,7 +272,7 @@ def _run(text: str) -> Block:
 
 
 def _described(request: Request, now: int, ruling: Ruling | None = None) -> str:
-    """Return where a request is and what it is for, in two to four lines."""
+    """Return a request's state and purpose, in two to four lines."""
     came = progress(request, ruling) if is_open(request, now) else outcome(request)
     lines = (
         sentence(request, now=now),
@@ -312,7 +296,7 @@ def _card(link_to: str | None) -> str:
 
 
 def _who_may(ruling: Ruling) -> str:
-    """Say who may approve; in a private answer a mention calls nobody."""
+    """Say who may approve; a mention in a private answer notifies nobody."""
     if ruling.deny is not None:
         return f"*Nobody may approve it.* {safe(ruling.deny, 400)}"
     named = ruling.parties if len(ruling.parties) > 1 else ()
@@ -331,7 +315,7 @@ def _who_may(ruling: Ruling) -> str:
 
 
 def _members(party: Party) -> str:
-    """Name the lists of a party; its people are in every one of them."""
+    """Name the lists of a party; its people are in all of them."""
     return " *and also* ".join(_entries(allowed) for allowed in party.lists[:4])
 
 
@@ -340,9 +324,9 @@ def _entries(allowed: Collection[str]) -> str:
 
 
 def step_result(request: Request) -> dict[str, Any]:
-    """Return how a step ends: with outputs if the spec is there, else with the reason.
+    """Return how a workflow step ends: with outputs if the spec exists, else with the reason.
 
-    Whatever follows in the workflow must not go on without a spec, so every other end is an error.
+    Later steps must not run without a spec, so every other end is an error.
     """
     words = messages.state_words(request)
     if request.state is State.CREATED:

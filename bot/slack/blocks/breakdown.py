@@ -40,10 +40,9 @@ _HOW_COUNTED = {
 
 
 class Numbers(NamedTuple):
-    """The part of a card that no decision changes.
+    """The part of a card that no decision changes. ``block`` is shared between cards: never modify it.
 
     Args:
-        block: Shared between cards, so nobody may change it.
         warnings: What to know before deciding, as mrkdwn.
         next_valid_gpus: The GPU count to offer instead of the computed one, if any.
     """
@@ -55,7 +54,7 @@ class Numbers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """Everything of a draft that its numbers show; equal ones are drawn once."""
+    """What the numbers of a draft depend on; equal ones are drawn once."""
 
     canonical: str
     use_gpus: int | None
@@ -67,8 +66,7 @@ class _Shown:
 def numbers(drafted: Draft) -> Numbers:
     """Return a draft's numbers for its card.
 
-    A card is redrawn at every step of its life and in every copy; what depends on the text alone is
-    drawn once and kept.
+    A card is redrawn at each step and in each copy; what depends on the text alone is drawn once and cached.
     """
     sized = drafted.sized
     return _drawn(_Shown(sized.canonical, drafted.use_gpus, sized.method_word, sized.assumptions, drafted))
@@ -82,7 +80,7 @@ def _drawn(shown: _Shown) -> Numbers:
 
 
 def forget() -> None:
-    """Forget every drawing that was kept."""
+    """Empty the cache of drawings."""
     _drawn.cache_clear()
 
 
@@ -105,14 +103,14 @@ def needs(drafted: Draft) -> Block:
 
     No line is longer than a phone shows without wrapping.
     """
-    found, chosen = drafted.breakdown, drafted.use_gpus
-    count = chosen or found.num_gpus
-    by_hand = f" (computed: {found.num_gpus:,})" if chosen else ""
+    computed, chosen = drafted.breakdown, drafted.use_gpus
+    count = chosen or computed.num_gpus
+    by_hand = f" (computed: {computed.num_gpus:,})" if chosen else ""
     results = (
-        ("GPU memory", f"{found.gpu_memory_gb:,}{_GB} ({gigabytes(found.gpu_memory_gb_exact)})"),
+        ("GPU memory", f"{computed.gpu_memory_gb:,}{_GB} ({gigabytes(computed.gpu_memory_gb_exact)})"),
         ("GPUs", f"{count:,} × {drafted.sized.gpu_gb} GB{by_hand}"),
         ("CPUs", f"{count + 1:,}"),
-        ("CPU memory", f"{found.cpu_memory_gb:,}{_GB}"),
+        ("CPU memory", f"{computed.cpu_memory_gb:,}{_GB}"),
     )
     return section(f"```\n{_sum(drafted)}\n```", fields=[f"*{name}*  {value}" for name, value in results])
 
@@ -148,57 +146,57 @@ def methods(drafted: Draft, advice: Advice) -> Block:
 
 
 def meaning(drafted: Draft, advice: Advice) -> Block:
-    """Return the use bar and what else would fit."""
-    found, chosen = drafted.breakdown, drafted.use_gpus
-    count = chosen or found.num_gpus
+    """Return the usage bar, and what else would fit."""
+    computed, chosen = drafted.breakdown, drafted.use_gpus
+    count = chosen or computed.num_gpus
     room_gb = count * drafted.sized.gpu_gb
     percent = advice.use_percent
     if chosen:
-        percent = units.half_even(found.raw_ticks * 100, room_gb * units.TICKS_PER_GB, 2)
+        percent = units.half_even(computed.raw_ticks * 100, room_gb * units.TICKS_PER_GB, 2)
     lines = [f"*Use*  `{bar(float(percent))}` {percent} % of {room_gb:,} GB"]
-    where = "it" if found.num_gpus == 1 else "them"
-    where = f"the computed {gpus(found.num_gpus)}" if chosen else where
-    told = []
+    where = "it" if computed.num_gpus == 1 else "them"
+    where = f"the computed {gpus(computed.num_gpus)}" if chosen else where
+    room = []
     if advice.more_fit is not None and advice.more_fit_size is not None:
-        told.append(f"{advice.more_fit} more adapters of {advice.more_fit_size} still fit on {where}")
-    told.append(f"the largest base model is {advice.largest_base}")
-    lines.append(f"Room: {'; '.join(told)}.")
+        room.append(f"{advice.more_fit} more adapters of {advice.more_fit_size} still fit on {where}")
+    room.append(f"the largest base model is {advice.largest_base}")
+    lines.append(f"Room: {'; '.join(room)}.")
     if advice.cheaper is not None:
-        lines.append(f"Cheapest way to lose a GPU: {_in_words(advice.cheaper)}.")
+        lines.append(f"To need fewer GPUs: {_in_words(advice.cheaper)}.")
     return section("\n".join(lines))
 
 
 def provenance(drafted: Draft) -> Block:
     """Return where the model's size comes from, and what was assumed."""
     sized = drafted.sized
-    told = [_model(sized)]
+    lines = [_model(sized)]
     if sized.assumptions:
-        told.append(safe(f"Assumed: {'; '.join(sized.assumptions)}.", 600))
-    return context(*told)
+        lines.append(safe(f"Assumed: {'; '.join(sized.assumptions)}.", 600))
+    return context(*lines)
 
 
 def explained(drafted: Draft) -> list[Block]:
-    """Return the whole story of the numbers: line by line, the three methods, room, origin."""
+    """Return the numbers in full: line by line, the three methods, room, origin."""
     advice = sizing.advise(drafted.sized, drafted.breakdown)
     return [calculation(drafted), methods(drafted, advice), meaning(drafted, advice), provenance(drafted)]
 
 
 def has_estimate(sized: SizingRequest) -> bool:
-    """Return whether a second opinion can be given: the model's layer shapes are known."""
+    """Return whether a second opinion is possible: the model's layer shapes are known."""
     return estimate.shapes_of(sized) is not None
 
 
 def _sum(drafted: Draft) -> str:
     """Return base, adapters, overhead and total, one a line, with their decimal points in one column."""
-    found, request = drafted.breakdown, drafted.sized
+    computed, request = drafted.breakdown, drafted.sized
     groups = request.adapters
     billions = gigabytes(units.decimal_text(request.params, units.PARAMS_PER["b"]))
     adapters = group_text(groups[0]) if len(groups) == 1 else f"{len(groups)} groups" if groups else "none"
     rows = (
-        ("base", f"{billions} × {METHODS[request.method].factor}", found.base_ticks),
-        ("adapters", adapters, found.adapter_ticks),
-        ("overhead", "50 %", (found.base_ticks + found.adapter_ticks) // 2),
-        ("total", "", found.raw_ticks),
+        ("base", f"{billions} × {METHODS[request.method].factor}", computed.base_ticks),
+        ("adapters", adapters, computed.adapter_ticks),
+        ("overhead", "50 %", (computed.base_ticks + computed.adapter_ticks) // 2),
+        ("total", "", computed.raw_ticks),
     )
     shown = [
         (label, _fit(text, _NARROW_SUM), gigabytes(units.gb_text(ticks)).partition("."))

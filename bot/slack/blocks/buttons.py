@@ -1,4 +1,4 @@
-"""What can be done with a request in which state: the buttons people need next, the rest in one menu."""
+"""The actions of a request in each state: buttons for what people need next, a menu for the rest."""
 
 from __future__ import annotations
 
@@ -15,64 +15,60 @@ if TYPE_CHECKING:
 MORE = "more"
 """The action of the menu; its options' values are ``<action> <request id>``."""
 _AGAIN_CREATE = (
-    "The first attempt may have worked without anybody seeing it. Trying again may make a duplicate spec of "
+    "The first attempt may have succeeded. Retrying may create a duplicate spec with "
     "the same name. Look in the space first."
 )
-_AGAIN_DELETE = "The spec may be gone already. Deleting it once more does no harm."
+_AGAIN_DELETE = "The spec may already be gone. Deleting it again does no harm."
 
 
 def block_id(request: Request, what: str = "", suffix: str = "") -> str:
-    """Return ``peftsize:<revision>[:<what>]``: which revision the person saw.
+    """Return ``peftsize:<revision>[:<what>]``: the revision that the person saw.
 
     Args:
-        request: The row as drawn.
-        what: Tells the blocks of one card apart.
-        suffix: Tells the cards of one surface apart.
+        what: Distinguishes the blocks of one card.
+        suffix: Distinguishes the cards of one surface.
     """
     named = "-".join(part for part in (suffix, what) if part)
     return f"peftsize:{request.revision}:{named}" if named else f"peftsize:{request.revision}"
 
 
 def row(request: Request, menu: Block, *, open_to_votes: bool, effect: str, suffix: str) -> Block | None:
-    """Return the buttons of a request with its menu beside them; None where nobody needs a button.
+    """Return the buttons of a request, followed by its menu; None if it has no buttons.
 
     Args:
-        request: The row.
-        menu: As ``more`` returns it.
-        open_to_votes: Whether it is pending and not past its expiry.
-        effect: What an approval leads to, in a few words, for the question before it.
+        open_to_votes: Whether it is pending and has not expired.
+        effect: What an approval leads to, for the confirmation; plain text.
         suffix: As in ``block_id``.
     """
-    found = _decisions(request, effect) if open_to_votes else _next(request)
-    return actions(block_id(request, "", suffix), [*found, menu]) if found else None
+    shown = _decisions(request, effect) if open_to_votes else _next(request)
+    return actions(block_id(request, "", suffix), [*shown, menu]) if shown else None
 
 
 def more(request: Request, *, open_to_votes: bool, use_gpus: int | None = None) -> Block:
-    """Return the menu: what this state allows besides the buttons, two to five options.
+    """Return the menu: two to five actions that this state allows besides the buttons.
 
     Args:
-        request: The row.
-        open_to_votes: Whether it is pending and not past its expiry.
+        open_to_votes: Whether it is pending and has not expired.
         use_gpus: The GPU count to offer instead of the computed one, if any.
     """
     creates = request.kind is Kind.CREATE
     instead = ("Use existing spec", "use_existing") if request.existing else None
     if instead is None and use_gpus is not None:
         instead = (f"Use {use_gpus} GPUs", "use_gpus")
-    found = [("Details", "details")]
+    options = [("Details", "details")]
     if open_to_votes:
-        found += [("Edit…", "edit")] if creates else []
-        found += [instead] if instead and creates else []
-        found += [("Take back my approval", "withdraw")] if request.votes else []
+        options += [("Edit…", "edit")] if creates else []
+        options += [instead] if instead and creates else []
+        options += [("Withdraw my approval", "withdraw")] if request.votes else []
     if _can_cancel(request, open_to_votes=open_to_votes):
-        found.append(("Cancel…", "cancel"))
+        options.append(("Cancel…", "cancel"))
     if has_live_spec(request):
-        found.append(("Delete…", "delete"))
+        options.append(("Delete…", "delete"))
     elif creates and not open_to_votes and (has_ended(request) or request.state is State.PENDING):
-        found.append(("Ask again…", "ask_again"))
-    if len(found) == 1:
-        found.append(("Post again", "post_again"))
-    return overflow(f"peftsize.{MORE}", [(words, f"{action} {request.id}") for words, action in found])
+        options.append(("Submit again…", "ask_again"))
+    if len(options) == 1:
+        options.append(("Post again", "post_again"))
+    return overflow(f"peftsize.{MORE}", [(words, f"{action} {request.id}") for words, action in options])
 
 
 def details(request: Request) -> Block:
@@ -99,7 +95,7 @@ def _decisions(request: Request, effect: str) -> list[Block]:
 
 
 def _next(request: Request) -> list[Block]:
-    """Return the buttons that a failure leaves to a person."""
+    """Return the buttons for a failure that a person must resolve."""
     what = "deleted" if request.kind is Kind.DELETE else "created"
     again, label = "retry", _label("Retry", request)
     match request.state:
@@ -108,7 +104,7 @@ def _next(request: Request) -> list[Block]:
             asked = confirm("Retry anyway?", twice, "Retry anyway", danger=True)
             return [
                 button("Retry anyway", again, request.id, label, style="danger", confirm=asked),
-                _give_up(request, f"It may have been {what} all the same; check before you ask again."),
+                _give_up(request, f"It may have been {what} after all; check before you submit again."),
             ]
         case State.FAILED if not is_given_up(request):
             return [
@@ -125,5 +121,5 @@ def _give_up(request: Request, words: str) -> Block:
 
 
 def _label(verb: str, request: Request, more: str = "") -> str:
-    """Say for a screen reader what a button does and to what."""
+    """Return the accessibility label: the action and the request."""
     return f"{verb} request {request.id}{more}"

@@ -1,7 +1,7 @@
-"""The card: the picture of one row, read in five seconds; everything else is behind Details.
+"""The card: one row, readable in five seconds; everything else is behind Details.
 
-It says only what is committed. Everything about the request comes from the row; the draft, made
-again from the row's text, brings the numbers behind it.
+It shows only what is committed. The request's facts come from the row; the draft, built again from the row's text,
+adds the numbers.
 """
 
 from __future__ import annotations
@@ -47,17 +47,15 @@ def card(
     """Draw a request.
 
     Args:
-        request: The row.
-        drafted: Its text, read again; None for a delete, or where the text can no longer be read.
-        site: Where specs are created.
+        drafted: Its text, parsed again; None for a deletion, or if it can no longer be parsed.
         now: UTC epoch milliseconds.
-        ruling: What the policy says of it now; None where nobody asked.
+        ruling: The policy's current ruling; None if it was not asked.
         waiting_for: Who can still vote, as plain text.
         warning: Something about the request that people must know, as plain text.
-        attempt_lookups: How often a lost answer was looked up so far.
-        names: Display names of the policy's entries, so that nobody has to be mentioned.
-        linked: The part of the purpose that leads somewhere, and the address.
-        suffix: Tells the cards of one surface apart (App Home).
+        attempt_lookups: How often a lost answer has been looked up.
+        names: Display names of the policy's entries, so that the card mentions nobody.
+        linked: The part of the purpose to link (start, end) and the address.
+        suffix: Distinguishes the cards of one surface (App Home).
 
     Returns:
         At most six blocks with 900 characters; four with 400 once the request has ended.
@@ -81,34 +79,34 @@ def card(
         )
         if line
     )
-    told: list[Block] = [
+    blocks: list[Block] = [
         section(first) if row else section(first, menu, buttons.block_id(request, "", suffix))
     ]
     if is_open:
-        found = notes.of_request(request, drafted, site, ruling=ruling, warning=warning)
-        if said := notes.lines([*found, *(numbers.warnings if numbers else ())]):
-            told.append(section(said))
-        told += [numbers.block] if numbers else []
-        told.append(context(_progress(request, ruling, waiting_for, names or {})))
+        warned = notes.of_request(request, drafted, site, ruling=ruling, warning=warning)
+        if said := notes.lines([*warned, *(numbers.warnings if numbers else ())]):
+            blocks.append(section(said))
+        blocks += [numbers.block] if numbers else []
+        blocks.append(context(_progress(request, ruling, waiting_for, names or {})))
     elif came := status.outcome(request, attempt_lookups, _LONGEST_REASON):
-        told.append(section(came))
-    told += [row] if row else []
-    told.append(context(_foot(request, site, ruling if is_open else None, is_open=is_open)))
-    return Message(told, status.notification(request, drafted, site=site, now=now))
+        blocks.append(section(came))
+    blocks += [row] if row else []
+    blocks.append(context(_foot(request, site, ruling if is_open else None, is_open=is_open)))
+    return Message(blocks, status.notification(request, drafted, site=site, now=now))
 
 
 def host(target: str) -> str:
-    """Return the host of the service, for people."""
+    """Return the host of the service, for display."""
     return urlsplit(target).netloc or "no cluster"
 
 
 def space_name(request: Request, site: Site) -> str:
-    """Return what people call a request's space: its name in the settings, else its id."""
+    """Return the name of a request's space in the settings, else its id."""
     return next((name for name, known in site.spaces.items() if known == request.space_id), request.space_id)
 
 
 def question(request: Request, drafted: Draft | None, site: Site) -> str:
-    """Say in a few words what an approval leads to; plain text."""
+    """Say what an approval leads to, in a few words; plain text."""
     where = f"in space {space_name(request, site)[:60]} on {host(request.target)[:80]}"
     if site.dry_run:
         return "This is a dry run: nothing will be created."
@@ -124,18 +122,18 @@ def question(request: Request, drafted: Draft | None, site: Site) -> str:
 def _progress(
     request: Request, ruling: Ruling | None, waiting_for: str | None, names: Mapping[str, str]
 ) -> str:
-    """Say how many approvals are in, whose, and who can give the others."""
-    told = [status.progress(request, ruling)]
+    """Say how many approvals there are, whose, and who can give the others."""
+    parts = [status.progress(request, ruling)]
     if request.votes:
-        told.append(f"approved by {status.voters(request)}")
-        told.append(f"waiting for {safe(waiting_for, 60)}" if waiting_for else "")
+        parts.append(f"approved by {status.voters(request)}")
+        parts.append(f"waiting for {safe(waiting_for, 60)}" if waiting_for else "")
     elif ruling is not None:
-        told.append(approvers(ruling, names))
-    return " · ".join(words for words in told if words)
+        parts.append(approvers(ruling, names))
+    return " · ".join(words for words in parts if words)
 
 
 def approvers(ruling: Ruling, names: Mapping[str, str]) -> str:
-    """Say who may approve, as far as a line goes; mention only the groups that are to be told."""
+    """Say who may approve, cut to one line; mention only the groups to notify."""
     for most in range(_MOST_NAMES, 0, -1):
         said = _named(ruling, names, most)
         if len(said) <= _LONGEST_WHO:
@@ -168,16 +166,16 @@ def _named(ruling: Ruling, names: Mapping[str, str], most: int) -> str:
 
 
 def _foot(request: Request, site: Site, ruling: Ruling | None, *, is_open: bool) -> str:
-    told = [f"`{request.id}`"]
+    parts = [f"`{request.id}`"]
     if request.revision > 1:
         by = f" by {mention(request.author_id)}" if request.author_id != request.requester_id else ""
-        told.append(f"revision {request.revision}{by}")
+        parts.append(f"revision {request.revision}{by}")
     if request.origin == "workflow":
-        told.append("from a workflow")
+        parts.append("from a workflow")
     stage = ruling.next_stage(request.escalated_ms or 0) if ruling is not None else None
     if stage is not None and request.asked_at + stage.after_ms < request.expires_at:
-        told.append(f"escalates {date(request.asked_at + stage.after_ms)}")
+        parts.append(f"escalates {date(request.asked_at + stage.after_ms)}")
     if is_open:
-        told.append(f"expires {date(request.expires_at)}")
-    told.append(f"space {status.space(request, site)}")
-    return " · ".join(told)
+        parts.append(f"expires {date(request.expires_at)}")
+    parts.append(f"space {status.space(request, site)}")
+    return " · ".join(parts)

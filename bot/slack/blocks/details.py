@@ -1,4 +1,4 @@
-"""Everything about one request that its card leaves out, in a modal: numbers, body, second opinion, story."""
+"""The Details modal: everything that the card leaves out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST_PURPOSE = 600
 _EVENTS = {
     "requested": "asked",
     "voted": "approved",
-    "withdrawn": "took the approval back",
+    "withdrawn": "withdrew the approval",
     "revised": "asked for approval again",
     "started": "sent it to the cluster",
     "released": "sent nothing, and will try again",
@@ -44,7 +44,7 @@ _EVENTS = {
     "retried": "tried again",
     "given_up": "gave up",
 }
-"""What somebody did, by the audit's event; an event that is missing here reads as it is."""
+"""What somebody did, by audit event; any other event is shown by its name."""
 
 
 def details_view(
@@ -59,32 +59,30 @@ def details_view(
     """Return Details.
 
     Args:
-        request: The row.
-        drafted: Its text, read again; None for a deletion, or where it can no longer be read.
-        site: Where specs are created.
+        drafted: Its text, parsed again; None for a deletion, or if it can no longer be parsed.
         now: UTC epoch milliseconds.
-        events: The audit's rows about the request, oldest first.
-        linked: The part of the purpose that leads somewhere, and the address.
+        events: The request's audit rows, oldest first.
+        linked: The part of the purpose to link (start, end) and the address.
     """
-    told: list[Block] = [section(status.sentence(request, drafted, site=site, now=now))]
+    blocks: list[Block] = [section(status.sentence(request, drafted, site=site, now=now))]
     if not status.is_open(request, now) and (came := status.outcome(request)):
-        told.append(section(came))
+        blocks.append(section(came))
     if has_live_spec(request):
-        told += _deployments(request, drafted)
-    told.append(section(_asked(request)))
+        blocks += _deployments(request, drafted)
+    blocks.append(section(_asked(request)))
     if said := status.purpose(request, _LONGEST_PURPOSE, linked):
-        told.append(section(said))
-    found = notes.of_request(request, drafted, site, ruling=None, warning=None)
+        blocks.append(section(said))
+    warned = notes.of_request(request, drafted, site, ruling=None, warning=None)
     if drafted is not None and request.kind is Kind.CREATE:
-        if said := notes.lines([*found, *breakdown.numbers(drafted).warnings], LONGEST_SECTION // 2):
-            told.append(section(said))
-        told += [breakdown.needs(drafted), *breakdown.explained(drafted)]
-    told += [divider(), *_sent(request, site)]
+        if said := notes.lines([*warned, *breakdown.numbers(drafted).warnings], LONGEST_SECTION // 2):
+            blocks.append(section(said))
+        blocks += [breakdown.needs(drafted), *breakdown.explained(drafted)]
+    blocks += [divider(), *_sent(request, site)]
     if drafted is not None and (opinion := _opinion(drafted)):
-        told += [divider(), section("*Second opinion*"), *opinion]
+        blocks += [divider(), section("*Second opinion*"), *opinion]
     if events:
-        told += [divider(), section(_story(events))]
-    return modal("Details", told)
+        blocks += [divider(), section(_story(events))]
+    return modal("Details", blocks)
 
 
 def json_view(request: Request) -> dict[str, Any]:
@@ -94,9 +92,9 @@ def json_view(request: Request) -> dict[str, Any]:
 
 def explain_view(request: Request, drafted: Draft | None) -> dict[str, Any]:
     """Return the second opinion: an estimate beside the formula's number, or why there is none."""
-    found = _opinion(drafted) if drafted is not None else None
+    opinion = _opinion(drafted) if drafted is not None else None
     why = [section("Not available: the layer shapes of this base model are not known here.")]
-    return modal("Second opinion", [section(code(request.canonical, 600)), *(found or why)])
+    return modal("Second opinion", [section(code(request.canonical, 600)), *(opinion or why)])
 
 
 def _deployments(request: Request, drafted: Draft | None) -> list[Block]:
@@ -109,12 +107,12 @@ def _deployments(request: Request, drafted: Draft | None) -> list[Block]:
     if drafted.sized.adapters:
         adapter = sizing.adapter_deployment(drafted.sized, request.space_id)
         parts.append(("Then deploy each adapter on it", adapter))
-    told: list[Block] = []
-    for words, found in parts:
-        body = json.dumps(found.body, indent=2)
-        told.append(section(f"{words}\n{fence(f'POST {found.path}', 200)}\n{fence(body, 1800)}"))
-        told.append(context(" ".join(safe(line, 200) for line in found.assumed)))
-    return told
+    blocks: list[Block] = []
+    for words, deployment in parts:
+        body = json.dumps(deployment.body, indent=2)
+        blocks.append(section(f"{words}\n{fence(f'POST {deployment.path}', 200)}\n{fence(body, 1800)}"))
+        blocks.append(context(" ".join(safe(line, 200) for line in deployment.assumed)))
+    return blocks
 
 
 def _asked(request: Request) -> str:
@@ -127,7 +125,7 @@ def _asked(request: Request) -> str:
 
 
 def _sent(request: Request, site: Site) -> list[Block]:
-    """Return what is, or was, sent where."""
+    """Return what is, or was, sent, and where."""
     if request.kind is Kind.CREATE:
         return _body(request)
     return [
@@ -153,46 +151,46 @@ def _body(request: Request) -> list[Block]:
 
 
 def _opinion(drafted: Draft) -> list[Block] | None:
-    found = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
-    return _estimate(drafted, found) if found is not None else None
+    estimate = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
+    return _estimate(drafted, estimate) if estimate is not None else None
 
 
-def _estimate(drafted: Draft, found: Estimate) -> list[Block]:
-    low, high = found.tokens_left
+def _estimate(drafted: Draft, estimate: Estimate) -> list[Block]:
+    low, high = estimate.tokens_left
     rows = [
-        ("vLLM may use", _gib(found.usable_bytes / _GIB)),
-        ("base model's weights", _gib(found.weights_bytes / _GIB)),
-        ("adapter slots", _gib(found.adapter_bytes / _GIB)),
-        ("kept free a GPU", f"{found.reserve_gib.low:,.1f} to {_gib(found.reserve_gib.high)}"),
-        ("left for KV cache", f"{found.kv_gib.low:,.1f} to {_gib(found.kv_gib.high)}"),
-        ("KV cache a token", f"{found.kv_bytes_per_token:,} bytes"),
+        ("vLLM may use", _gib(estimate.usable_bytes / _GIB)),
+        ("base model's weights", _gib(estimate.weights_bytes / _GIB)),
+        ("adapter slots", _gib(estimate.adapter_bytes / _GIB)),
+        ("kept free per GPU", f"{estimate.reserve_gib.low:,.1f} to {_gib(estimate.reserve_gib.high)}"),
+        ("left for KV cache", f"{estimate.kv_gib.low:,.1f} to {_gib(estimate.kv_gib.high)}"),
+        ("KV cache per token", f"{estimate.kv_bytes_per_token:,} bytes"),
         ("tokens left", f"{low:,} to {high:,}"),
-        ("contexts of 8k at once", f"{found.contexts_8k:,}"),
+        ("concurrent 8k contexts", f"{estimate.contexts_8k:,}"),
     ]
-    if found.rank_bucket is not None:
-        rows.insert(3, ("LoRA rank allocated", str(found.rank_bucket)))
+    if estimate.rank_bucket is not None:
+        rows.insert(3, ("LoRA rank allocated", str(estimate.rank_bucket)))
     table = "\n".join(f"{name:<23} {value:>20}" for name, value in rows)
     number = f"{drafted.breakdown.gpu_memory_gb} GB, {gpus(drafted.use_gpus or drafted.breakdown.num_gpus)}"
-    contradicted = sizing.contradiction(drafted.breakdown, found)
-    said = verdict(found.verdict) if contradicted is None else f"{verdict(found.verdict)}. {contradicted}"
-    usual = " ".join(found.vllm_defaults)
-    defaults = f"\nWhat vLLM takes by itself: {code(usual, 400)}" if usual else ""
+    contradicted = sizing.contradiction(drafted.breakdown, estimate)
+    said = (
+        verdict(estimate.verdict) if contradicted is None else f"{verdict(estimate.verdict)}. {contradicted}"
+    )
+    usual = " ".join(estimate.vllm_defaults)
+    defaults = f"\nvLLM's own defaults: {code(usual, 400)}" if usual else ""
     return [
         section(f"*An estimate.* The formula's number ({number}) does not change by it."),
-        section(f"On {gpus(found.num_gpus)}: *{safe(said, 500)}*\n```\n{table}\n```"),
-        section("*It is a range because*\n" + _bullets(found.range_because)),
-        section("*It assumes*\n" + _bullets(found.assumptions)),
-        section(
-            f"*Serving flags that go with it*\n{fence(chr(10).join(found.serving_flags), 900)}{defaults}"
-        ),
+        section(f"On {gpus(estimate.num_gpus)}: *{safe(said, 500)}*\n```\n{table}\n```"),
+        section("*Why it is a range*\n" + _bullets(estimate.range_because)),
+        section("*Assumptions*\n" + _bullets(estimate.assumptions)),
+        section(f"*Matching serving flags*\n{fence(chr(10).join(estimate.serving_flags), 900)}{defaults}"),
     ]
 
 
 def _story(events: Sequence[Mapping[str, Any]]) -> str:
-    """Return what happened so far, a line an event; who looked is left to the audit."""
-    told = [_event(event) for event in events if not str(event["event"]).endswith(".viewed")]
-    earlier = [f"… {len(told) - _MOST_EVENTS} earlier"] if len(told) > _MOST_EVENTS else []
-    return "\n".join(["*The story so far*", *earlier, *told[-_MOST_EVENTS:]])[:LONGEST_SECTION]
+    """Return what happened so far, one line per event; views are left to the audit."""
+    lines = [_event(event) for event in events if not str(event["event"]).endswith(".viewed")]
+    earlier = [f"… {len(lines) - _MOST_EVENTS} earlier"] if len(lines) > _MOST_EVENTS else []
+    return "\n".join(["*History*", *earlier, *lines[-_MOST_EVENTS:]])[:LONGEST_SECTION]
 
 
 def _event(event: Mapping[str, Any]) -> str:
@@ -201,7 +199,7 @@ def _event(event: Mapping[str, Any]) -> str:
     who = mention(str(actor["user_id"])) if actor.get("user_id") else "peftsize"
     did = _EVENTS.get(name, name.replace("_", " "))
     if name.endswith(".refused"):
-        did = f"was refused to {name.removesuffix('.refused').replace('_', ' ')}"
+        did = f"could not {name.removesuffix('.refused').replace('_', ' ')}"
         reason = reason.replace("_", " ")
     return f"{date(int(event['at']))} {who} {did}" + (f": {safe(reason, 40)}" if reason else "")
 

@@ -1,4 +1,4 @@
-"""The form: a field for each part of a request, a box for those who type, and numbers that follow both."""
+"""The form: a field for each part of a request, a text box, and numbers that follow both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORM = "peftsize.form"
 FIELD = "peftsize.field"
-"""The action of every field; its block says which one it is: ``state.values[<block>][FIELD]``."""
+"""The action id of every field; its block id names the field: ``state.values[<block>][FIELD]``."""
 MODEL, ADAPTERS, METHOD, SPACE, CHANNEL, TEXT = "model", "adapters", "method", "space", "channel", "request"
 PURPOSE = "purpose"
 NUMBERS = "numbers"
@@ -37,16 +37,15 @@ _AS_TYPED = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What stands in the fields.
+    """The content of the fields.
 
     Args:
         model: A number of parameters or a name of the table.
-        adapters: As typed, with ``name=`` and ``gpu=`` where wanted.
+        adapters: As typed, with ``name=`` and ``gpu=`` if wanted.
         method: A row of the sizing table.
         space: A space's name; empty for the default one.
-        channel_id: Where the card goes; empty where nobody chose.
-        text: A whole request; it wins over the fields.
-        purpose: What it is for.
+        channel_id: Where the card goes; empty if nobody chose.
+        text: A whole request; takes precedence over the fields.
     """
 
     model: str = ""
@@ -59,7 +58,7 @@ class Filled:
 
     @classmethod
     def of(cls, text: str, sized: SizingRequest, purpose: str = "") -> Filled:
-        """Return the fields that ask for a request; its text in the box where it is too long for them."""
+        """Return the fields of a request; its text in the box if it is too long for them."""
         adapters = ["+".join(group.typed for group in sized.adapters) or "none"]
         if sized.gpu_gb != DEFAULT_GPU_GB:
             adapters.append(f"gpu={sized.gpu_gb}")
@@ -70,7 +69,7 @@ class Filled:
 
     @property
     def request_text(self) -> str:
-        """The request as a text; empty where neither a model nor a text is given."""
+        """The request as text; empty if neither a model nor a text is given."""
         if self.text.strip():
             return self.text.strip()
         return " ".join(words for _, words in self._parts()) if self.model or self.adapters.strip() else ""
@@ -109,12 +108,12 @@ def form_view(
     """Return the form.
 
     Args:
-        filled: What stands in its fields; what a person has changed since stays as it is.
-        numbers: What the fields come to, see ``numbers``.
-        opened: Where it was opened, and what it edits: see ``modals.about``.
-        site: Its spaces can be chosen where it has more than one.
-        asks_channel: Whether a new request's card goes where the person says.
-        asks_purpose: What the policy asks of the purpose, as a sentence; empty for nothing.
+        filled: Initial values; Slack keeps what a person has changed since.
+        numbers: The result of the fields, see ``numbers``.
+        opened: Where it was opened and what it edits, see ``modals.about``.
+        site: Its spaces can be chosen if there are several.
+        asks_channel: Whether the person chooses the channel of a new request's card.
+        asks_purpose: What the policy requires of the purpose, as a sentence; empty for nothing.
     """
     edits = bool(opened.get("request_id"))
     blocks = [
@@ -149,7 +148,7 @@ def form_view(
             TEXT,
             "Or type the request",
             _text(filled.text, "10b 2x128MB qlora4"),
-            "Base model, adapters and method in any order. What stands here wins over the fields.",
+            "Base model, adapters and method in any order. This text takes precedence over the fields.",
         ),
         section(numbers, block_id=NUMBERS),
     ]
@@ -159,13 +158,13 @@ def form_view(
         "Edit request" if edits else "New request",
         blocks,
         callback_id=FORM,
-        submit="Ask again" if edits else "Ask",
+        submit="Submit again" if edits else "Submit",
         metadata=json.dumps(dict(opened)),
     )
 
 
 def asks_purpose(rules: Defaults) -> str:
-    """Say what the policy asks of a purpose; empty where it asks nothing."""
+    """Say what the policy requires of a purpose; empty for nothing."""
     if rules.purpose == "optional" and rules.purpose_pattern is None:
         return ""
     like = f", matching {rules.purpose_pattern}" if rules.purpose_pattern else ""
@@ -173,26 +172,26 @@ def asks_purpose(rules: Defaults) -> str:
 
 
 def numbers(result: Draft | SizingError | None, deny: str | None = None) -> str:
-    """Say what the fields come to: the numbers, what is wrong, or that there is nothing yet.
+    """Return the result of the fields: the numbers, or what is wrong.
 
     Args:
-        result: The draft of the fields, the error that they have, or None while they are empty.
+        result: The draft of the fields or their error; None while they are empty.
         deny: Why the policy denies the draft, if it does.
     """
     if result is None:
         return "Choose a base model: the numbers appear here."
     if isinstance(result, sizing.SizingError):
         return f":warning: {safe(result.message, 400)}"
-    found = result.breakdown
-    count, per_gpu = found.num_gpus, result.sized.gpu_gb
-    exact = gigabytes(found.gpu_memory_gb_exact)
-    gpu = f"*{found.gpu_memory_gb} GB* of GPU memory ({exact}) on *{count} × {per_gpu} GB GPU*"
+    computed = result.breakdown
+    count, per_gpu = computed.num_gpus, result.sized.gpu_gb
+    exact = gigabytes(computed.gpu_memory_gb_exact)
+    gpu = f"*{computed.gpu_memory_gb} GB* of GPU memory ({exact}) on *{count} × {per_gpu} GB GPU*"
     lines = [
-        f"{gpu}, {found.num_cpus} CPUs, {found.cpu_memory_gb} GB of CPU memory",
-        code(found.formula, 600),
+        f"{gpu}, {computed.num_cpus} CPUs, {computed.cpu_memory_gb} GB of CPU memory",
+        code(computed.formula, 600),
         f"Request: {code(result.sized.canonical, 600)}",
     ]
-    advice = sizing.advise(result.sized, found)
+    advice = sizing.advise(result.sized, computed)
     if advice.next_valid_gpus is not None:
         lines.append(
             f":warning: {gpus(count)} usually cannot be used for tensor parallelism; "
@@ -211,20 +210,14 @@ def field_errors(error: SizingError, filled: Filled) -> dict[str, str]:
 
 
 def problem(words: str, filled: Filled, code: str = "") -> dict[str, str]:
-    """Return what to say of a whole request, under the field where it begins; of its purpose, under that.
-
-    Args:
-        words: What is wrong.
-        filled: What stands in the fields.
-        code: The refusal's code, where it is one.
-    """
+    """Return an error under its field: the purpose, for a refusal code about it; else where the request begins."""
     if code in PURPOSE_CODES:
         return {PURPOSE: plain(words, 600)}
     return {TEXT if filled.text.strip() else MODEL: plain(words, 600)}
 
 
 def suggestions(query: str) -> list[dict[str, Any]]:
-    """Return the base models to choose from after somebody typed a part of one."""
+    """Return the base models that match what somebody typed."""
     return [_option(f"{one.name} ({_billions(one.params)})", one.name) for one in sizing.search(query)]
 
 

@@ -1,4 +1,4 @@
-"""App Home by role: what waits for somebody's decision, what they asked for, what needs an admin, and a search."""
+"""App Home: requests waiting for this person, their own, those that need an admin, and a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.slack.blocks.kit import Block
 
 FIND = "peftsize.find"
-"""The action of the search and of its filter; their blocks say which one it is."""
+"""The action id of the search and its filter; their block ids tell them apart."""
 SEARCH, SHOW = "find", "show"
 FILTERS: Mapping[str, tuple[str, Collection[State]]] = {
     "all": ("All requests", ()),
@@ -27,7 +27,7 @@ FILTERS: Mapping[str, tuple[str, Collection[State]]] = {
     "created": ("Created", (State.CREATED,)),
     "ended": ("Ended", tuple(TERMINAL)),
 }
-"""What the list can show, and the states behind it; none for all."""
+"""What the list can show, by label and states; no states for all."""
 MOST_LINES = 10
 LONGEST_SEARCH = 100
 
@@ -37,9 +37,8 @@ class Line:
     """One request in a list.
 
     Args:
-        request: The row.
-        drafted: Its text, read again, where that is possible.
-        waits: How far it has come and who may approve it; mrkdwn, empty where nobody is asked.
+        drafted: Its text, parsed again, if possible.
+        waits: Its progress and who may approve it, as mrkdwn; empty if it needs no approval.
         link: The address of its card, if it has one.
     """
 
@@ -63,14 +62,13 @@ def home(
     """Return the Home tab of one person.
 
     Args:
-        waiting: Requests on which they can still vote, the oldest first.
-        stuck: Requests that need an admin, the oldest first; None for people who are none.
-        mine: What they asked for, newest first.
-        found: What the search and the filter let through, newest first.
-        site: Where specs are created.
+        waiting: Requests that they can still vote on, oldest first.
+        stuck: Requests that need an admin, oldest first; None unless they are one.
+        mine: Their own requests, newest first.
+        found: Search results, newest first.
         now: UTC epoch milliseconds.
-        search: What they searched for.
-        show: One of ``FILTERS``.
+        search: The search text.
+        show: A key of ``FILTERS``.
 
     Returns:
         A view of at most 100 blocks.
@@ -79,25 +77,25 @@ def home(
     blocks: list[Block] = [actions("peftsize:0:new", [form]), header(f"Waiting for me ({len(waiting)})")]
     for line in waiting[:MOST_LINES]:
         blocks += _to_decide(line, site, now)
-    blocks += _more(waiting) or ([] if waiting else [context("Nothing waits for you.")])
+    blocks += _more(waiting) or ([] if waiting else [context("Nothing is waiting for you.")])
     if stuck:
         blocks.append(header(f"Needs an admin ({len(stuck)})"))
         for line in stuck[:MOST_LINES]:
             blocks += _to_decide(line, site, now)
         blocks += _more(stuck)
-    blocks.append(header("Mine"))
+    blocks.append(header("My requests"))
     blocks += [_one(line, "mine", site, now) for line in mine[:MOST_LINES]] + _more(mine)
     if not mine:
-        blocks.append(context("You have asked for nothing yet: `/peftsize 10b 2x128MB qlora4`"))
+        blocks.append(context("You have no requests yet. Try `/peftsize 10b 2x128MB qlora4`"))
     blocks += [header("Find a request"), _search(search), _filter(show)]
     blocks += [_one(line, "found", site, now) for line in found[:MOST_LINES]] + _more(found)
     if not found:
-        blocks.append(context("No request matches." if search or show != "all" else "Nothing happened yet."))
+        blocks.append(context("No request matches." if search or show != "all" else "No requests yet."))
     return {"type": "home", "blocks": blocks}
 
 
 def _to_decide(line: Line, site: Site, now: int) -> list[Block]:
-    """Return a request with the buttons that its state asks for, and Details beside them."""
+    """Return a request with the buttons of its state, and Details beside them."""
     request = line.request
     is_open = status.is_open(request, now)
     row = buttons.row(
@@ -118,20 +116,20 @@ def _one(line: Line, where: str, site: Site, now: int) -> Block:
 
 
 def _words(line: Line, site: Site, now: int) -> str:
-    """Describe a request in one line: state, who, size, since when."""
+    """Describe a request in one line: state, requester, size, date."""
     request = line.request
-    told = [
+    parts = [
         status.sentence(request, line.drafted, site=site, now=now),
         f"`{request.id}`",
         date(request.created_at),
     ]
     if status.is_open(request, now):
-        told.append(line.waits or status.progress(request))
+        parts.append(line.waits or status.progress(request))
     if purpose := status.purpose(request, 120):
-        told.append(purpose)
+        parts.append(purpose)
     if line.link:
-        told.append(link(line.link, "card"))
-    return " · ".join(told)
+        parts.append(link(line.link, "card"))
+    return " · ".join(parts)
 
 
 def _more(lines: Sequence[Line]) -> list[Block]:

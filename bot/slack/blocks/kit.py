@@ -1,8 +1,7 @@
-"""Block Kit in plain dicts: the few blocks this bot draws with, and the message they make.
+"""Block Kit as plain dicts: the blocks that this bot uses, and the message they make.
 
-Plain dicts, because building through slack_sdk's models costs forty times as much; the tests check
-them against those models and against Slack's limits instead. Every mrkdwn text is ``verbatim``, so
-that Slack turns no bare address, channel or name into a link.
+Building through slack_sdk's models costs forty times as much; the tests check the dicts against those models and
+Slack's limits instead. Every mrkdwn text is ``verbatim``, so that Slack links no bare address, channel or name.
 
 Source: https://docs.slack.dev/reference/block-kit.
 """
@@ -26,11 +25,11 @@ BAR_CELLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is posted.
+    """A message to post.
 
     Args:
-        blocks: Block Kit, within all of Slack's limits.
-        text: One sentence that says the same where blocks are not shown: notifications, screen readers.
+        blocks: Block Kit, within Slack's limits.
+        text: One sentence with the same content, for notifications and screen readers.
     """
 
     blocks: list[Block]
@@ -38,19 +37,17 @@ class Message:
 
 
 def header(words: str) -> Block:
-    """Return a headline; plain text."""
+    """Return a header; plain text."""
     return {"type": "header", "text": {"type": "plain_text", "text": words[:LONGEST_HEADER]}}
 
 
 def section(
     mrkdwn: str, accessory: Block | None = None, block_id: str | None = None, fields: Sequence[str] = ()
 ) -> Block:
-    """Return a paragraph of mrkdwn that has passed ``bot.slack.blocks.text`` wherever it is not ours.
+    """Return a section of mrkdwn; foreign text in it must have passed ``bot.slack.blocks.text``.
 
     Args:
-        mrkdwn: The text.
         accessory: A button or menu beside it.
-        block_id: Names the block in what the accessory sends.
         fields: Up to ten short texts under it, in two columns.
     """
     block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": mrkdwn, "verbatim": True}}
@@ -64,7 +61,7 @@ def section(
 
 
 def literal(words: str) -> Block:
-    """Return a paragraph of anybody's text, shown character by character, so that it can be copied."""
+    """Return anybody's text as a section, shown character by character so that it can be copied."""
     return {"type": "section", "text": {"type": "plain_text", "text": words, "emoji": False}}
 
 
@@ -77,7 +74,7 @@ def context(*mrkdwn: str) -> Block:
 
 
 def divider() -> Block:
-    """Return a line."""
+    """Return a divider."""
     return {"type": "divider"}
 
 
@@ -93,12 +90,11 @@ def button(
     """Return a button.
 
     Args:
-        words: What it says.
-        action: The action id behind ``peftsize.``.
+        action: The action id without ``peftsize.``.
         value: A request id; for ``run_text`` and ``open_form`` a request text. Empty for none.
-        label: What a screen reader says: the words and what they apply to.
+        label: What a screen reader says: the action and what it applies to.
         style: ``primary`` or ``danger``.
-        confirm: The question asked before it counts.
+        confirm: The confirmation dialog, see ``confirm``.
     """
     made: Block = {
         "type": "button",
@@ -116,7 +112,7 @@ def button(
 
 
 def confirm(title: str, words: str, yes: str, *, no: str = "Go back", danger: bool = False) -> Block:
-    """Return the question that a button asks before it counts; plain text throughout."""
+    """Return a button's confirmation dialog; plain text throughout."""
     asked: Block = {
         "title": {"type": "plain_text", "text": title},
         "text": {"type": "plain_text", "text": words},
@@ -129,7 +125,7 @@ def confirm(title: str, words: str, yes: str, *, no: str = "Go back", danger: bo
 
 
 def overflow(action_id: str, options: list[tuple[str, str]]) -> Block:
-    """Return a menu behind ``⋯``; each option is its words and its value."""
+    """Return a menu behind ``⋯`` of (words, value) options."""
     return {
         "type": "overflow",
         "action_id": action_id,
@@ -157,12 +153,9 @@ def modal(
     """Return a modal.
 
     Args:
-        title: What stands on top.
         blocks: At most 100.
-        callback_id: Names it when it is submitted; empty for one that only shows something.
-        submit: What the button says.
-        close: What the other one says.
-        metadata: Comes back with the submission.
+        callback_id: Identifies its submission; empty for a modal that only shows something.
+        metadata: Returned with the submission.
     """
     view: dict[str, Any] = {
         "type": "modal",
@@ -180,7 +173,7 @@ def modal(
 
 
 def bar(percent: float) -> str:
-    """Draw a share as text; anything used shows, and only all of it is full.
+    """Draw a percentage as text; any use shows at least one cell, and only 100 % fills the bar.
 
     >>> bar(9.84)
     '██░░░░░░░░░░░░░░░░░░'

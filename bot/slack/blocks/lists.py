@@ -1,4 +1,4 @@
-"""Lists of requests and of specs, a page at a time."""
+"""Lists of requests and specs, one page at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_USERS = 3
 
 
 def line(request: Request, link_to: str | None = None) -> str:
-    """Describe a request in two lines, and what it is for in a third."""
+    """Describe a request in two lines, and its purpose in a third."""
     what = "delete " if request.kind is Kind.DELETE else ""
     seen = f" · {link(link_to, 'card')}" if link_to else ""
     by = mention(request.requester_id, request.requester_name)
@@ -47,13 +47,11 @@ def listing(
     """List requests.
 
     Args:
-        title: What they are, such as ``Open requests``.
         requests: Those of this page, at most ``PAGE``.
         page: From 1.
         pages: How many there are.
-        where: What to list when a page is turned, such as ``mine`` or ``history 70b``: the button's
-            value is ``<page> <where>``.
-        link: The address of a request's card.
+        where: What the page buttons list, such as ``mine`` or ``history 70b``: their value is ``<page> <where>``.
+        link: Returns the address of a request's card.
     """
     rows = [section(line(request, link(request))) for request in requests[:PAGE]]
     return _paged(title, rows, page, pages, where, len(requests))
@@ -74,7 +72,7 @@ def specs_listing(
         page: From 1.
         pages: How many there are.
         ours: The request that made a spec, by spec id.
-        users: The deployments that use a spec, by spec id; None where that is not known.
+        users: The deployments that use a spec, by spec id; None if unknown.
     """
     made = ours or {}
     rows = [
@@ -85,7 +83,7 @@ def specs_listing(
 
 
 def _paged(title: str, rows: list[Block], page: int, pages: int, where: str, count: int) -> Message:
-    """Put a title with the way back above the rows, and the way on below."""
+    """Put the title and the previous-page button above the rows, and the next-page button below."""
     kept = where[:_LONGEST_QUERY]
     of = f", page {page} of {pages}" if pages > 1 else ""
     back = (
@@ -104,7 +102,7 @@ def _paged(title: str, rows: list[Block], page: int, pages: int, where: str, cou
 
 
 def _spec(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> str:
-    """Describe a spec, whose it is and who uses it; the service's answer is foreign text like any other."""
+    """Describe a spec, its owner and its use; the service's answer is foreign text."""
     nodes = spec.nodes
     size = ", ".join(
         f"{words} {safe(str(value), 20)}"
@@ -119,7 +117,7 @@ def _spec(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> 
     if made is not None:
         whose = f"request `{made.request_id}` · {mention(made.owner_id, made.owner_name)}"
     since = f" · {date(at)}" if (at := spec.created_ms) is not None and not spec.is_global else ""
-    used = "not known whether in use" if users is None else ""
+    used = "use unknown" if users is None else ""
     if users:
         left = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
         used = f"in use by {', '.join(code(name, 60) for name in users[:_MOST_USERS])}{left}"
@@ -132,5 +130,5 @@ def _spec(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> 
 
 
 def _of(nodes: Mapping[str, object], part: str, key: str) -> object:
-    found = nodes.get(part)
-    return found.get(key) if isinstance(found, dict) else None
+    node = nodes.get(part)
+    return node.get(key) if isinstance(node, dict) else None

@@ -1,4 +1,4 @@
-"""Modals that decide: the reason of a rejection, the question before Cancel, Delete and some approvals."""
+"""Modals that decide: the reason of a rejection, the confirmation of Cancel, Delete and some approvals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REJECT_REASON, CONFIRM = "peftsize.reject_reason", "peftsize.confirm"
 REASON_BLOCK, FIELD = "reason", "text"
-"""Where a submitted view keeps its text: ``state.values[<block>][FIELD].value``."""
+"""Where a submitted view holds its text: ``state.values[<block>][FIELD].value``."""
 
 
 def reject_view(
@@ -54,16 +54,12 @@ def confirm_view(
     view_id: str | None = None,
     effect: str = "",
 ) -> dict[str, Any]:
-    """Return the question that Cancel, Delete and some approvals ask before they count.
+    """Return the confirmation of Cancel, Delete and some approvals.
 
-    It is drawn from the row: whoever holds the bot's token can change what a card says, not what this says.
+    It is drawn from the row: whoever holds the bot's token can change what a card says, but not what this says.
 
     Args:
-        request: The row.
         action: ``cancel``, ``delete`` or ``approve``.
-        channel_id: Where the menu was opened.
-        message_ts: The message it was on.
-        view_id: The Home tab it was on.
         effect: What an approval leads to; plain text.
     """
     if action == "approve":
@@ -75,7 +71,7 @@ def confirm_view(
             "If the card said anything else, go back and tell an admin: the card was changed."
         )
     elif action == "delete":
-        title, submit = "Delete spec", "Ask for it"
+        title, submit = "Delete spec", "Request deletion"
         words = (
             f"Ask for the deletion of spec {code(request.name, 80)} (id {code(request.spec_id or 'unknown', 80)})?\n"
             "It needs the same approval as its creation. After that, deployments that use the spec can no longer "
@@ -98,33 +94,26 @@ def confirm_view(
 
 
 def reason_errors(problem: str) -> dict[str, str]:
-    """Return what to say under the reason's field, for a code of ``report.reason_problem``."""
+    """Return the error under the reason's field, for a code of ``messages.reason_problem``."""
     return {REASON_BLOCK: REFUSALS[problem]}
 
 
 def metadata(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what a form was opened with: channel_id, request_id, revision, message_ts, view_id, action.
+    """Read what a modal was opened with: channel_id, request_id, revision, message_ts, view_id, action.
 
-    It comes back from the client, so it says where somebody was and never what they may do.
+    It comes back from the client, so it says where somebody was, never what they may do.
     """
     try:
-        found = json.loads(view.get("private_metadata") or "{}")
+        opened = json.loads(view.get("private_metadata") or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return opened if isinstance(opened, dict) else {}
 
 
 def about(
     request: Request | None, channel_id: str | None, message_ts: str | None, view_id: str | None
 ) -> dict[str, Any]:
-    """Return what comes back with a modal, see ``metadata``.
-
-    Args:
-        request: What it is about; None for a new one.
-        channel_id: Where it was opened.
-        message_ts: The message the button was on.
-        view_id: The Home tab the button was on.
-    """
+    """Return the metadata of a modal: what it is about, and the message or Home tab it was opened from."""
     return {
         "channel_id": channel_id,
         "request_id": request.id if request is not None else None,

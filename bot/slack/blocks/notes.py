@@ -1,4 +1,4 @@
-"""What an approver must know before deciding, each with what to do about it."""
+"""What an approver must know before deciding, and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sizing import Advice
 
 LONGEST = 230
-"""Characters of all notes on a card; what does not fit is in Details."""
+"""Characters of all notes on a card; the rest is in Details."""
 _LONGEST_NOTE = 170
 _UNSENT = frozenset({State.PENDING, State.APPROVED})
 
@@ -28,52 +28,50 @@ _UNSENT = frozenset({State.PENDING, State.APPROVED})
 def of_request(
     request: Request, drafted: Draft | None, site: Site, *, ruling: Ruling | None, warning: str | None
 ) -> list[str]:
-    """Return what the row, the policy and the settings say, the gravest first; mrkdwn.
+    """Return notes about the row, the policy and the settings, gravest first; mrkdwn.
 
     Args:
-        request: The row.
-        drafted: Its text, read again; None for a deletion, or where it can no longer be read.
-        site: Where specs are created.
-        ruling: What the policy says of it now; None where nobody asked.
-        warning: Why it cannot be approved as things are, as plain text.
+        drafted: Its text, parsed again; None for a deletion, or if it can no longer be parsed.
+        ruling: The policy's current ruling; None if it was not asked.
+        warning: Why it cannot be approved at present, as plain text.
     """
-    found = [f"The policy denies it now: {safe(ruling.deny, 140)}"] if ruling and ruling.deny else []
+    shown = [f"The policy denies it now: {safe(ruling.deny, 140)}"] if ruling and ruling.deny else []
     if warning:
-        found.append(safe(warning, _LONGEST_NOTE))
-    found += [group_edit(edit) for edit in request.groups_edited[:1]]
+        shown.append(safe(warning, _LONGEST_NOTE))
+    shown += [group_edit(edit) for edit in request.groups_edited[:1]]
     if request.state in _UNSENT and request.error:
         first = request.kind is Kind.DELETE and request.revision == 1 and request.state is State.PENDING
-        found.append(f"{'Note' if first else 'Asked again'}: {safe(request.error, 140)}")
+        shown.append(f"{'Note' if first else 'Asked again'}: {safe(request.error, 140)}")
     if request.kind is Kind.CREATE:
         if drafted is None:
-            found.append("This text can no longer be read, so its numbers are missing. *Edit* it.")
+            shown.append("This text can no longer be read, so its numbers are missing. *Edit* it.")
         elif drafted.digest != request.digest:
-            found.append("The numbers changed since this was asked; it will be asked again, not sent.")
+            shown.append("The numbers have changed since this was submitted; it will need approval again.")
         if request.existing is not None:
-            found.append(
-                f"Spec {code(request.existing[1], 50)} serves this already: *Use existing spec* under ⋯."
+            shown.append(
+                f"Spec {code(request.existing[1], 50)} already serves this: choose *Use existing spec* under ⋯."
             )
     else:
-        found.append("Deployments that use it can no longer be started or scaled with it.")
+        shown.append("Deployments that use it can no longer be started or scaled with it.")
     if site.dry_run:
-        found.append("Dry run: nothing is ever created here.")
+        shown.append("Dry run: nothing is created.")
     if request.use_gpus is not None and drafted is not None:
         computed = gpus(drafted.breakdown.num_gpus)
-        found.append(f"{gpus(request.use_gpus)} chosen by hand; the formula says {computed}.")
-    return found
+        shown.append(f"{gpus(request.use_gpus)} chosen by hand; the formula says {computed}.")
+    return shown
 
 
 def warnings(drafted: Draft, advice: Advice) -> tuple[str, ...]:
-    """Return what the numbers warn of, the gravest first; mrkdwn."""
+    """Return the warnings about the numbers, gravest first; mrkdwn."""
     opinion = sizing.explain(drafted.sized, drafted.breakdown, drafted.use_gpus)
     doubt = sizing.contradiction(drafted.breakdown, opinion) if opinion is not None else None
-    found = [safe(doubt, _LONGEST_NOTE)] if doubt else []
+    shown = [safe(doubt, _LONGEST_NOTE)] if doubt else []
     said = [_said(warning, words, drafted, advice) for warning, words in advice.warnings]
-    return (*found, *[words for words in said if words])
+    return (*shown, *[words for words in said if words])
 
 
 def lines(notes: Sequence[str], limit: int = LONGEST) -> str:
-    """Return notes as lines of one block; the first always, those that do not fit are left to Details."""
+    """Return notes as lines of one block; the first is always shown, the rest as far as they fit."""
     shown: list[str] = []
     for note in notes:
         if shown and sum(map(len, shown)) + len(note) > limit:
@@ -84,7 +82,7 @@ def lines(notes: Sequence[str], limit: int = LONGEST) -> str:
 
 
 def _said(warning: str, words: str, drafted: Draft, advice: Advice) -> str | None:
-    """Return a warning with what to do; None for one that another or a person's choice has answered."""
+    """Return a warning with what to do; None if another warning or somebody's choice has settled it."""
     count, method = drafted.breakdown.num_gpus, METHODS[drafted.sized.method]
     fewer = advice.cheaper
     match warning:

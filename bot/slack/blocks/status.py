@@ -1,4 +1,4 @@
-"""Where a request is: the one sentence that a card begins with, and what came of it."""
+"""The state of a request in words: the first sentence of its card, and its outcome."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FIRST: dict[State, tuple[str, str]] = {
     State.CANCELLED: ("↩️", "*Cancelled*"),
     State.EXPIRED: ("⌛", "*Expired:*"),
 }
-"""How the sentence begins in each state but ``pending``."""
+"""How the sentence begins in each state except ``pending``."""
 _FIRST_DELETE: dict[State, tuple[str, str]] = {
     State.APPROVED: ("⚙️", "*Deleting…*"),
     State.UNKNOWN: ("🔎", "*Checking whether it was deleted:*"),
@@ -48,13 +48,12 @@ _FIRST_DELETE: dict[State, tuple[str, str]] = {
 def sentence(
     request: Request, drafted: Draft | None = None, *, site: Site | None = None, now: int | None = None
 ) -> str:
-    """Say in one sentence where a request is, who asked, what it costs and for what; mrkdwn.
+    """Say in one sentence the state of a request, its requester, cost and workload; mrkdwn.
 
     Args:
-        request: The row.
-        drafted: Its text, read again; without, the sentence quotes the text.
-        site: For the label; None where none is shown.
-        now: UTC epoch milliseconds; from its expiry on, a request is expired whatever its row says.
+        drafted: Its text, parsed again; without it, the sentence quotes the text.
+        site: For its label; None to show none.
+        now: UTC epoch milliseconds; a pending request past its expiry is shown as expired.
     """
     who = mention(request.requester_id, safe(request.requester_name, _LONGEST_NAME))
     return _sentence(request, drafted, site, now, who, mention(request.ended_by or ""))
@@ -63,7 +62,7 @@ def sentence(
 def notification(
     request: Request, drafted: Draft | None = None, *, site: Site | None = None, now: int | None = None
 ) -> str:
-    """Return the same sentence for notifications and screen readers: names for mentions, and the space."""
+    """Return the same sentence for notifications and screen readers: names instead of mentions, and the space."""
     who = safe(request.requester_name, _LONGEST_NAME)
     named = next((vote.name for vote in request.votes if vote.user_id == request.ended_by), "")
     by = who if request.ended_by == request.requester_id else safe(named, _LONGEST_NAME)
@@ -72,12 +71,7 @@ def notification(
 
 
 def progress(request: Request, ruling: Ruling | None = None) -> str:
-    """Say how many approvals a request has, by party where there are several; mrkdwn.
-
-    Args:
-        request: The row.
-        ruling: What the policy says of it now; without, only the row's own count is known.
-    """
+    """Say how many approvals a request has, by party if the ruling has several; mrkdwn."""
     if ruling is None:
         return f"*Waiting for approval {len(request.votes)} of {request.quorum}*"
     colon = ":" if len(ruling.parties) > 1 else ""
@@ -85,24 +79,22 @@ def progress(request: Request, ruling: Ruling | None = None) -> str:
 
 
 def outcome(request: Request, attempt_lookups: int | None = None, longest: int = _LONGEST_REASON) -> str:
-    """Say what came of a request that is not open to votes: by whom, when, why, or the spec's id; mrkdwn.
+    """Say how a request ended or where it is: by whom, when, why, or the spec's id; mrkdwn.
 
     Args:
-        request: The row.
-        attempt_lookups: How often a lost answer was looked up.
-        longest: Characters of a reason; the whole of it is in Details.
+        attempt_lookups: How often a lost answer has been looked up.
+        longest: Characters of a reason; Details shows all of it.
     """
     lines = [line for line in (_outcome(request, attempt_lookups, longest), _approved(request)) if line]
     return "\n".join(lines)
 
 
 def purpose(request: Request, longest: int, linked: tuple[int, int, str] | None = None) -> str:
-    """Say what a request is for, in its author's words; mrkdwn, empty where nobody said.
+    """Return what a request is for, in its author's words; mrkdwn, empty if nobody said.
 
     Args:
-        request: The row.
-        longest: Characters of it; the whole of it is in Details.
-        linked: The part of it that leads somewhere, and the address; see ``bot.approvals.wording.linked``.
+        longest: Characters shown; Details shows all of it.
+        linked: The part to link (start, end) and the address; see ``bot.approvals.wording.linked``.
     """
     words = request.purpose or ""
     if not words:
@@ -120,7 +112,7 @@ def purpose(request: Request, longest: int, linked: tuple[int, int, str] | None 
 
 
 def next_step(spec_id: str) -> str:
-    """Say how a new spec is used. Source: as for ``sizing.deployment``."""
+    """Say how to use a new spec. Source: as for ``sizing.deployment``."""
     body = (
         '"online": {"parameters": {"foundation_model": {"enable_lora": true, …}}},\n'
         f'"hardware_spec": {{"id": "{spec_id}", "num_nodes": 1}}'
@@ -132,7 +124,7 @@ def next_step(spec_id: str) -> str:
 
 
 def space(request: Request, site: Site) -> str:
-    """Return what people call a request's space: its name in the settings, else how its id begins; mrkdwn."""
+    """Return the name of a request's space in the settings, else the start of its id; mrkdwn."""
     named = next((name for name, known in site.spaces.items() if known == request.space_id), None)
     return safe(named, 24) if named else safe(request.space_id, _SPACE_ID)
 
@@ -145,7 +137,7 @@ def is_open(request: Request, now: int) -> bool:
 def _sentence(
     request: Request, drafted: Draft | None, site: Site | None, now: int | None, who: str, by: str
 ) -> str:
-    """Put the sentence together with these names for the requester and for whoever decided."""
+    """Build the sentence with these names for the requester and whoever decided."""
     deletes = request.kind is Kind.DELETE
     expired = request.state is State.PENDING and now is not None and not is_open(request, now)
     emoji, begins = ("⏳", "") if request.state is State.PENDING else _FIRST[request.state]
@@ -184,15 +176,15 @@ def _outcome(request: Request, lookups: int | None, longest: int) -> str:
         case State.PENDING:
             return f"Nobody decided by {date(request.expires_at)}. You can submit it again."
         case State.APPROVED | State.CREATING | State.DELETING:
-            return f"It waits: {why}" if why else ""
+            return f"Waiting: {why}" if why else ""
         case State.UNKNOWN:
             often = f" Looked up {_OFTEN.get(lookups, f'{lookups} times')} so far." if lookups else ""
-            never = "" if request.kind is Kind.DELETE else " Nothing is sent again by itself."
+            never = "" if request.kind is Kind.DELETE else " Nothing is resent automatically."
             return f"The answer was lost.{never}{often}\n{why}".rstrip()
         case State.ATTENTION:
             return (
-                f"Nobody can say whether it was {verb}. An admin or an approver looks for "
-                f"{code(request.name, 64)} in the space, then retries or gives up.\n{why}".rstrip()
+                f"It is unclear whether it was {verb}. An admin or an approver must look for "
+                f"{code(request.name, 64)} in the space, then retry or give up.\n{why}".rstrip()
             )
         case State.CREATED:
             spec = f"Spec {code(request.spec_id or 'unknown', 80)}"
@@ -210,7 +202,7 @@ def _outcome(request: Request, lookups: int | None, longest: int) -> str:
 
 
 def _approved(request: Request) -> str:
-    """Say who approved, where that led to something."""
+    """Say who approved, unless the request ended otherwise."""
     if not request.votes or request.state in {State.REJECTED, State.CANCELLED, State.EXPIRED, State.PENDING}:
         return ""
     edited = "".join(f"\n⚠️ {group_edit(edit)}" for edit in request.groups_edited[:1])
@@ -225,7 +217,7 @@ def voters(request: Request) -> str:
 
 
 def _reason(request: Request, longest: int) -> str:
-    """Return why, without secrets; the trace id that leads to the cluster's log looks like one, and stays whole."""
+    """Return why, without secrets; the trace id of the cluster's log looks like one, but is kept whole."""
     words, trace = request.error or "", _TRACE.search(request.error or "")
     if trace:
         words, longest = words[: trace.start()], longest - len(trace[0])

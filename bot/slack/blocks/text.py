@@ -1,8 +1,7 @@
-"""The one layer that every user's text passes on its way into Slack: clean, then escape, then cut.
+"""The one layer that foreign text passes on its way to Slack: clean, then escape, then cut.
 
-Somebody else's words are never trusted to be text. ``clean`` removes what cannot be seen or what
-reorders what can; ``escape`` leaves Slack no entity to resolve; cutting comes last and takes whole
-characters as readers see them, so that neither an emoji nor an ``&amp;`` is left in halves.
+``clean`` removes what is invisible or reorders its neighbours; ``escape`` leaves Slack no entity to resolve; ``cut``
+comes last and takes whole characters as readers see them, so that it splits neither an emoji nor an ``&amp;``.
 
 Source: https://docs.slack.dev/messaging/formatting-message-text and
 https://www.unicode.org/reports/tr36/ (bidirectional and invisible characters).
@@ -44,7 +43,7 @@ _STACK = re.compile(f"({_MARK}{{4}}){_MARK}+")
 _BROADCAST = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _PLAIN = re.compile(r"[A-Za-z0-9.,;()+=/×%-]*(?: [A-Za-z0-9.,;()+=/×%-]+)*")
-"""Text with nothing to clean or escape: most of what is drawn, and so worth one quick look."""
+"""Text with nothing to clean or escape: most of what is drawn, so it is checked first."""
 _ATOM = re.compile(r"&(?:amp|lt|gt);|.", re.DOTALL)
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _UNSTYLED = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
@@ -56,10 +55,10 @@ _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,20}", re.ASCII)
 
 
 def clean(text: str) -> str:
-    r"""Return a text without what is invisible, reorders its neighbours or covers them.
+    r"""Return a text without characters that are invisible, or that reorder or cover their neighbours.
 
-    Line ends become ``\n``, other blanks a space; a lone surrogate becomes U+FFFD. A zero-width
-    joiner stays where it holds an emoji together.
+    Line ends become ``\n``, other blanks a space, a lone surrogate U+FFFD. A zero-width joiner stays
+    where it joins an emoji.
 
     >>> clean("10b\u202e 2x128MB\u200b")
     '10b 2x128MB'
@@ -74,7 +73,7 @@ def clean(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return a text in which Slack finds no mention, link or date to resolve.
+    """Return a text in which Slack resolves no mention, link or date.
 
     >>> escape("<!channel> & @here")
     '&lt;!channel&gt; &amp; ＠here'
@@ -83,10 +82,9 @@ def escape(text: str) -> str:
 
 
 def safe(text: str, limit: int = 1000) -> str:
-    """Return anybody's text for a mrkdwn place: one line, clean, without style, escaped, then cut.
+    """Return anybody's text for mrkdwn: one line, clean, without formatting, escaped, then cut.
 
     Args:
-        text: Anything.
         limit: Characters as Slack may count them (UTF-16 units), entities included.
     """
     if len(text) <= limit and _PLAIN.fullmatch(text):
@@ -96,21 +94,21 @@ def safe(text: str, limit: int = 1000) -> str:
 
 
 def code(text: str, limit: int = 1000) -> str:
-    """Return anybody's text as inline code of at most ``limit`` characters that it cannot leave."""
+    """Return anybody's text as inline code of at most ``limit`` characters that it cannot break out of."""
     if len(text) <= limit - 2 and text and _PLAIN.fullmatch(text):
         return f"`{text}`"
     return f"`{cut(escape(_one_line(text).replace('`', _TICK)), limit - 2) or ' '}`"
 
 
 def fence(text: str, limit: int = 2900) -> str:
-    """Return anybody's text as a code block that it cannot leave; lines and blanks stay."""
+    """Return anybody's text as a code block that it cannot break out of; lines and blanks stay."""
     return f"```\n{cut(escape(clean(text).replace('`', _TICK)), limit - 8)}\n```"
 
 
 def plain(text: str, limit: int) -> str:
-    """Return anybody's text for a ``plain_text`` place: clean, one line, cut.
+    """Return anybody's text for ``plain_text``: clean, one line, cut.
 
-    Slack resolves nothing there and shows entities as they are, so nothing is escaped.
+    Slack resolves nothing there and shows entities literally, so nothing is escaped.
     """
     return text if len(text) <= limit and _PLAIN.fullmatch(text) else cut(_one_line(text), limit)
 
@@ -134,7 +132,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Split a text into what readers see as one: entities, base and marks, emoji sequences, flags.
+    """Split a text into what readers see as one character: entities, base and marks, emoji sequences, flags.
 
     >>> list(clusters("1&lt;2"))
     ['1', '&lt;', '2']
@@ -152,7 +150,7 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def mention(user_id: str, name: str = "") -> str:
-    """Return a mention of a person, or a name as text where the id is none."""
+    """Return a mention of a person; their name as text if the id is not one."""
     return f"<@{user_id}>" if _USER.fullmatch(user_id) else safe(name or user_id, 80) or "somebody"
 
 
@@ -164,12 +162,12 @@ def entry(policy_entry: str) -> str:
 
 
 def channel(channel_id: str) -> str:
-    """Return a channel as a link, or its id as code where it is none."""
+    """Return a link to a channel; its id as code if it is not one."""
     return f"<#{channel_id}>" if _CHANNEL.fullmatch(channel_id) else code(channel_id, 40)
 
 
 def link(url: str, words: str) -> str:
-    """Return words that lead to an https (or loopback) address; the words alone where it is none."""
+    """Return a link to an https (or loopback) address; the words alone for any other."""
     if not _ADDRESS.match(url) or len(url) > _LONGEST_URL:
         return safe(words, 200)
     address = "".join(f"%{ord(char):02X}" if char in "<>|` " else char for char in url)
@@ -177,7 +175,7 @@ def link(url: str, words: str) -> str:
 
 
 def date(at_ms: int) -> str:
-    """Return a moment in the reader's own time zone; in UTC where a client cannot.
+    """Return a moment that Slack shows in the reader's own time zone, with UTC as the fallback.
 
     >>> date(1_700_000_000_000)
     '<!date^1700000000^{date_short_pretty} {time}|2023-11-14 22:13 UTC>'
@@ -188,11 +186,11 @@ def date(at_ms: int) -> str:
 
 
 def group_edit(edit: GroupEdit) -> str:
-    """Say that a user group was changed under a request that it gave a vote on; mrkdwn."""
+    """Say that a user group was edited after a request that it gave a vote on; mrkdwn."""
     who = mention(edit.by, "somebody")
     return (
-        f"User group {safe(edit.group, 24)} was edited by {who} on {date(edit.at)}, after this was asked for, "
-        "and gave a vote."
+        f"User group {safe(edit.group, 24)} was edited by {who} on {date(edit.at)}, after this was requested, "
+        "and one approval relies on it."
     )
 
 
@@ -201,12 +199,12 @@ def _one_line(text: str) -> str:
 
 
 def _units(text: str) -> int:
-    """Return the length as JavaScript, and so perhaps Slack, counts it."""
+    """Return the length in UTF-16 units, as JavaScript and perhaps Slack count it."""
     return len(text) + sum(char > "\uffff" for char in text)
 
 
 def _continues(cluster: str, char: str) -> bool:
-    """Return whether a character belongs to the one before it."""
+    """Return whether a character belongs to the cluster before it."""
     if len(char) > 1:
         return False
     if _JOINER in {cluster[-1], char} or "\U0001f3fb" <= char <= "\U0001f3ff":

@@ -108,7 +108,11 @@ def digest(waiting: Sequence[tuple[Request, str | None]]) -> Message:
     """List all that waits for one person, with the way to each card."""
     if not waiting:
         return said("Nothing is left for you to decide.")
-    title = "*One request waits for you*" if len(waiting) == 1 else f"*{len(waiting)} requests wait for you*"
+    title = (
+        "*One request is waiting for you*"
+        if len(waiting) == 1
+        else f"*{len(waiting)} requests are waiting for you*"
+    )
     shown = [section(lists.line(request, link_to)) for request, link_to in waiting[:_MOST_LINES]]
     left = len(waiting) - len(shown)
     more = [section(f"… and {left} more, in App Home.")] if left > 0 else []
