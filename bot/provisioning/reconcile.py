@@ -57,7 +57,7 @@ def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pac
         return
     try:
         if request.kind is Kind.DELETE:
-            _settle_delete(service, specs, request, attempt, sent)
+            _settle_delete(service, specs, request, attempt, sent, pace)
             return
         ours, foreign = split(specs.find(sent.name, sent.space_id), sent)
     except SpecsError as error:
@@ -103,14 +103,17 @@ def _absent(
 
 
 def _settle_delete(
-    service: RequestService, specs: Specs, request: Request, attempt: Attempt, sent: Operation
+    service: RequestService, specs: Specs, request: Request, attempt: Attempt, sent: Operation, pace: Pace
 ) -> None:
-    """A delete is idempotent: what is still there is simply deleted again."""
+    """A delete is idempotent: what is still there is simply deleted again, or left to whoever was asked."""
     if specs.get(request.spec_id or "", sent.space_id) is None:
         rest = Rest(spec_id=request.spec_id, attempt=attempt.id)
         record_result(service, attempt, request.spec_id, "deleted", rest)
         return
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
+        if row.state is State.ATTENTION:
+            _absent(service, tx, row, attempt, None, pace)
+            return
         tx.attempts.end(attempt.id, "unsent", tx.now)
         service.write(tx, row, step(row, Action.RELEASE, "it is still there"), tries=row.tries + 1)
