@@ -13,7 +13,7 @@ from bot.approvals import policy, state_machine
 from bot.audit import seals, story
 from bot.audit.anchor import Anchors
 from bot.audit.story import BrokenStory
-from bot.errors import PeopleError, VersionConflict
+from bot.errors import PeopleError
 from bot.workflow import sealing
 
 if TYPE_CHECKING:
@@ -79,11 +79,8 @@ def examine(service: RequestService, request: Request, ruling: Ruling) -> Findin
 
     Args:
         service: The transactions, the key, and people, asked live.
-        request: The row as read.
+        request: The row as read; whoever acts on the finding makes sure that it has not moved on.
         ruling: What the policy says of it now.
-
-    Raises:
-        VersionConflict: The row has moved on.
     """
     if (trouble := service.store.anchor_trouble()) is not None:
         return NotNow(f"the anchor of the audit cannot be written ({trouble})")
@@ -117,9 +114,6 @@ def _told(service: RequestService, request: Request) -> tuple[Story, bool]:
         first = tx.audit_log.first(request.id)
         rows = tx.audit_log.rows(after=first.seq - 1) if first.seq else iter(())
         told = story.tell(request.id, rows, anchors.heads, service.key.public)
-        now = tx.requests.get(request.id)
-    if now is None or now.version != request.version:
-        raise VersionConflict
     return told, told.since <= anchors.begun_at
 
 
@@ -137,7 +131,7 @@ def _disagreement(request: Request, told: Story) -> str | None:
             return f"its {name} is not that in the audit"
     if told.ended:
         return "it had ended before"
-    if (request.revised_at or request.created_at) < told.asked_at:
+    if request.asked_at < told.asked_at:
         return "it was asked for later than it says"
     if told.workflow and request.execution_id is None:
         return "a workflow asked for it"

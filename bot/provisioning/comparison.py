@@ -62,4 +62,4 @@ def _stated(key: str, part: Mapping[str, Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    return "" if value in (None, "", [], {}) else str(value)
+    return "" if value in (None, [], {}) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.provisioning.comparison import differences, in_words
 
@@ -22,14 +22,14 @@ class Drift:
     """One difference.
 
     Args:
-        kind: ``vanished``, ``changed`` or ``stranger`` (our name pattern, not our making).
+        kind: A ``stranger`` has our name pattern, but is not of our making.
         name: The spec's name.
         spec_id: Its id.
         request_id: Our request, if it is ours.
         differs: Where it is not what was approved, if it has changed.
     """
 
-    kind: str
+    kind: Literal["vanished", "changed", "stranger"]
     name: str
     spec_id: str
     request_id: str | None = None
@@ -49,7 +49,7 @@ class Drift:
                     f"more: it differs in {in_words(self.differs)}. Find out who changed it, "
                     "or delete it and ask again."
                 )
-            case _:
+            case "stranger":
                 return (
                     f"{self.name} ({self.spec_id}) has our name pattern but was not made by this bot: "
                     "find out who made it."

@@ -167,10 +167,9 @@ class Executor:
         move(self.service, request, Action.FAIL, reason, rest=rest_of(error), event=_UNKNOWN_USE)
 
     def _decided_unknown(self, request: Request) -> bool:
-        """Return whether a person retried after being told that nobody knows who uses the spec."""
+        """Return whether people were told that nobody knows who uses the spec: only their Retry leads here again."""
         with self.service.store.read() as tx:
-            story = [event["event"] for event in tx.audit_log.story(request.id)]
-        return _UNKNOWN_USE in story and "retried" in story[story.index(_UNKNOWN_USE) :]
+            return any(event["event"] == _UNKNOWN_USE for event in tx.audit_log.story(request.id))
 
     def _begin(self, request: Request) -> Attempt:
         """Commit ``creating`` and the attempt; from here on a crash means an unknown outcome."""

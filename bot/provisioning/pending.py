@@ -39,12 +39,11 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
         request: The row as read.
         nobody: The bot itself, for the audit.
     """
-    asked_at = request.revised_at or request.created_at
     match_at = None
-    if specs is not None and request.existing is None and request.updated_at == asked_at:
+    if specs is not None and request.existing is None and request.updated_at == request.asked_at:
         match_at = _match(service, specs, request)
     ruling = service.ruling_of(request)
-    reminder = policy.remind_at(ruling, asked_at, request.reminded)
+    reminder = policy.remind_at(ruling, request.asked_at, request.reminded)
     voters: frozenset[str] | None = frozenset()
     if reminder is not None and service.clock() >= reminder and ruling.notify:
         outlook = service.outlook(request, ruling)

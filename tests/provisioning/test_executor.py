@@ -83,12 +83,12 @@ def test_the_attempt_is_committed_before_the_first_byte(either_bench: Bench) -> 
     assert bench.row(request).state is State.CREATED
 
 
-def test_a_warning_of_the_service_is_shown(bench: Bench) -> None:
+def test_warnings_of_the_service_are_shown(bench: Bench) -> None:
     """Created all the same; the words are in the row, the audit and on the card."""
     request = bench.approved()
-    bench.cluster.faults.warn = 1
+    bench.cluster.faults.warn, bench.cluster.faults.warnings = 1, ("It is large.", "Nobody checks it.")
     bench.run_due()
-    warning = "Nothing checks this size against the cluster."
+    warning = "It is large.; Nobody checks it."
     assert (bench.row(request).state, bench.row(request).error) == (State.CREATED, warning)
     assert bench.last("created")["reason"] == warning
     assert f"The service said: {warning}" in bench.shows(request)
@@ -123,6 +123,26 @@ def test_of_several_own_specs_the_oldest_is_adopted(bench: Bench) -> None:
     older = bench.add_spec()
     bench.run_due()
     assert bench.row(request).spec_id == older != younger
+
+
+def test_an_adopted_spec_ends_the_wait(bench: Bench) -> None:
+    """What the card waited for is forgotten."""
+    request = bench.approved()
+    bench.cluster.faults.broken = 1
+    assert bench.step()
+    assert bench.row(request).error
+    bench.add_spec()
+    bench.wait_until_due(request)
+    assert (bench.row(request).state, bench.row(request).error) == (State.CREATED, None)
+
+
+def test_of_several_specs_that_have_the_name_the_first_is_told(bench: Bench) -> None:
+    """In the order of the answer."""
+    request = bench.approved()
+    first, second = bench.add_spec(OTHER_NODES), bench.add_spec({**NODES, "num_nodes": 2})
+    bench.run_due()
+    assert f"({first})" in str(bench.row(request).error)
+    assert second not in str(bench.row(request).error)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.sandbox.loopback import Call, Moment, nobody
+from bot.sandbox.watsonx.faults import ALWAYS
 from tests.support.bench import (
     SETTLE_MS,
     TIMEOUT_MS,
@@ -103,3 +104,27 @@ def test_a_delete_that_provably_did_nothing_is_sent_again(bench: Bench) -> None:
     bench.wait_until_due(deletion)
     assert bench.row(deletion).state is State.DELETED
     assert bench.outcomes(deletion) == ["unsent", "deleted"]
+
+
+def test_who_uses_a_spec_is_asked_four_times(bench: Bench) -> None:
+    """After growing waits a person is asked: failed, with what the service said; their Retry deletes it."""
+    deletion = bench.approved_deletion(bench.created())
+    bench.cluster.faults.deployments_broken = ALWAYS
+    unknown = "whether a deployment uses it is not known: "
+    for wait_ms in (1_000, 2_000, 5_000):
+        assert bench.step()
+        row = bench.row(deletion)
+        assert (row.state, bench.due_at(deletion)) == (State.APPROVED, bench.now + wait_ms)
+        assert str(row.error).startswith("HTTP 503: ")
+        bench.advance(wait_ms)
+    assert bench.step()
+    row, rest = bench.row(deletion), bench.rest(deletion, "use_unknown")
+    assert (row.state, bench.attempts(deletion), bench.due_at(deletion)) == (State.FAILED, [], None)
+    assert str(row.error).startswith(unknown)
+    assert str(row.error).endswith(". Look for deployments, then Retry deletes it all the same")
+    assert rest == {"status": 503, "trace": rest["trace"]}
+    bench.advance(3_000)  # a channel takes one message a second after the first few
+    bench.run_due()
+    bench.press("rosa", "retry", deletion)
+    bench.run_due()
+    assert bench.row(deletion).state is State.DELETED

@@ -221,10 +221,11 @@ def test_slack_is_asked_for_groups_only_when_a_reminder_is_due(new_bench: Callab
     """Slack being away holds up no expiry."""
     bench = new_bench(policy=QUIET)
     request = bench.ask()
-    faults = bench.slack.faults
+    faults, before = bench.slack.faults, len(bench.slack.calls)
     faults.only, faults.down = frozenset({"usergroups.users.list", "usergroups.list"}), "503"
     bench.wait_until_due(request)
     assert bench.row(request).state is State.EXPIRED
+    assert not [call for call in bench.slack.calls[before:] if call.method.startswith("usergroups")]
 
 
 def test_a_dry_run_reminds_and_expires_too(new_bench: Callable[..., Bench]) -> None:

@@ -17,6 +17,7 @@ from bot.approvals.request import Kind
 from bot.sandbox.clock import Clock
 from bot.sandbox.loopback import nobody
 from bot.sandbox.watsonx.api import PATH
+from bot.sandbox.watsonx.deployments import PATH as DEPLOYMENTS
 from bot.store import schema, tables
 from bot.store.queues import LANES
 from tests.support.menu import press
@@ -267,7 +268,9 @@ class Bench(Team):
 
 
 def _operation(method: str, path: str, query: Any) -> str:
-    """Name a call as the client does: one on specs, or ``token``."""
+    """Name a call as the client does: one on specs, ``deployments`` or ``token``."""
+    if path == DEPLOYMENTS:
+        return "deployments"
     if not path.startswith(PATH):
         return "token"
     if method == "GET":

@@ -220,7 +220,7 @@ class SpecsApi:
             return problem(self._faults.duplicate, "already_exists", f"The name {body['name']} is taken.")
         spec = self.add(body["name"], body["nodes"], space_id, description=body.get("description", ""))
         if self._faults.take("warn"):
-            spec["system"] = {"warnings": [{"message": "Nothing checks this size against the cluster."}]}
+            spec["system"] = {"warnings": [{"message": words} for words in self._faults.warnings]}
         return Reply(201, spec)
 
 

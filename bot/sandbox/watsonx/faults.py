@@ -39,7 +39,8 @@ class Faults:
         refused_words: Its message.
         foreign: Creates before which somebody else makes a spec of the same name.
         token_trouble: Token requests answered with 503.
-        warn: Creates that are answered with a warning.
+        warn: Creates that are answered with warnings.
+        warnings: What they say.
         deployments_refused: Lists of deployments refused with 403.
         deployments_broken: Lists of deployments answered with 503.
         deployments_page: Deployments on a page.
@@ -70,6 +71,7 @@ class Faults:
     foreign: int = 0
     token_trouble: int = 0
     warn: int = 0
+    warnings: tuple[str, ...] = ("Nothing checks this size against the cluster.",)
     deployments_refused: int = 0
     deployments_broken: int = 0
     deployments_page: int = 100
