@@ -72,7 +72,7 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
 
 
 def _escalate(tx: Tx, row: Request, ruling: Ruling, stage: Stage, nobody: Who) -> Request:
-    """Tell the thread, and those whom a stage reaches, that they may decide now as well."""
+    """Tell the thread, and those whom a stage reaches, that they can now decide as well."""
     after = replace(row, escalated_ms=stage.after_ms)
     tx.requests.note(row.id, escalated_ms=stage.after_ms)
     notify(tx, row, after, (), ruling)

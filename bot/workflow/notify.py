@@ -78,7 +78,7 @@ TABLE = (
     Line(
         Event.WAITING, Who.LEFT, Place.DIRECT, "one list of all that waits for them, in place of the last one"
     ),
-    Line(Event.ESCALATED, Who.EVERYBODY, Place.THREAD, "who may decide now as well"),
+    Line(Event.ESCALATED, Who.EVERYBODY, Place.THREAD, "who can now decide as well"),
     Line(
         Event.ESCALATED,
         Who.REACHED,

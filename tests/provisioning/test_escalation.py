@@ -56,7 +56,7 @@ def test_two_parties_and_an_escalation_end_to_end(new_bench: Callable[..., Bench
     assert bench.due_at(request) == bench.now
     bench.run_due()
     assert bench.last("escalated")["reason"] == f"also to {INES}, {ROSA}"
-    assert [line for line in lines(bench) if "may decide now as well" in line] != []
+    assert [line for line in lines(bench) if "can now decide as well" in line] != []
     assert len(bench.slack.dms("ines")) == 1
     assert bench.slack.dms("rosa") == []  # her own request: no say, no copy
     assert bench.due_at(request) == request.created_at + 8 * HOUR_MS
@@ -76,7 +76,7 @@ def test_every_stage_is_told_once(new_bench: Callable[..., Bench]) -> None:
     bench.advance(9 * HOUR_MS)
     bench.run_due()
     assert bench.story(request).count("escalated") == 2
-    assert len([line for line in lines(bench) if "may decide now as well" in line]) == 2
+    assert len([line for line in lines(bench) if "can now decide as well" in line]) == 2
     assert [len(bench.slack.dms(who)) for who in ("ada", "ben", "ines", "rosa")] == [1, 1, 1, 0]
     bench.advance(10 * HOUR_MS)
     bench.run_due()

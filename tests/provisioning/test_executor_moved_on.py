@@ -109,7 +109,7 @@ def test_a_stricter_policy_asks_again(new_bench: Callable[..., Bench]) -> None:
     assert bench.last("revised")["reason"] == reason
     assert (bench.calls(), bench.attempts(request)) == ([], [])
     bench.run_due()
-    assert f"Asked again: {reason}" in bench.shows(request)
+    assert f"Approval needed again: {reason}" in bench.shows(request)
     bench.press("ada", "approve", request)
     bench.press("ben", "approve", request)
     bench.run_due()
@@ -124,7 +124,7 @@ def test_a_new_denial_asks_again(bench: Bench) -> None:
     bench.restart()
     bench.run_due()
     assert bench.row(request).state is State.PENDING
-    assert "Asked again: the policy denies it: Not this week." in bench.shows(request)
+    assert "Approval needed again: the policy denies it: Not this week." in bench.shows(request)
     assert bench.calls() == []
 
 

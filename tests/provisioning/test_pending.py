@@ -142,7 +142,7 @@ def test_a_reminder_is_one_list_for_each_approver(bench: Bench) -> None:
     bench.run_due()
     assert bench.row(request).state is State.CREATED
     (to_ada,) = bench.slack.dms("ada")
-    assert "Nothing is left for you" in bench.words(to_ada)
+    assert "Nothing is waiting for you" in bench.words(to_ada)
 
 
 def test_who_has_voted_is_not_reminded(new_bench: Callable[..., Bench]) -> None:

@@ -41,7 +41,7 @@ def of_request(
     shown += [group_edit(edit) for edit in request.groups_edited[:1]]
     if request.state in _UNSENT and request.error:
         first = request.kind is Kind.DELETE and request.revision == 1 and request.state is State.PENDING
-        shown.append(f"{'Note' if first else 'Asked again'}: {safe(request.error, 140)}")
+        shown.append(f"{'Note' if first else 'Approval needed again'}: {safe(request.error, 140)}")
     if request.kind is Kind.CREATE:
         if drafted is None:
             shown.append("This text can no longer be read, so its numbers are missing. *Edit* it.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bot.approvals.policy import Person
 from bot.slack.blocks.modals import metadata
 from bot.slack.inbound.payload import delivery_key, trigger_hash
+from bot.slack.outbound.people import card_link
 from bot.slack.outbound.web_api import may_post
 from bot.workflow.ports import Click, Source
 
@@ -56,10 +57,7 @@ class ListenerContext:
 
     def link(self, request: Request | None) -> str | None:
         """Return the address of a request's card, if it has one."""
-        identity = self.identity()
-        if identity is None or request is None or request.message_ts is None:
-            return None
-        return identity.link(request.channel_id, request.message_ts, request.thread_ts)
+        return card_link(self.identity(), request)
 
     def answer_url(self, body: Mapping[str, Any]) -> str | None:
         """Return the delivery's response URL if it is on a host that we may post to."""

@@ -1,6 +1,6 @@
-"""A row drawn as its card: everything that the picture needs besides the row is gathered here.
+"""Draws a row as its card, with everything that the card needs besides the row.
 
-Names are kept for an hour, since they are only for display; rights never are.
+Names are for display only, so they are cached for an hour; rights never are.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ class Names:
 
     Args:
         ask: Returns the name of a user or a group; raises ``PeopleError``.
-        clock: Returns UTC epoch milliseconds.
     """
 
     def __init__(self, ask: Callable[[str], str], clock: Callable[[], int]) -> None:
@@ -45,26 +44,25 @@ class Names:
         self._known: dict[str, tuple[str, int]] = {}
 
     def __call__(self, entries: Collection[str]) -> dict[str, str]:
-        """Return the names of users and groups; those that Slack does not tell are left out."""
-        found: dict[str, str] = {}
+        """Return the names of users and groups; those that Slack does not know are left out."""
+        names: dict[str, str] = {}
         for entry in sorted(entries)[:_MOST_NAMES]:
             name, at = self._known.get(entry, ("", -KEEP_MS))
             if self._clock() - at >= KEEP_MS:
                 try:
                     name = self._ask(entry)
                 except PeopleError:
-                    break  # Slack is in trouble: the ids will do, and the card does not wait
+                    break  # Slack is failing: show ids instead of waiting
                 self._known[entry] = (name, self._clock())
             if name:
-                found[entry] = name
-        return found
+                names[entry] = name
+        return names
 
 
 class CardView:
     """Draws rows.
 
     Args:
-        service: For the draft, the ruling and the row.
         names: Display names of policy entries.
         short: Returns the parties that a requester cannot reach under a ruling, as last seen.
     """
@@ -80,7 +78,7 @@ class CardView:
         self._short = short
 
     def draft(self, request: Request) -> Draft | None:
-        """Return what the row's text comes to now; None for a delete or a text no longer readable."""
+        """Return the draft of the row's text as of now; None for a deletion, or if the text can no longer be parsed."""
         if request.kind is Kind.DELETE:
             return None
         try:
@@ -89,19 +87,14 @@ class CardView:
             return None
 
     def ruling(self, request: Request) -> Ruling | None:
-        """Return what the policy says of the row now, where its text can be read."""
+        """Return the policy's current ruling on the row; None if its text can no longer be parsed."""
         try:
             return self.service.ruling_of(request)
         except SizingError:
             return None
 
     def message(self, request: Request, suffix: str = "") -> Message:
-        """Draw a row.
-
-        Args:
-            request: As just read.
-            suffix: Tells the cards of one surface apart.
-        """
+        """Draw a row; ``suffix`` distinguishes the cards of one surface."""
         waits = request.state is State.PENDING
         ruling = self.ruling(request) if waits else None
         outlook = self.service.outlook(request, ruling) if ruling is not None else None
@@ -122,11 +115,11 @@ class CardView:
         )
 
     def linked(self, request: Request) -> tuple[int, int, str] | None:
-        """Return the part of a row's purpose that leads somewhere, and where."""
+        """Return the part of a row's purpose to link (start, end), and the address."""
         return linked(self.service.rules.defaults, request.purpose) if request.purpose else None
 
     def waits(self, request: Request) -> str:
-        """Say how far a pending row has come and who may approve it, by name; mrkdwn, empty for any other row."""
+        """Say how many approvals a pending row has and who may approve it; mrkdwn, empty for any other row."""
         ruling = self.ruling(request) if request.state is State.PENDING else None
         if ruling is None:
             return ""
@@ -141,13 +134,13 @@ class CardView:
         return attempt.lookups if attempt else None
 
     def _unreachable(self, request: Request, ruling: Ruling, outlook: Outlook | None) -> str | None:
-        """Say which parties cannot be reached, as of now or as last seen."""
-        found = self._short(ruling, request.requester_id) if outlook is None else outlook.short
-        return messages.unreachable(found) if found else None
+        """Say which parties cannot be reached, now or as last seen."""
+        short = self._short(ruling, request.requester_id) if outlook is None else outlook.short
+        return messages.unreachable(short) if short else None
 
 
 def _listed(voters: frozenset[str], names: dict[str, str]) -> str | None:
-    """Name those who can still vote, as far as a line goes."""
+    """Name those who can still vote, cut to one line."""
     if not voters:
         return None
     shown = [names.get(user_id, user_id) for user_id in sorted(voters)[:_MOST_WAITED_FOR]]

@@ -1,7 +1,7 @@
-"""Slack effects, one item at a time: drawn from the row as it is now, never read back.
+"""Delivers outbox messages to Slack, each drawn from the row as it is now and never read back.
 
-At least once: a post whose answer was lost may be there twice; clicks on a message that is not
-among the stored copies are refused, so the row stays the only truth.
+Delivery is at least once: a post whose answer was lost may appear twice. Clicks on a message that is not a stored
+copy are refused, so the row stays the only truth.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bot.slack.blocks import answers
 from bot.slack.blocks.kit import Message
 from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view, waiting_for
+from bot.slack.outbound.people import card_link
 from bot.slack.outbound.private import (
     digest,
     lead_to_card,
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OVERTAKEN_MS = 20_000
-"""A line in a thread that has waited so long for its turn is left out: the card and a direct message say the same."""
+"""A thread line delayed by this much is dropped: the card and a direct message say the same."""
 UNKNOWN_KIND_S = 60.0
-"""How long a message that a newer release wrote is left to a replica that knows its kind."""
+"""How soon a message of an unknown kind, written by a newer release, is tried again."""
 PARKED_S = 3_600.0
-"""How soon a card that Slack refuses is tried again if nothing happens before."""
+"""How soon a card that Slack refused is tried again, unless something happens before."""
 
 _NOT_IN = frozenset({"not_in_channel", "channel_not_found"})
 _NOT_THERE = _NOT_IN | {"is_archived", "restricted_action"}
@@ -70,15 +71,13 @@ class OutboxDelivery:
     """Delivers outbox messages to Slack.
 
     Args:
-        client: With the bot's token, a deadline, and no retry handlers.
-        people: Members of groups, and names; the same as decisions use, so that they share look-ups.
-        service: Rows, drafts and rulings.
-        specs: The live specs, for their list; None in a dry run.
-        identity: Who we are; None while Slack has not said.
-        clock: Returns UTC epoch milliseconds.
+        client: With the bot's token, a timeout, and no retry handlers.
+        people: The instance that decisions use, so that they share look-ups.
+        specs: The live specs; None in a dry run.
+        identity: Returns who we are; None until Slack has said.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
         short: As in ``CardView``.
-        on_call: Told of every call: method, HTTP status or Slack's word for the trouble, seconds.
+        on_call: Called after every call: method, HTTP status or Slack's error, seconds.
     """
 
     def __init__(
@@ -97,12 +96,12 @@ class OutboxDelivery:
         self._people = people
         self._calls = Calls(client, clock, on_call)
         self._names = Names(people.name, clock)
-        self._picture = CardView(service, self._names, short)
+        self._cards = CardView(service, self._names, short)
         self._identity = identity
         self._clock = clock
         self._api_url = api_url
         self._specs = specs
-        self._flow = service
+        self._service = service
         self._store = service.store
         self._drawn: dict[str, tuple[OutboxMessage, set[Copy]]] = {}
         self._kinds: dict[str, Callable[[OutboxMessage], None]] = {
@@ -110,7 +109,7 @@ class OutboxDelivery:
             "private": self._private,
             "dm": self._dm,
             "copy": self._copy,
-            "remind": self._copy,  # what the release before put there
+            "remind": self._copy,  # as the previous release stored it
             "digest": self._digest,
             "thread": self._thread,
             "members": self._members,
@@ -121,20 +120,20 @@ class OutboxDelivery:
         }
 
     def deliver(self, item: OutboxMessage) -> None:
-        """Have one effect; the caller removes the item afterwards.
+        """Deliver one message; the caller removes it afterwards.
 
         Raises:
-            SlackTrouble: It was not had; ``retry_after_s`` says when to try again, if that is known.
+            SlackTrouble: Delivery failed; ``retry_after_s`` says when to try again, if known.
         """
-        have = self._kinds.get(item.kind)
-        if have is None:
+        handler = self._kinds.get(item.kind)
+        if handler is None:
             raise SlackTrouble(f"{item.kind}: not a kind of this release", retry_after_s=UNKNOWN_KIND_S)
         if "response_url" in item.body and self._clock() - item.created_at >= RESPONSE_URL_MS:
             self._scrub(item)
-        have(item)
+        handler(item)
 
     def closed(self) -> frozenset[str]:
-        """Return the budgets that are spent: their messages wait."""
+        """Return the spent budgets, whose messages must wait."""
         return self._calls.pace.closed()
 
     # --- the card and its copies
@@ -143,7 +142,7 @@ class OutboxDelivery:
         request, copies = self._row(item)
         if request is None:
             return
-        message = self._picture.message(request)
+        message = self._cards.message(request)
         refused = None
         drawn = self._drawn_so_far(item)
         for copy in copies:
@@ -153,8 +152,8 @@ class OutboxDelivery:
                 self._redraw(request, copy, message)
             except CallFailed as failed:
                 if not failed.refused:
-                    raise  # the copies drawn so far are not drawn again when it goes on
-                refused = failed  # of one copy; the others are drawn all the same
+                    raise  # the next try skips the copies drawn so far
+                refused = failed  # for one copy; the others are still drawn
             drawn.add(copy)
         self._drawn.pop(item.key, None)
         request, copies = self._row(item)
@@ -164,7 +163,7 @@ class OutboxDelivery:
             raise SlackTrouble(refused.what, retry_after_s=PARKED_S)
 
     def _drawn_so_far(self, item: OutboxMessage) -> set[Copy]:
-        """Return the copies that this message has drawn before a budget was spent in the middle of it."""
+        """Return the copies that this message had drawn when a budget ran out."""
         before, drawn = self._drawn.get(item.key, (item, set[Copy]()))
         if (before.created_at, before.generation) != (item.created_at, item.generation):
             drawn = set()
@@ -185,7 +184,7 @@ class OutboxDelivery:
                     tx.requests.note(request.id, message_ts=None)
 
     def _first(self, item: OutboxMessage, request: Request, message: Message) -> None:
-        """Post the card where it belongs; where Slack refuses it, tell the requester why, and wait."""
+        """Post the card; if Slack refuses it, tell the requester why, and wait."""
         try:
             said = self._post(request.channel_id, message, request.thread_ts)
         except CallFailed as failed:
@@ -200,14 +199,16 @@ class OutboxDelivery:
             self._tell_not_posted(item, request, failed.word)
             raise SlackTrouble(failed.what, retry_after_s=PARKED_S) from None
         with self._store.write() as tx:
-            where = Copy(str(said["channel"]), str(said["ts"]))  # a person's id becomes their direct channel
+            where = Copy(str(said["channel"]), str(said["ts"]))  # Slack turns a user id into their DM channel
             tx.requests.note(request.id, message_ts=where.message_ts, channel_id=where.channel_id)
             tx.requests.add_copy(request.id, where)
             if tx.requests.copies(request.id)[1:]:
-                outbox.card(tx, tx.requests.get(request.id) or request)  # the copies learn where the card is
+                outbox.card(
+                    tx, tx.requests.get(request.id) or request
+                )  # redraws the copies with a link to the card
 
     def _tell_not_posted(self, item: OutboxMessage, request: Request, word: str) -> None:
-        """Tell the requester, once, what the card waits for; the response URL ends here."""
+        """Tell the requester, once, why the card was not posted; this uses up the response URL."""
         body = item.body
         if body.get("invited"):
             return
@@ -224,12 +225,14 @@ class OutboxDelivery:
         except CallFailed as failed:
             if not failed.refused:
                 raise
-            log.warning("nobody could be told", extra={"facts": {"what": failed.what, "card": word}})
+            log.warning(
+                "the requester could not be notified", extra={"facts": {"what": failed.what, "card": word}}
+            )
             return
         self._scrub(item, invited=True)
 
     def _scrub(self, item: OutboxMessage, **kept: Any) -> None:
-        """Take the response URL out of the stored item, which stays where it is."""
+        """Remove the response URL from the stored message."""
         body = {key: value for key, value in item.body.items() if key != "response_url"} | kept
         with self._store.write() as tx:
             now = tx.queues.message(item.key)
@@ -243,14 +246,14 @@ class OutboxDelivery:
         user_id = str(item.body["user_id"])
         if any(copy.user_id == user_id for copy in copies):
             return
-        card = self._picture.message(request)
+        card = self._cards.message(request)
         said = self._to_person(user_id, answers.reminder(card, request, self._link(request), user_id))
         if said is not None:
             with self._store.write() as tx:
                 tx.requests.add_copy(request.id, Copy(str(said["channel"]), str(said["ts"]), user_id))
 
     def _thread(self, item: OutboxMessage) -> None:
-        """Write a line under the card; without a card there is nothing to add to."""
+        """Write a line under the card, if there is a card."""
         request, _ = self._row(item)
         overtaken = not item.tries and self._clock() - item.created_at > OVERTAKEN_MS
         if request is None or request.message_ts is None or overtaken:
@@ -268,14 +271,14 @@ class OutboxDelivery:
             log.info("a line in a thread was not posted", extra={"facts": {"what": failed.what}})
 
     def _members(self, item: OutboxMessage) -> None:
-        """Put one message for each member of a group, as it is now."""
+        """Queue one message for each current member of a group."""
         body = item.body
         try:
-            found = self._people.members(str(body["group_id"])) or frozenset()
+            members = self._people.members(str(body["group_id"])) or frozenset()
         except PeopleError as error:
             raise SlackTrouble(error.what, retry_after_s=error.retry_after_s) from None
         with self._store.write() as tx:
-            for user_id in sorted(found - set(body["but"])):
+            for user_id in sorted(members - set(body["but"])):
                 each = body["body"] | {"user_id": user_id}
                 tx.queues.put(
                     f"{body['key']}:{user_id}",
@@ -286,14 +289,14 @@ class OutboxDelivery:
                 )
 
     def _digest(self, item: OutboxMessage) -> None:
-        """Post the list of all that waits for somebody in place of the last one, or redraw that."""
+        """Post a person's list of waiting requests in place of the last one, or redraw that one."""
         user_id = str(item.body["user_id"])
         note = f"digest:{user_id}"
         with self._store.read() as tx:
             last = tx.noted(note)
         if last is None and not item.body["anew"]:
             return
-        waiting = waiting_for(self._picture, user_id)
+        waiting = waiting_for(self._cards, user_id)
         message = digest([(row, self._link_for(row, user_id)) for row in waiting])
         if not item.body["anew"]:
             self._edit_digest(last, message)
@@ -322,7 +325,7 @@ class OutboxDelivery:
                 raise
 
     def _lead(self, item: OutboxMessage) -> None:
-        """Edit a message that is no copy of the card to a link to it; one that is not ours stays as it is."""
+        """Turn a message that is no copy of the card into a link to it; leave messages that are not ours."""
         request, copies = self._row(item)
         where = item.body["channel_id"], item.body["message_ts"]
         link = self._link(request)
@@ -364,16 +367,16 @@ class OutboxDelivery:
         self._to_person(user_id, message)
 
     def _is_decided(self, key: str) -> bool:
-        """Return whether a click has been decided meanwhile."""
+        """Return whether a click has been decided in the meantime."""
         with self._store.read() as tx:
             return tx.queues.received(key) is None
 
     def _answer(self, body: dict[str, Any], request: Request | None) -> Message:
-        """Return what a private item says."""
+        """Return the text of a private message."""
         if "blocks" in body:
             return Message(body["blocks"], str(body["text"]))
         if body["code"] == "specs_listing":
-            return listed_specs(self._flow, self._specs, int(body.get("page") or 1))
+            return listed_specs(self._service, self._specs, int(body.get("page") or 1))
         if body["code"] == "adopted" and request is not None:
             return answers.adopted(request)
         link = self._link(request)
@@ -399,7 +402,7 @@ class OutboxDelivery:
 
     def _home(self, item: OutboxMessage) -> None:
         team_id, user_id = str(item.body.get("team_id") or ""), str(item.body["user_id"])
-        view = home_view(self._picture, team_id, user_id, self._link)
+        view = home_view(self._cards, team_id, user_id, self._link)
         try:
             answer = self._calls("views.publish", user_id=user_id, view=view)
         except CallFailed as failed:
@@ -435,19 +438,16 @@ class OutboxDelivery:
             return tx.requests.get(item.request_id), tx.requests.copies(item.request_id)
 
     def _bot_name(self) -> str:
-        """Return what people type after ``/invite``: the name that the bot's user has now."""
+        """Return the bot user's current name, as typed after ``/invite``."""
         identity = self._identity()
         names = self._names({identity.bot_user_id}) if identity else {}
         return next(iter(names.values()), "peftsize")
 
     def _link(self, request: Request | None) -> str | None:
-        identity = self._identity()
-        if identity is None or request is None or request.message_ts is None:
-            return None
-        return identity.link(request.channel_id, request.message_ts, request.thread_ts)
+        return card_link(self._identity(), request)
 
     def _link_for(self, request: Request, user_id: str) -> str | None:
-        """Return the address of the card, or of somebody's own copy where the card is in a direct message."""
+        """Return the address of the card, or of a person's own copy if the card is in a direct message."""
         if not in_direct_message(request):
             return self._link(request)
         with self._store.read() as tx:
@@ -469,7 +469,7 @@ class OutboxDelivery:
         )
 
     def _to_person(self, user_id: str, message: Message) -> dict[str, Any] | None:
-        """Write to somebody directly; None where that person can get no messages."""
+        """Send a direct message; None if the person cannot receive any."""
         try:
             try:
                 return self._post(self._calls.direct(user_id), message, to=user_id)

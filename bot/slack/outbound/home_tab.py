@@ -1,4 +1,4 @@
-"""What one person's Home tab shows: their standing is asked live, the rows are read now."""
+"""The content of one person's Home tab: rights looked up live, rows read now."""
 
 from __future__ import annotations
 
@@ -22,20 +22,14 @@ _MOST_ROWS = 50
 
 
 def home_view(
-    picture: CardView, team_id: str, user_id: str, link: Callable[[Request], str | None]
+    cards: CardView, team_id: str, user_id: str, link: Callable[[Request], str | None]
 ) -> dict[str, Any]:
     """Return the Home tab of one person.
-
-    Args:
-        picture: Draws rows.
-        team_id: The person's workspace.
-        user_id: The person.
-        link: The address of a request's card.
 
     Raises:
         SlackTrouble: Slack could not say who this is.
     """
-    service = picture.service
+    service = cards.service
     try:
         person = service.look_up(team_id, user_id)
     except PeopleError as error:
@@ -50,11 +44,11 @@ def home_view(
         found = tx.requests.listed(states=states, text=search.text or None, limit=2 * MOST_LINES)
 
     def line(row: Request) -> Line:
-        return Line(row, picture.draft(row), picture.waits(row), link(row))
+        return Line(row, cards.draft(row), cards.waits(row), link(row))
 
     return home(
-        waiting=[line(row) for row in reversed(pending) if waits_for(picture, row, person)],
-        stuck=[line(row) for row in reversed(failed) if _needs(picture, row, person)],
+        waiting=[line(row) for row in reversed(pending) if waits_for(cards, row, person)],
+        stuck=[line(row) for row in reversed(failed) if _needs(cards, row, person)],
         mine=[line(row) for row in mine],
         found=[line(row) for row in found],
         site=service.site,
@@ -64,13 +58,13 @@ def home_view(
     )
 
 
-def waiting_for(picture: CardView, user_id: str) -> list[Request]:
-    """Return what waits for one person, the oldest first.
+def waiting_for(cards: CardView, user_id: str) -> list[Request]:
+    """Return the requests that wait for one person, oldest first.
 
     Raises:
         SlackTrouble: Slack could not say who this is.
     """
-    service = picture.service
+    service = cards.service
     with service.store.read() as tx:
         pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_ROWS)
     if not pending:
@@ -79,16 +73,16 @@ def waiting_for(picture: CardView, user_id: str) -> list[Request]:
         person = service.look_up(pending[0].team_id, user_id)
     except PeopleError as error:
         raise SlackTrouble(error.what) from None
-    return [row for row in reversed(pending) if waits_for(picture, row, person)]
+    return [row for row in reversed(pending) if waits_for(cards, row, person)]
 
 
-def waits_for(picture: CardView, row: Request, person: Person) -> bool:
-    """Return whether this person's approval would count now, by the function that decides it."""
-    ruling = picture.service.ruling_of(row)
+def waits_for(cards: CardView, row: Request, person: Person) -> bool:
+    """Return whether this person's approval would count now, as the state machine decides it."""
+    ruling = cards.service.ruling_of(row)
     actor = policy.standing(ruling, person)
-    return not isinstance(decide(row, Action.APPROVE, actor, ruling, picture.service.clock()), Refusal)
+    return not isinstance(decide(row, Action.APPROVE, actor, ruling, cards.service.clock()), Refusal)
 
 
-def _needs(picture: CardView, row: Request, person: Person) -> bool:
-    """Return whether a failed request waits for this person, who is an admin."""
-    return not is_given_up(row) and policy.standing(picture.service.ruling_of(row), person).is_admin
+def _needs(cards: CardView, row: Request, person: Person) -> bool:
+    """Return whether a failed request waits for this person, as an admin."""
+    return not is_given_up(row) and policy.standing(cards.service.ruling_of(row), person).is_admin

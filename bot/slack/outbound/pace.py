@@ -1,7 +1,7 @@
-"""Slack's limits as budgets: how often each method may be called, and each channel be written to.
+"""Slack's rate limits as budgets: for each method, and for posts to each channel.
 
-A budget refills evenly and holds a short burst. One that is spent says for how long and never sleeps: what
-waits for it stays in the outbox, and workers pass it over until it has been refilled.
+A budget refills evenly and holds a short burst. A spent one says how long to wait and never sleeps: its messages
+stay in the outbox, and workers pass over them until it has refilled.
 Source: https://docs.slack.dev/apis/web-api/rate-limits, and each method's own page for its tier.
 """
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much a budget holds, and how many calls a second it gains."""
+    """How many calls a budget holds, and how many it gains per second."""
 
     burst: float
     a_second: float
 
 
 def tier(a_minute: int) -> Limit:
-    """Return the limit of a method: a quarter at once, the rest evenly, so that no minute sees more."""
+    """Return the limit of a method: a quarter at once, the rest evenly, so that no minute exceeds it."""
     return Limit(a_minute / 4, a_minute * 3 / 4 / 60)
 
 
 TIER_3, TIER_4 = tier(50), tier(100)
 IN_A_CHANNEL = Limit(4, 1)
-"""A message a second, after a short burst."""
+"""One message per second, after a short burst."""
 IN_ALL_CHANNELS = tier(300)
 """Slack says “several hundred messages per minute” for a workspace."""
 _LIMITS = {
@@ -50,11 +50,7 @@ _MOST_KEPT = 1000
 
 
 class Pace:
-    """The budgets of one workspace, as far as this process spends them.
-
-    Args:
-        clock: Returns UTC epoch milliseconds.
-    """
+    """The budgets of one workspace, as spent by this process."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
@@ -62,7 +58,7 @@ class Pace:
         self._left: dict[str, tuple[float, int]] = {}
 
     def wait_s(self, budget: str) -> float:
-        """Spend one call; 0 if it may be made now, else the seconds to wait (nothing is spent then)."""
+        """Spend one call and return 0; or, if the budget is spent, return the seconds to wait."""
         with self._gate:
             now = self._clock()
             left = {each: self._left_of(each, now) for each in _spent_by(budget)}
@@ -75,12 +71,12 @@ class Pace:
             return 0.0
 
     def close(self, budget: str, seconds: float) -> None:
-        """Spend what is left and what comes in the next seconds: Slack said that it was one call too many."""
+        """Empty a budget for the next seconds, because Slack answered that it was exceeded."""
         with self._gate:
             self._left[budget] = (1 - seconds * _limit(budget).a_second, self._clock())
 
     def closed(self) -> frozenset[str]:
-        """Return the budgets that are spent; ``POSTS`` stands for those of all channels."""
+        """Return the spent budgets; ``POSTS`` stands for all channels."""
         with self._gate:
             now = self._clock()
             return frozenset(budget for budget in self._left if self._left_of(budget, now) < 1)
@@ -92,7 +88,7 @@ class Pace:
 
 
 def budget_of(method: str, channel_id: str) -> str | None:
-    """Return the budget that a call spends, or None for a method that is never short."""
+    """Return the budget that a call spends; None if it is not limited."""
     if method == "chat.postMessage":
         return f"{POSTS}{channel_id}"
     return method if method in _LIMITS else None

@@ -1,9 +1,9 @@
-"""Who somebody is, asked of Slack when it is decided; and who we are ourselves.
+"""Who somebody is, looked up in Slack for each decision; and who the bot is.
 
-A person is looked up for every decision; those who decide at the same moment share the call. The members of a
-user group serve for a few seconds, since one person who presses a button often would spend what Slack allows
-(https://docs.slack.dev/reference/methods/usergroups.users.list: tier 2, 20 a minute). Whoever must know what
-is true now asks for it ``live``. A failed question is a ``PeopleError``, never a guess.
+Simultaneous look-ups of one person share a call. Members of a user group are cached for a few seconds, since one
+person who clicks often would use up Slack's limit
+(https://docs.slack.dev/reference/methods/usergroups.users.list: tier 2, 20 a minute). ``live`` bypasses the cache.
+A failed look-up is a ``PeopleError``, never a guess.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
+    from bot.approvals.request import Request
+
 _NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
 _WILL_NOT_SAY = frozenset({"missing_scope", "unknown_method", "bot_not_found", "not_allowed_token_type"})
@@ -31,7 +33,7 @@ _USER = "users.info"
 _MEMBERS = "usergroups.users.list"
 _GROUPS = "usergroups.list"
 GROUP_FRESH_MS = 5_000
-"""How long the members of a user group serve: removing somebody may count so much later, except before a POST."""
+"""How long the members of a user group are cached: a removal may take this long to count, except before a POST."""
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
@@ -39,14 +41,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the bot is in Slack, and whose deliveries it takes.
+    """Who the bot is in Slack, and whose deliveries it accepts.
 
     Args:
-        team_ids: Workspaces (or Enterprise Grids, ``E…``) whose deliveries are taken.
-        app_id: The only app whose deliveries are taken; None where Slack did not say.
-        bot_id: The bot.
-        bot_user_id: The bot's user.
-        url: Of the workspace, with a slash at the end.
+        team_ids: Accepted workspaces (or Enterprise Grids, ``E…``).
+        app_id: The only accepted app; None if Slack did not say.
+        url: Of the workspace, with a trailing slash.
         enterprise_id: The Enterprise Grid of the workspace, if any.
     """
 
@@ -58,17 +58,24 @@ class Identity:
     enterprise_id: str | None = None
 
     def is_ours(self, team_id: str | None, enterprise_id: str | None = None) -> bool:
-        """Return whether a workspace, or the Grid it belongs to, is ours."""
+        """Return whether a workspace, or its Grid, is ours."""
         ours = self.team_ids | ({self.enterprise_id} if self.enterprise_id else frozenset())
         return team_id in ours or enterprise_id in ours
 
     def link(self, channel_id: str, message_ts: str, thread_ts: str | None = None) -> str:
-        """Return the address of a message, in a thread or not, made without asking Slack.
+        """Return the address of a message, in a thread or not, without asking Slack.
 
-        Source: https://docs.slack.dev/reference/methods/chat.getPermalink, whose answers look so.
+        Source: the answers of https://docs.slack.dev/reference/methods/chat.getPermalink.
         """
         address = f"{self.url}archives/{channel_id}/p{message_ts.replace('.', '')}"
         return f"{address}?thread_ts={thread_ts}&cid={channel_id}" if thread_ts else address
+
+
+def card_link(identity: Identity | None, request: Request | None) -> str | None:
+    """Return the address of a request's card, if it has one."""
+    if identity is None or request is None or request.message_ts is None:
+        return None
+    return identity.link(request.channel_id, request.message_ts, request.thread_ts)
 
 
 def identify(
@@ -77,37 +84,33 @@ def identify(
     """Ask Slack who we are.
 
     Args:
-        client: With the bot's token.
-        teams: Whose deliveries are taken, instead of the token's own workspace and Grid.
-        app_id: The app, instead of the one the bot belongs to.
-        timeout_s: Seconds for each of the two questions; the client's own where None.
-
-    Returns:
-        The identity.
+        teams: Accepted workspaces, instead of the token's own workspace and Grid.
+        app_id: The accepted app, instead of the bot's own.
+        timeout_s: Seconds for each of the two calls; the client's own if None.
 
     Raises:
         PeopleError: Slack could not say.
     """
     if timeout_s is not None:
         client.timeout = timeout_s
-    told = _asked("auth.test", client.auth_test)
-    if not (told.get("team_id") and told.get("user_id")):
+    auth = _asked("auth.test", client.auth_test)
+    if not (auth.get("team_id") and auth.get("user_id")):
         raise PeopleError("auth.test", "names no workspace or no user")
-    bot_id = str(told.get("bot_id") or "")
+    bot_id = str(auth.get("bot_id") or "")
     if app_id is None and bot_id:
-        app_id = told.get("app_id") or _app_of(client, bot_id)
+        app_id = auth.get("app_id") or _app_of(client, bot_id)
     return Identity(
-        team_ids=frozenset(teams) or frozenset({str(told["team_id"])}),
+        team_ids=frozenset(teams) or frozenset({str(auth["team_id"])}),
         app_id=app_id,
         bot_id=bot_id,
-        bot_user_id=str(told["user_id"]),
-        url=str(told.get("url") or "https://slack.com/"),
-        enterprise_id=None if teams else told.get("enterprise_id") or None,
+        bot_user_id=str(auth["user_id"]),
+        url=str(auth.get("url") or "https://slack.com/"),
+        enterprise_id=None if teams else auth.get("enterprise_id") or None,
     )
 
 
 def _app_of(client: WebClient, bot_id: str) -> str | None:
-    """Return the app a bot belongs to; None where Slack refuses to say, and the signature must do."""
+    """Return the app a bot belongs to; None if Slack does not say, and the signature must suffice."""
     try:
         bot: Mapping[str, Any] = _asked("bots.info", client.bots_info, bot=bot_id).get("bot") or {}
     except PeopleError as error:
@@ -124,9 +127,7 @@ class SlackPeople:
     """The port ``People`` over the Web API.
 
     Args:
-        client: With the bot's token and a short timeout.
-        identity: Who we are; None while Slack has not said.
-        clock: Returns UTC epoch milliseconds.
+        identity: Returns who we are; None until Slack has said.
     """
 
     def __init__(
@@ -143,13 +144,12 @@ class SlackPeople:
         )
 
     def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
-        """Describe a person and which of the groups they are in.
+        """Describe a person, and which of the groups they are in.
 
         Args:
-            team_id: The person's workspace as the delivery named it.
-            user_id: The person.
-            groups: User groups to ask about; not asked for somebody who has no say anyway.
-            live: Whether groups are asked now, too.
+            team_id: The person's workspace according to the delivery.
+            groups: User groups to check; not checked for somebody who is barred anyway.
+            live: Whether to bypass the cache of groups.
 
         Raises:
             PeopleError: Slack could not say.
@@ -175,11 +175,10 @@ class SlackPeople:
         )
 
     def members(self, group_id: str, *, live: bool = False) -> frozenset[str] | None:
-        """Return the members of a user group, or None if there is no such group.
+        """Return the members of a user group; None if there is no such group.
 
         Args:
-            group_id: The group.
-            live: Whether it is asked now; else the answer is at most ``GROUP_FRESH_MS`` old.
+            live: Whether to ask now; otherwise the answer is at most ``GROUP_FRESH_MS`` old.
 
         Raises:
             PeopleError: Slack could not say.
@@ -195,40 +194,39 @@ class SlackPeople:
         if not entry.startswith("S"):
             user = _shared(self._users, _USER, entry)
             return _name(user) if user is not None else ""
-        told = _asked(_GROUPS, self._client.usergroups_list)
-        found = (group for group in told.get("usergroups") or () if group.get("id") == entry)
-        return next((f"@{group['handle']}" for group in found), "")
+        answer = _asked(_GROUPS, self._client.usergroups_list)
+        groups = (group for group in answer.get("usergroups") or () if group.get("id") == entry)
+        return next((f"@{group['handle']}" for group in groups), "")
 
     def edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
-        """Return those of the user groups that were edited at a time or later.
+        """Return which of the user groups were edited at ``since`` or later.
 
         Args:
-            groups: Ids of user groups.
-            since: UTC epoch milliseconds. Slack counts seconds: an edit in the same second is one.
+            since: UTC epoch milliseconds. Slack counts in seconds, so an edit in the same second is included.
 
         Raises:
             PeopleError: Slack could not say.
         """
-        found = _shared(self._edited, _GROUPS, "all")
-        return tuple(edit for edit in found if edit.group in groups and edit.at // 1000 >= since // 1000)
+        edits = _shared(self._edited, _GROUPS, "all")
+        return tuple(edit for edit in edits if edit.group in groups and edit.at // 1000 >= since // 1000)
 
     def _groups_of(self, ids: Collection[str], groups: Collection[str], *, live: bool) -> frozenset[str]:
-        """Return those of the groups that somebody is in, by any of their ids; one that is gone has no members."""
+        """Return which of the groups somebody is in, by any of their ids; a deleted group has no members."""
         return frozenset(
             group for group in groups if not frozenset(ids).isdisjoint(self.members(group, live=live) or ())
         )
 
     def _ask_edits(self, _all: str) -> tuple[GroupEdit, ...]:
-        told = _asked(_GROUPS, self._client.usergroups_list)
+        answer = _asked(_GROUPS, self._client.usergroups_list)
         return tuple(
             GroupEdit(
                 str(one["id"]), str(one.get("updated_by") or ""), int(one.get("date_update") or 0) * 1000
             )
-            for one in told.get("usergroups") or ()
+            for one in answer.get("usergroups") or ()
         )
 
     def _ask_user(self, user_id: str) -> Mapping[str, Any] | None:
-        """Return what Slack says of a user, or None if there is none."""
+        """Return Slack's answer about a user, or None if there is none."""
         try:
             user: Mapping[str, Any] = _asked(_USER, self._client.users_info, user=user_id)["user"]
         except PeopleError as error:
@@ -239,16 +237,16 @@ class SlackPeople:
 
     def _ask_members(self, group_id: str) -> frozenset[str] | None:
         try:
-            told = _asked(_MEMBERS, self._client.usergroups_users_list, usergroup=group_id)
+            answer = _asked(_MEMBERS, self._client.usergroups_users_list, usergroup=group_id)
         except PeopleError as error:
             if error.error not in _NO_GROUP:
                 raise
             return None
-        return frozenset(told.get("users") or ())
+        return frozenset(answer.get("users") or ())
 
 
 def _shared(flights: SingleFlight[Answer], method: str, key: str, *, live: bool = False) -> Answer:
-    """Return a shared answer; raises ``PeopleError`` while Slack wants to be left alone."""
+    """Return a shared answer; raises ``PeopleError`` while Slack asks to wait."""
     try:
         return flights.get(key, live=live)
     except TooSoon as early:
@@ -260,16 +258,16 @@ def _asked_to_wait(error: Exception) -> float | None:
 
 
 def _asked(method: str, call: Callable[..., Any], **arguments: str) -> Mapping[str, Any]:
-    """Ask Slack; every trouble becomes a ``PeopleError`` that names the method and Slack's own word."""
+    """Call Slack; every failure becomes a ``PeopleError`` with the method and Slack's error."""
     try:
-        told: Mapping[str, Any] = call(**arguments).data
+        answer: Mapping[str, Any] = call(**arguments).data
     except FAILURES as error:
         raise PeopleError(method, word_of(error), retry_after_s=retry_after_s(error)) from None
-    return told
+    return answer
 
 
 def _barred(user: Mapping[str, Any]) -> str | None:
-    """Return why somebody can have no say, whatever the workspace, or None."""
+    """Return why a person can have no say in any workspace, or None."""
     if user.get("deleted"):
         return "deleted"
     if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == _SLACKBOT:
@@ -284,7 +282,7 @@ def _barred(user: Mapping[str, Any]) -> str | None:
 def _foreign(
     identity: Identity, team_id: str, user: Mapping[str, Any], enterprise: Mapping[str, Any]
 ) -> str | None:
-    """Bar people of other workspaces: both what the delivery says and what Slack says must be home."""
+    """Bar people of other workspaces: the delivery and Slack must both name one of ours."""
     grid = enterprise.get("enterprise_id")
     workspaces = {user.get("team_id"), *(enterprise.get("teams") or ())}
     at_home = any(identity.is_ours(one) for one in workspaces) or identity.is_ours(None, grid)
@@ -293,6 +291,6 @@ def _foreign(
 
 
 def _name(user: Mapping[str, Any]) -> str:
-    """Return the name that people see."""
+    """Return the displayed name."""
     profile: Mapping[str, Any] = user.get("profile") or {}
     return str(profile.get("display_name") or profile.get("real_name") or user.get("name") or "")

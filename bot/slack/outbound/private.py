@@ -1,4 +1,4 @@
-"""Plain words for one person or a channel, and the list that only the worker can ask for."""
+"""Messages for one person or a channel, and the list of specs, which only a worker may look up."""
 
 from __future__ import annotations
 
@@ -23,24 +23,19 @@ if TYPE_CHECKING:
 
 NOTICES = {
     "drift": "*Live hardware specifications and our records differ:*",
-    "attention": "*Nobody knows whether this was created.* Look at the space, then decide on the card:",
+    "attention": "*It is unclear whether this was created.* Check the space, then decide on the card:",
     "tampered": "*An approved request was changed in the database, so nothing was sent.* Find out who can write there:",
     "anchor": "*Head of the audit chain* (row and hash), for `peftsize audit verify`:",
 }
-"""What a notice begins with, by its code."""
+"""The first sentence of a notice, by its code."""
 _MOST_LINES = 20
 SOON_S = 1.0
-"""How long a list waits that may not be looked up yet, rather than say so."""
+"""How long a list may wait to be looked up before it answers with an error."""
 _MOST_NAMES = 10
 
 
 def said(words: str, title: str = "") -> Message:
-    """Return plain words as a message.
-
-    Args:
-        words: Anybody's text; its lines stay.
-        title: Our own words before it, mrkdwn.
-    """
+    """Return foreign text as a message, keeping its lines, under our own ``title`` (mrkdwn)."""
     lines = [safe(line, 400) for line in words.split("\n")[:_MOST_LINES]]
     shown: list[str] = []
     for line in [title, *lines] if title else lines:
@@ -51,63 +46,67 @@ def said(words: str, title: str = "") -> Message:
 
 
 def notice(code: str, lines: Sequence[str], link_to: str | None = None) -> Message:
-    """Return what the people who run the bot are told, with the way to the card if it is about one."""
-    told = said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
-    return Message([*told.blocks, section(link(link_to, "See the card"))], told.text) if link_to else told
+    """Return a message to those who run the bot, with a link to the card if it is about one."""
+    message = said("\n".join(str(line) for line in lines), NOTICES.get(code, "*Notice:*"))
+    return (
+        Message([*message.blocks, section(link(link_to, "See the card"))], message.text)
+        if link_to
+        else message
+    )
 
 
 def thread_line(
-    request: Request, told: Mapping[str, Any], by: str | None, reached: Collection[str] = ()
+    request: Request, facts: Mapping[str, Any], by: str | None, reached: Collection[str] = ()
 ) -> Message:
     """Say in one line under the card what happened to it.
 
     Args:
-        request: The row.
-        told: ``code``, and the facts of that moment.
+        facts: ``code``, and what it needs to know.
         by: The name of who did it.
-        reached: The names of those who may decide from now on as well.
+        reached: The names of those who may decide from now on.
     """
-    # a name calls nobody, not even by what only begins like a broadcast: "@herex"
-    who, reason = safe((by or "").replace("@", "＠"), 80), safe(str(told.get("reason") or ""), 300)
-    match told["code"]:
+    # a name must mention nobody, not even as "@herex", which begins like a broadcast
+    who, reason = safe((by or "").replace("@", "＠"), 80), safe(str(facts.get("reason") or ""), 300)
+    match facts["code"]:
         case "edited":
-            gpus = f", {messages.gpus(told['use_gpus'])} by hand" if told.get("use_gpus") else ""
-            change = f"{code(str(told['before']), 200)} → {code(str(told['after']), 200)}{gpus}"
-            why = f"Asked again: {reason}." if reason else f"Edited by {who}."
-            votes = "\nApprovals of the earlier revision no longer count." if told.get("voided") else ""
-            purpose = f" Purpose: {safe(str(told['purpose']), 200)}." if told.get("purpose") else ""
+            gpus = f", {messages.gpus(facts['use_gpus'])} by hand" if facts.get("use_gpus") else ""
+            change = f"{code(str(facts['before']), 200)} → {code(str(facts['after']), 200)}{gpus}"
+            why = f"Approval needed again: {reason}." if reason else f"Edited by {who}."
+            votes = "\nApprovals of the earlier revision no longer count." if facts.get("voided") else ""
+            purpose = f" Purpose: {safe(str(facts['purpose']), 200)}." if facts.get("purpose") else ""
             line = f"{why} {change}{purpose}{votes}"
         case "escalated":
-            waited = messages.duration(int(told["waited_ms"]))
+            waited = messages.duration(int(facts["waited_ms"]))
             names = ", ".join(safe(name.replace("@", "＠"), 80) for name in sorted(reached)[:_MOST_NAMES])
-            line = f"Undecided for {waited}, so {names or 'nobody else'} may decide now as well."
+            line = f"Undecided for {waited}, so {names or 'nobody else'} can now decide as well."
         case "rejected":
             line = f"Rejected by {who}: {reason}"
         case "created" | "deleted" as done:
-            line = f"{done.capitalize()}: {code(request.name, 80)}, id {code(str(told.get('spec_id') or ''), 80)}"
+            line = f"{done.capitalize()}: {code(request.name, 80)}, id {code(str(facts.get('spec_id') or ''), 80)}"
         case _:
             line = f"Failed: {reason}"
     return Message([section(line)], line)
 
 
-def vote_voided(request: Request, told: Mapping[str, Any], link_to: str | None) -> Message:
-    """Tell somebody that their approval no longer counts, and why."""
-    change = f"{code(str(told['before']), 200)} → {code(str(told['after']), 200)}"
+def vote_voided(request: Request, facts: Mapping[str, Any], link_to: str | None) -> Message:
+    """Tell a person that their approval no longer counts, and why."""
+    change = f"{code(str(facts['before']), 200)} → {code(str(facts['after']), 200)}"
     seen = f" {link(link_to, 'See the card')}" if link_to else ""
     words = f"Request `{request.id}` was edited, so your approval no longer counts: {change}.\nDecide again.{seen}"
     return Message([section(words)], f"Request {request.id} was edited, so your approval no longer counts.")
 
 
 def lead_to_card(request: Request, link_to: str) -> Message:
-    """Return what a second copy of a card becomes."""
-    words = f"Request `{request.id}` has its card elsewhere: {link(link_to, 'see the card')}. Nothing was decided here."
-    return Message([section(words)], f"Request {request.id} has its card elsewhere.")
+    """Return what replaces a second copy of a card."""
+    where = link(link_to, "see the card")
+    words = f"The card of request `{request.id}` is elsewhere: {where}. Nothing was decided here."
+    return Message([section(words)], f"The card of request {request.id} is elsewhere.")
 
 
 def digest(waiting: Sequence[tuple[Request, str | None]]) -> Message:
-    """List all that waits for one person, with the way to each card."""
+    """List the requests that wait for one person, each with a link to its card."""
     if not waiting:
-        return said("Nothing is left for you to decide.")
+        return said("Nothing is waiting for you.")
     title = (
         "*One request is waiting for you*"
         if len(waiting) == 1
@@ -120,24 +119,18 @@ def digest(waiting: Sequence[tuple[Request, str | None]]) -> Message:
 
 
 def not_posted(request: Request, word: str) -> Message:
-    """Tell the requester why Slack refuses the card, and how to have it posted after the repair.
-
-    Args:
-        request: The row, which is stored and waits.
-        word: Slack's own word for the refusal.
-    """
+    """Tell the requester why Slack refused the card (``word``: Slack's error) and how to post it later."""
     where = channel(request.channel_id)
     text = f"The card of your request {request.id} could not be posted. {slack_refused(word)}"
-    told = section(f"{safe(text, 900)}\nIt belongs in {where}. The request is kept; nothing is lost.")
+    refused = section(f"{safe(text, 900)}\nIts channel is {where}. The request is stored; nothing is lost.")
     again = button("Post again", "post_again", request.id, f"Post the card of request {request.id} again")
-    return Message([told, actions(block_id(request, "refused"), [again])], safe(text, 900))
+    return Message([refused, actions(block_id(request, "refused"), [again])], safe(text, 900))
 
 
 def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Message:
     """List the live specs of the default space.
 
     Args:
-        service: For our own records of them.
         specs: The API; None in a dry run.
         page: From 1.
 
@@ -145,9 +138,9 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
         SlackTrouble: The list may be looked up a moment later.
     """
     if specs is None:
-        return said("This is a dry run: no cluster is asked for its specs.")
+        return said("This is a dry run, so there are no specs to list.")
     try:
-        found = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
+        all_specs = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
     except SpecsError as error:
         if (
             isinstance(error, Unavailable)
@@ -156,9 +149,9 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
         ):
             raise SlackTrouble("the list of specs", retry_after_s=wait_s, paced=True) from None
         return said(messages.explain(error))
-    pages = max(1, -(-len(found) // PAGE))
+    pages = max(1, -(-len(all_specs) // PAGE))
     page = min(max(page, 1), pages)
-    shown = found[(page - 1) * PAGE : page * PAGE]
+    shown = all_specs[(page - 1) * PAGE : page * PAGE]
     with service.store.read() as tx:
         made = tx.requests.makers([spec.id for spec in shown])
     return specs_listing(shown, page, pages, ours=made, users=users_by_spec(specs, service.site.space_id))

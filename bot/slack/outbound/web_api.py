@@ -1,4 +1,4 @@
-"""Calling Slack, within its limits, and what a failure means."""
+"""Calls to Slack within its rate limits, and what a failure means."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
 FAILURES = (SlackClientError, OSError, HTTPException)
-"""What a call through slack_sdk may raise when Slack, or the way there, is in trouble."""
+"""What a call through slack_sdk may raise when Slack or the network fails."""
 
 _PERMANENT = frozenset(
     {
@@ -46,21 +46,20 @@ _PASSING = frozenset(
         "unknown",
     }
 )
-"""What Slack says when the same call may succeed a minute later; every other word is a refusal."""
+"""Errors after which the same call may succeed a minute later; every other error is a refusal."""
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
-"""Slack's errors are such words; a gateway's page in their place goes into no log and no label."""
+"""The shape of Slack's errors; a gateway's page in their place must reach no log and no label."""
 PACED = "paced"
-"""Our own word for a call whose turn comes later."""
+"""Our own error for a call that must wait for its budget."""
 
 
 class CallFailed(SlackTrouble):
-    """One call that was not made, or not with success.
+    """A call that was not made, or failed.
 
     Args:
-        method: The Web API method.
-        word: Slack's own word for the trouble; no text of anybody, no token.
-        retry_after_s: Seconds that Slack, or our pacing, asks to wait.
-        refused: Whether Slack understood and said no, so that only a repair helps.
+        word: Slack's error; never anybody's text, never a token.
+        retry_after_s: Seconds to wait, by Slack or by our own pacing.
+        refused: Whether Slack understood and refused, so that only a repair helps.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class CallFailed(SlackTrouble):
 
 
 def may_post(url: str, api_url: str) -> bool:
-    """Return whether a response URL is Slack's own, or on the host of the Web API that is set."""
+    """Return whether a response URL is Slack's own, or on the configured Web API's host."""
     try:
         to, api = urlsplit(url), urlsplit(api_url)
     except ValueError:
@@ -88,7 +87,7 @@ def may_post(url: str, api_url: str) -> bool:
 
 
 def word_of(error: Exception) -> str:
-    """Return Slack's name of an error, or the kind of the failure where Slack said nothing."""
+    """Return Slack's error, or the exception's name if Slack did not answer."""
     if not isinstance(error, SlackApiError):
         return type(error).__name__
     response: Any = error.response
@@ -102,29 +101,28 @@ def word_of(error: Exception) -> str:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether Slack understood the call and said no, rather than being in trouble itself."""
+    """Return whether Slack understood the call and refused it, rather than failing itself."""
     return isinstance(error, SlackApiError) and word_of(error) not in _PASSING
 
 
 def retry_after_s(error: Exception) -> float | None:
-    """Return how long Slack asks to wait, or None where it does not say."""
+    """Return how long Slack asks to wait, or None if it does not say."""
     return header_s(getattr(getattr(error, "response", None), "headers", None) or {})
 
 
 def header_s(headers: Mapping[str, Any]) -> float | None:
     """Return the seconds of a ``Retry-After`` header, or None."""
-    found = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-    text = str(found[0] if isinstance(found, (list, tuple)) else found)
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    text = str(value[0] if isinstance(value, (list, tuple)) else value)
     return float(text) if text.isascii() and text.isdigit() else None
 
 
 class Calls:
-    """The Web API as the announcer uses it: paced, and with one kind of exception.
+    """The Web API: paced, and with one kind of exception.
 
     Args:
-        client: With the bot's token; its retry handlers must be none.
-        clock: Returns UTC epoch milliseconds.
-        seen: Told of every call: method, 200 or Slack's word for the trouble, and seconds.
+        client: With the bot's token and no retry handlers.
+        seen: Called after every call: method, 200 or Slack's error, seconds.
     """
 
     def __init__(
@@ -140,18 +138,14 @@ class Calls:
         self._direct: dict[str, str] = {}
 
     def __call__(self, method: str, *, to: str | None = None, **arguments: Any) -> dict[str, Any]:
-        """Make one call.
+        """Make one call, and return Slack's answer.
 
         Args:
-            method: Such as ``chat.postMessage``.
             to: The person whose direct message channel is written to.
             **arguments: As Slack names them.
 
-        Returns:
-            Slack's answer.
-
         Raises:
-            CallFailed: It was not made, or not with success.
+            CallFailed: It was not made, or failed.
         """
         budget = posts(to) if to else budget_of(method, str(arguments.get("channel", "")))
         if budget is not None and (wait := self.pace.wait_s(budget)):
@@ -159,7 +153,7 @@ class Calls:
         started = self._clock()
         word: int | str = int(HTTPStatus.OK)
         try:
-            told: Any = self._client.api_call(method, json=arguments).data
+            answer: Any = self._client.api_call(method, json=arguments).data
         except FAILURES as error:
             word = word_of(error)
             asked_s, refused = retry_after_s(error), is_refusal(error)
@@ -168,16 +162,16 @@ class Calls:
             raise CallFailed(method, str(word), retry_after_s=asked_s, refused=refused) from None
         finally:
             self._seen(method, word, (self._clock() - started) / 1000)
-        return told if isinstance(told, dict) else {}
+        return answer if isinstance(answer, dict) else {}
 
     def respond(self, url: str, **said: Any) -> bool:
         """Post a private answer to a response URL, whose host the caller has checked.
 
         Returns:
-            False where the address is used up or too old.
+            False if the address is used up or too old.
 
         Raises:
-            CallFailed: Slack, or the way there, is in trouble.
+            CallFailed: Slack or the network failed.
         """
         hook = WebhookClient(
             url,
@@ -187,27 +181,27 @@ class Calls:
             logger=self._client.logger,
         )
         try:
-            told = hook.send_dict({"response_type": "ephemeral", "replace_original": False, **said})
+            answer = hook.send_dict({"response_type": "ephemeral", "replace_original": False, **said})
         except FAILURES as error:
             raise CallFailed("response_url", word_of(error)) from None
         if (
-            told.status_code == HTTPStatus.TOO_MANY_REQUESTS
-            or told.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+            answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         ):
-            raise CallFailed("response_url", str(told.status_code), retry_after_s=header_s(told.headers))
-        return told.status_code == HTTPStatus.OK
+            raise CallFailed("response_url", str(answer.status_code), retry_after_s=header_s(answer.headers))
+        return answer.status_code == HTTPStatus.OK
 
     def direct(self, user_id: str) -> str:
-        """Return the direct message channel with somebody; it is kept until it is forgotten.
+        """Return the direct message channel with a person; it is cached until ``forget``.
 
         Raises:
             CallFailed: As for a call.
         """
         if user_id not in self._direct:
-            told = self("conversations.open", users=user_id)
-            self._direct[user_id] = str(told["channel"]["id"])
+            answer = self("conversations.open", users=user_id)
+            self._direct[user_id] = str(answer["channel"]["id"])
         return self._direct[user_id]
 
     def forget(self, user_id: str) -> None:
-        """Forget somebody's direct message channel: Slack says that it is gone."""
+        """Forget a person's direct message channel, because Slack says that it is gone."""
         self._direct.pop(user_id, None)
