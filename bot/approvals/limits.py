@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from bot.approvals.state_machine import Refusal
 
 if TYPE_CHECKING:
-    from bot.approvals.policy_file import Limits
+    from collections.abc import Iterator
+
+    from bot.approvals.policy_file import Limits, Policy
 
 LIMITS = frozenset({"open_per_person", "asks_per_minute", "gpus_per_person", "gpus_per_space"})
 """What ``refuse_amount`` answers, by the policy's own words."""
@@ -69,6 +71,18 @@ def refuse_amount(limits: Limits, used: Used, gpus: int, *, is_new: bool) -> Ref
         if most and gpus and held.all + gpus > most:
             return _refusal(name, asked=gpus, open=held.open, created=held.created, most=most)
     return None
+
+
+def never_reached(rules: Policy) -> Iterator[str]:
+    """Name what is only for requests of more GPUs than a limit lets anybody ask for."""
+    limits = rules.limits
+    most = {"gpus_per_person": limits.gpus_per_person, "gpus_per_space": limits.gpus_per_space}
+    counts = {"confirm_from_gpus": rules.defaults.confirm_from_gpus}
+    counts |= {f"rule.{n}": rule.when.min_gpus for n, rule in enumerate(rules.rule) if rule.deny is None}
+    for where, least in counts.items():
+        for limit, held in most.items():
+            if least and held and least > held:
+                yield f"{where} is for requests from {least} GPUs, which {limit} = {held} refuses"
 
 
 def _refusal(limit: str, **facts: int | str) -> Refusal:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import product
 from typing import TYPE_CHECKING
 
 from bot.approvals.parties import Party, outlook
 from bot.approvals.policy_file import ANYONE, APPROVERS, EXTERNAL, GUESTS, MEMBERS
+from sizing.methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from bot.approvals.parties import Members, Shortage
     from bot.approvals.policy_file import Defaults, Escalate, Need, Policy, Rule, When
@@ -353,17 +355,32 @@ def unreachable(policy: Policy, members: Members, barred: Collection[str] = ()) 
         members: Returns the members of a user group, or None if there is no such group.
         barred: People whom Slack bars from voting, where that is known.
     """
-    base = policy.defaults
-    asked = [_sources(base, [rule]) for rule in policy.rule if rule.deny is None]
-    asked += [_sources(base, [], least=2 if base.workflow == "quorum-of-two" else 0), _sources(base, [])]
+    asked: dict[tuple[bool, ...], Ruling] = {}
+    for facts in _every(policy):
+        key = (facts.workflow, *binding(policy, facts))
+        if key not in asked:
+            asked[key] = rule(policy, facts)
     found = {
         short
-        for sources in asked
-        for short in outlook(
-            [_party(name, *source, waited_ms=0) for name, source in sources.items()], members, barred=barred
-        ).short
+        for ruling in asked.values()
+        if ruling.deny is None
+        for short in outlook(ruling.parties, members, barred=barred).short
     }
     return sorted(found)
+
+
+def _every(policy: Policy) -> Iterator[Facts]:
+    """Yield facts of which each combination of rules that can bind a request binds one."""
+    whens = [rule.when for rule in policy.rule]
+    for gpus, gb, method, space, override, workflow in product(
+        sorted({1, *(when.min_gpus for when in whens if when.min_gpus)}),
+        sorted({Decimal(0), *(when.min_gb for when in whens if when.min_gb is not None)}),
+        METHODS if any(when.methods for when in whens) else ("",),
+        ("", *sorted(policy.spaces())),
+        (False, True) if any(when.override is not None for when in whens) else (False,),
+        (False, True) if policy.defaults.workflow == "quorum-of-two" else (False,),
+    ):
+        yield Facts(gpus, gb, method, frozenset({space}), override=override, workflow=workflow)
 
 
 def binding(policy: Policy, facts: Facts) -> tuple[bool, ...]:

@@ -244,6 +244,11 @@ class Policy(_Model):
         """Return every user and group that the policy names."""
         return (self.approvers() | self.defaults.admins | frozenset(self.defaults.notify or ())) - {ANYONE}
 
+    def reached_later(self) -> frozenset[str]:
+        """Return every user and group that an escalation names."""
+        stages = (*self.defaults.escalate, *(stage for rule in self.rule for stage in rule.escalate))
+        return frozenset[str]().union(*(stage.to for stage in stages))
+
     def spaces(self) -> frozenset[str]:
         """Return every deployment space that the rules name."""
         return frozenset[str]().union(*(rule.when.spaces or () for rule in self.rule))
@@ -336,6 +341,8 @@ def _contradictions(read: dict[str, Any]) -> Iterator[str]:
     ]
     longest = (defaults or Defaults()).expires_after
     parties: dict[str, frozenset[str]] = {}
+    if defaults and defaults.purpose_link and not defaults.purpose_pattern:
+        yield "defaults.purpose_link: there is no purpose_pattern to say what {match} stands for."
     for where, table in tables:
         if table is None:
             continue

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bot import messages
 from bot.approvals import policy as policies
+from bot.approvals.limits import never_reached
 from bot.audit import signing_key
 from bot.audit.signing_key import UnusableKey
 from bot.errors import PeopleError, SettingsError, SpecsError, StoreError
@@ -197,9 +198,12 @@ def _slack(settings: Settings) -> Iterator[Check]:
     if settings.slack_app_token is not None:
         yield _socket_mode(client, settings.slack_app_token.get_secret_value())
     yield _app_manifest(settings, client, identity.app_id)
-    for channel in (settings.peftsize_approval_channel, settings.peftsize_anchor_channel):
-        if channel:
-            yield _member(client, channel)
+    channels = {settings.peftsize_approval_channel, settings.peftsize_anchor_channel} - {None}
+    with suppress(SettingsError):  # among the settings already
+        rules = configuration.rules(settings)
+        channels |= {entry for entry in rules.defaults.requesters if entry.startswith(("C", "G"))}
+    for channel in sorted(filter(None, channels)):
+        yield _member(client, channel)
     yield from _policy(settings, client, identity)
 
 
@@ -328,6 +332,8 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
     roll = _Roll(SlackPeople(client, lambda: identity, wiring.clock), min(identity.team_ids))
     try:
         useless = [(entry, why) for entry in sorted(rules.entries()) if (why := roll.useless(entry))]
+        asking = sorted(rules.defaults.requesters - rules.entries())
+        useless += [(entry, why) for entry in asking if (why := roll.nobody(entry))]
         short = policies.unreachable(rules, roll.able_in, roll.barred)
     except PeopleError as error:
         yield _unanswered("policy", error)
@@ -341,6 +347,10 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
         )
     if not useless and not short:
         yield Check("policy", "ok", "everybody named can act, and every quorum can be reached")
+    for idle in never_reached(rules):
+        yield Check(
+            "limits", "warning", idle, "raise the limit in PEFTSIZE_POLICY_FILE, or remove what it refuses"
+        )
     if groups := sorted(entry for entry in rules.entries() if entry.startswith("S")):
         found_groups = (
             f"the policy goes by user groups ({', '.join(groups)}), and Slack may let every member edit them"
@@ -375,6 +385,13 @@ class _Roll:
             return "the user group has no members"
         return None if self.able_in(entry) else f"none of the {len(members)} members can act"
 
+    def nobody(self, entry: str) -> str | None:
+        """Return why an entry lets nobody ask, or None: guests and strangers whom it names may."""
+        if entry.startswith("S"):
+            return None if self._group(entry) else "there is no such user group, or nobody is in it"
+        why = self._bar(entry) if entry.startswith(("U", "W")) else None
+        return None if why in {None, "guest", "stranger", "foreign_team"} else messages.BARRED.get(why, why)
+
     def able_in(self, group: str) -> frozenset[str]:
         """Return the members of a user group who can act."""
         return frozenset(user for user in self._group(group) or () if self._bar(user) is None)
@@ -397,9 +414,13 @@ class _Roll:
 
 def _role(rules: Policy, entry: str) -> str:
     """Return what an entry of the policy is for."""
+    if entry in rules.reached_later():
+        return "escalation to"
     if entry in rules.approvers():
         return "approver"
-    return "admin" if entry in rules.defaults.admins else "notify"
+    if entry in rules.defaults.admins:
+        return "admin"
+    return "requester" if entry in rules.defaults.requesters else "notify"
 
 
 def _named_in(settings: Settings, entry: str) -> str:

@@ -131,7 +131,8 @@ def test_who_could_vote_is_in_every_set_of_approvers(
 
 def test_every_quorum_that_the_policy_may_ask_for_is_counted() -> None:
     """The defaults and each rule, but no rule that denies; a quorum that is exactly met is no shortage."""
-    text = TEXT.replace("quorum = 1", "quorum = 2") + "".join(RULES) + "[[rule]]\nquorum = 4\n"
+    many = '[[rule]]\nwhen = { spaces = ["prod"] }\nquorum = 4\n'
+    text = TEXT.replace("quorum = 1", "quorum = 2") + "".join(RULES) + many
     groups = {"S0GROUP": frozenset({"U0CCCC"})}
     found = policy.unreachable(policy_file.load(text), groups.get)
     assert found == [Shortage(3, 2), Shortage(4, 2)]

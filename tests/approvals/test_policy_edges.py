@@ -275,6 +275,8 @@ def test_who_could_vote(approvers: list[set[str]], able: set[str] | None) -> Non
     assert parties.people([frozenset(allowed) for allowed in approvers], GROUPS.get) == able
 
 
+BY_A_LEAD = '[[rule]]\nwhen = {{ {when} }}\napprovers = ["S0LEAD"]\n'
+BY_TWO = "[[rule]]\nwhen = {{ {when} }}\nquorum = 2\n"
 OUT_OF_REACH = [
     ("all can be given", "quorum = 3", []),
     ("the defaults ask too much", "quorum = 4", [Shortage(4, 3)]),
@@ -286,11 +288,18 @@ OUT_OF_REACH = [
     ("a rule that asks for less", "quorum = 3\n[[rule]]\nquorum = 1", []),
     ("a rule that narrows and can be given", '[[rule]]\napprovers = ["S0LEAD"]', []),
     ("what is denied needs nobody", '[[rule]]\nquorum = 9\ndeny = "no"', []),
-    ("a rule after a denied one", '[[rule]]\ndeny = "no"\n[[rule]]\nquorum = 5',
+    ("what is always denied", '[[rule]]\ndeny = "no"\n[[rule]]\nquorum = 5', []),
+    ("a rule after a denied one", '[[rule]]\nwhen = { min_gpus = 9 }\ndeny = "no"\n[[rule]]\nquorum = 5',
      [Shortage(5, 3)]),
+    ("two rules together", BY_A_LEAD.format(when="min_gpus = 3") + BY_TWO.format(when='spaces = ["prod"]'),
+     [Shortage(2, 1)]),
+    ("two rules that never bind together",
+     BY_A_LEAD.format(when='methods = ["lora"]') + BY_TWO.format(when='methods = ["qlora4"]'), []),
     ("a rule's group that is gone", '[[rule]]\napprovers = ["S0GONE"]', [Shortage(1, 0)]),
     ("the same twice", "[[rule]]\nquorum = 5\n[[rule]]\nquorum = 5", [Shortage(5, 3)]),
-    ("the smaller quorum first", "[[rule]]\nquorum = 6\n[[rule]]\nquorum = 5", [Shortage(5, 3), Shortage(6, 3)]),
+    ("the larger quorum", "[[rule]]\nquorum = 6\n[[rule]]\nquorum = 5", [Shortage(6, 3)]),
+    ("the smaller quorum first", "[[rule]]\nwhen = { min_gpus = 3 }\nquorum = 6\n[[rule]]\nquorum = 5",
+     [Shortage(5, 3), Shortage(6, 3)]),
     ("anyone is enough", 'approvers = ["anyone"]\nquorum = 20', []),
     ("people are no groups", 'notify = ["U0ADA", "anyone"]', []),
     ("a workflow's two", 'approvers = ["U0ADA"]\nworkflow = "quorum-of-two"',
@@ -304,7 +313,7 @@ OUT_OF_REACH = [
     ("text", "said"), [row[1:] for row in OUT_OF_REACH], ids=[row[0] for row in OUT_OF_REACH]
 )
 def test_what_nobody_can_give_is_named(text: str, said: list[Shortage]) -> None:
-    """Each once, for the defaults and for every rule that lets a request through."""
+    """Each once, for every combination of rules that can bind a request and lets it through."""
     base = (
         "[defaults]\n"
         if "approvers" in text.partition("[[")[0]

@@ -63,6 +63,123 @@ def test_a_quorum_that_nobody_can_reach_fails(site: Site) -> None:
     failed(site.check("policy", **two), "Only 1 person can approve this and 2 must", "name more approvers")
 
 
+WITHIN = f"""
+[defaults]
+need = [{{ name = "Leads", from = ["{ADA}"] }}, {{ name = "Security", from = ["S0SEC"] }}]
+"""
+TOGETHER = f"""
+[defaults]
+approvers = ["{ADA}"]
+[[rule]]
+when = {{ min_gpus = 3 }}
+need = [{{ name = "Leads", from = ["{ADA}"] }}]
+[[rule]]
+when = {{ methods = ["lora"] }}
+need = [{{ name = "Security", from = ["S0SEC"] }}]
+"""
+
+
+@pytest.mark.parametrize("policy", [WITHIN, TOGETHER])
+def test_a_person_who_would_have_to_fill_two_places_is_found(site: Site, policy: str) -> None:
+    """Within one rule, and where two rules bind the same request; another member mends it."""
+    groups = site.slack.directory.groups
+    groups["S0SEC"] = UserGroup("S0SEC", "sec", "Security", (ADA,))
+    check = site.check("policy", **site.write(policy))
+    failed(check, "Nobody can approve this for Security and 1 must", "name more approvers")
+    site.slack.directory.change_group("S0SEC", members=(ADA, BEN))
+    assert site.check("policy", **site.write(policy))["status"] == "ok"
+    site.slack.directory.change_person("ben", deleted=True)
+    failed(site.check("policy", **site.write(policy)), "for Security and 1 must", "name more approvers")
+
+
+def test_rules_that_never_bind_together_are_not_added_up(site: Site) -> None:
+    """The same two parties, for different methods."""
+    site.slack.directory.groups["S0SEC"] = UserGroup("S0SEC", "sec", "Security", (ADA,))
+    apart = TOGETHER.replace("min_gpus = 3", 'methods = ["qlora4"]')
+    assert site.check("policy", **site.write(apart))["status"] == "ok"
+
+
+def test_an_escalation_that_reaches_nobody_fails(site: Site) -> None:
+    """An empty group, or one whose members cannot act; a member who can mends it."""
+    policy = site.write(
+        f'[defaults]\napprovers = ["{ADA}"]\nescalate = [{{ after = "4h", to = ["S0BOSS"] }}]\n'
+    )
+    failed(site.check("policy", **policy), "escalation to S0BOSS: there is no such", "PEFTSIZE_POLICY_FILE")
+    site.slack.directory.groups["S0BOSS"] = UserGroup("S0BOSS", "boss", "Managers", ())
+    failed(site.check("policy", **policy), "escalation to S0BOSS: the user group has no", "or correct it")
+    site.slack.directory.change_group("S0BOSS", members=(GUS,))
+    failed(site.check("policy", **policy), "none of the 1 members can act", "or correct it")
+    site.slack.directory.change_group("S0BOSS", members=(BEN,))
+    assert site.check("policy", **policy)["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("requester", "why"),
+    [
+        ("U0NOBODY", "Slack does not know this id"),
+        (BOT, "a bot cannot"),
+        ("S0NOWHERE", "there is no such user group"),
+    ],
+)
+def test_a_requester_who_can_never_ask_fails(site: Site, requester: str, why: str) -> None:
+    """A guest and a person of another organization who are named may."""
+    policy = f'[defaults]\napprovers = ["{ADA}"]\nrequesters = ["members", "external", "{{}}"]\n'
+    check = site.check("policy", **site.write(policy.format(requester)))
+    failed(check, f"requester {requester}: {why}", "remove it from PEFTSIZE_POLICY_FILE")
+    for admitted in (GUS, FAY, BEN, "S0APPROVE"):
+        assert site.check("policy", **site.write(policy.format(admitted)))["status"] == "ok"
+
+
+def test_a_channel_of_the_policy_is_looked_up(site: Site) -> None:
+    """One that does not exist, one without the bot; with the bot all is well."""
+    policy = f'[defaults]\napprovers = ["{ADA}"]\nrequesters = ["{{}}"]\n'
+    failed(
+        site.check("channel", **site.write(policy.format("C0NOWHERE"))),
+        "C0NOWHERE: no such",
+        "correct the id",
+    )
+    assert site.check("channel", **site.write(policy.format("C0APPROVE")))["status"] == "ok"
+
+
+def test_what_a_limit_refuses_before_its_rule_applies_is_a_warning(site: Site) -> None:
+    """A rule, and the modal, for more GPUs than anybody may ask for; a larger limit mends it."""
+    policy = f"""
+[defaults]
+approvers = ["{ADA}"]
+confirm_from_gpus = 8
+[limits]
+gpus_per_person = 4
+[[rule]]
+when = {{ min_gpus = 6 }}
+approvers = ["{BEN}", "{ADA}"]
+[[rule]]
+when = {{ min_gpus = 9 }}
+deny = "Open a ticket."
+"""
+
+    def limits(policy: str) -> list[tuple[str, str]]:
+        found = site.doctor(**site.write(policy)).json
+        return [(check["found"], check["status"]) for check in found if check["check"] == "limits"]
+
+    assert limits(policy) == [
+        ("confirm_from_gpus is for requests from 8 GPUs, which gpus_per_person = 4 refuses", "warning"),
+        ("rule.0 is for requests from 6 GPUs, which gpus_per_person = 4 refuses", "warning"),
+    ]
+    assert limits(policy.replace("_person = 4", "_person = 8")) == []
+    assert len(limits(policy.replace("_person = 4", "_space = 6"))) == 1
+
+
+def test_a_link_without_a_pattern_is_among_the_settings(site: Site) -> None:
+    """Nothing says what it leads to; nor does a link without a place for the match."""
+    policy = f'[defaults]\napprovers = ["{ADA}"]\npurpose_pattern = "[A-Z]+-[0-9]+"\n'
+    link = 'purpose_link = "https://tracker.example.com/{match}"\n'
+    alone = site.write(policy.replace("purpose_pattern", "name_pattern") + link)
+    failed(site.check("settings", **alone), "there is no purpose_pattern", "see docs/settings.md")
+    without = site.write(policy + link.replace("{match}", ""))
+    failed(site.check("settings", **without), "an https address that holds {match}", "see docs/settings.md")
+    assert site.check("settings", **site.write(policy + link))["status"] == "ok"
+
+
 def test_anyone_needs_no_look_up(site: Site) -> None:
     """Where any full member may approve, every quorum can be reached."""
     assert site.check("policy", PEFTSIZE_APPROVERS="anyone")["status"] == "ok"
