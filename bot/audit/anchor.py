@@ -7,6 +7,7 @@ signed (``bot.audit.checkpoint``): whoever can change this file, too, cannot for
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -188,7 +189,5 @@ def _noted(path: Path) -> Iterator[Head | Checkpoint]:
             while signatures < len(lines) and lines[signatures].startswith(_SIGNED):
                 signatures += 1
             text = b"\n".join(lines[place - _BEFORE : signatures]) + b"\n"
-            try:
+            with contextlib.suppress(MalformedNote, UnicodeDecodeError):
                 yield checkpoints.parse(text.decode())
-            except (MalformedNote, UnicodeDecodeError):
-                continue

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -44,9 +44,10 @@ class MalformedNote(ValueError):
 class Standing(Enum):
     """What a checkpoint's signatures are worth to somebody who trusts certain keys."""
 
-    SIGNED = "signed"
-    UNKNOWN = "signed by another key"
-    FORGED = "its signature is false"
+    SIGNED = auto()
+    UNKNOWN = auto()
+    """By another key."""
+    FORGED = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Source: https://www.rfc-editor.org/rfc/rfc6962#section-2.1
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class _Subtree:
 
     size: int
     root: bytes
-    paths: list[list[bytes]] = field(default_factory=list)
+    paths: list[list[bytes]]
 
 
 class Tree:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 FORMAT = "c2sp.org/tlog-proof@v1"
 LONGEST_PATH = 63
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
+_UNSIGNED = {
+    Standing.UNKNOWN: "the checkpoint is signed by another key",
+    Standing.FORGED: "the checkpoint bears a false signature",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,8 @@ class Proof:
 
     def fault(self, entry: bytes, keys: Iterable[VerifierKey]) -> str | None:
         """Return why this does not prove that a row is in the log, or None where it does."""
-        standing = self.checkpoint.standing(keys)
-        if standing is not Standing.SIGNED:
-            return f"the checkpoint is {standing.value}" if standing is Standing.UNKNOWN else standing.value
+        if (why := _UNSIGNED.get(self.checkpoint.standing(keys))) is not None:
+            return why
         leaf = merkle.leaf_hash(entry)
         if merkle.root_of(leaf, self.index, self.checkpoint.size, self.path) != self.checkpoint.root:
             return "the row is not in the log at this place"

@@ -77,7 +77,7 @@ class Seal:
 
     def text(self) -> str:
         """Return the seal as it stands beside a vote."""
-        return json.dumps(self.fields(), sort_keys=True)
+        return json.dumps(self.fields())
 
 
 def seal(statement: Statement, key: SigningKey) -> Seal:

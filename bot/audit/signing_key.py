@@ -96,7 +96,7 @@ def load(path: Path) -> SigningKey:
     except FileNotFoundError:
         raise UnusableKey("missing") from None
     except OSError as error:
-        raise UnusableKey("unreadable", error.strerror or "") from None
+        raise UnusableKey("unreadable", str(error.strerror)) from None
     if mode & OPEN_TO_OTHERS:
         raise UnusableKey("open", f"{mode:04o}")
     try:

@@ -46,15 +46,15 @@ class Story:
         ended: Whether nothing may be sent any more.
     """
 
-    begun: str = ""
+    begun: str = field(init=False)
     revision: int = 0
     digest: str | None = None
     state: str | None = None
     requester: tuple[str | None, str | None] = (None, None)
     author: str | None = None
-    since: int = 0
-    asked_at: int = 0
-    workflow: bool = False
+    since: int = field(init=False)
+    asked_at: int = field(init=False)
+    workflow: bool = field(init=False)
     approvals: dict[str | None, str] = field(default_factory=dict)
     pressed_as: dict[str | None, str] = field(default_factory=dict)
     unreleased: list[str | None] = field(default_factory=list)

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from bot.audit.anchor import Anchors
-from bot.audit.chain import GENESIS, Event, Head, chain
-from bot.audit.verification import Verdict, verify
+from bot.audit.chain import GENESIS, Event, Head, chain, entry
+from bot.audit.merkle import Tree, leaf_hash
+from bot.audit.verification import Verdict, Verification, verify
 
 
-def a_chain(count: int) -> list[dict[str, Any]]:
+def a_chain(count: int, *events: str) -> list[dict[str, Any]]:
+    """Return rows of the given events, and of requests where none is given."""
     head, rows = Head(), []
     for number in range(count):
-        fields = Event(at=number, event="requested", reason=f"row {number} 🚀").fields()
+        name = (*events, *["requested"] * count)[number]
+        fields = Event(at=number, event=name, reason=f"row {number} 🚀").fields()
         seq, digest = chain(head, fields)
         rows.append({"seq": seq, **fields, "prev_hash": head.hash, "hash": digest})
         head = Head(seq, digest)
@@ -23,6 +26,16 @@ def a_chain(count: int) -> list[dict[str, Any]]:
 
 def anchors(rows: list[dict[str, Any]]) -> Anchors:
     return Anchors({row["seq"]: row["hash"] for row in rows})
+
+
+def roots(rows: list[dict[str, Any]]) -> list[bytes]:
+    """Return the root at every size, from 0."""
+    tree, found = Tree(), []
+    for row in rows:
+        found.append(tree.root())
+        fields = {key: value for key, value in row.items() if key != "hash"}
+        tree.append(leaf_hash(entry(Head(row["seq"] - 1, row["prev_hash"]), fields)))
+    return [*found, tree.root()]
 
 
 def test_a_whole_chain_verifies() -> None:
@@ -123,3 +136,101 @@ def test_a_fork_is_found_by_the_anchor() -> None:
     assert verify(forked, Anchors()).ok
     reason = "the anchor noted another row here: the history was forked"
     assert verify(forked, known) == Verdict(4, Head(3, rows[2]["hash"]), 4, reason, 3)
+
+
+OTHER = b"r" * 32
+
+
+@pytest.mark.parametrize(("size", "rows_read", "bad"), [(0, 0, 1), (1, 1, 1), (3, 3, 3), (5, 5, 5)])
+@pytest.mark.parametrize("also", [False, True], ids=["alone", "beside the right one"])
+def test_a_checkpoint_of_another_history_is_found(size: int, rows_read: int, bad: int, *, also: bool) -> None:
+    """From the empty log on; a second root of the same size contradicts the first, whichever is right."""
+    rows = a_chain(5)
+    known = Anchors(roots={size: {OTHER, roots(rows)[size]} if also else {OTHER}}, signed={size})
+    verdict = verify(rows, known)
+    assert (verdict.rows, verdict.bad_seq, verdict.signed, verdict.tail_at) == (rows_read, bad, None, None)
+    assert verdict.reason == f"a checkpoint over {size} rows has another root: the history was rewritten"
+
+
+@pytest.mark.parametrize("known", [{}, {0: {OTHER}}], ids=["alone", "before a rewritten history"])
+def test_a_forged_checkpoint_ends_the_check_at_once(known: dict[int, set[bytes]]) -> None:
+    """The first of several is named, and no row is read."""
+    verdict = verify(a_chain(5), Anchors(forged=[4, 2], roots=known, signed={0}))
+    assert (verdict.rows, verdict.bad_seq, verdict.signed) == (0, 1, None)
+    assert verdict.reason == "a checkpoint over 4 rows bears a false signature"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "signed", "anchored", "tail_at"),
+    [((), None, 0, 0), ((0,), 0, 0, 0), ((3,), 3, 3, 3), ((0, 2, 4), 4, 4, 4), ((5,), 5, 5, None)],
+)
+def test_a_checkpoint_vouches_for_the_rows_under_it(
+    sizes: tuple[int, ...], signed: int | None, anchored: int, tail_at: int | None
+) -> None:
+    """The highest that was signed, and when the first row after it happened."""
+    rows = a_chain(5)
+    every = roots(rows)
+    verdict = verify(rows, Anchors(roots={size: {every[size]} for size in sizes}, signed=set(sizes)))
+    assert (verdict.ok, verdict.rows) == (True, 5)
+    assert (verdict.signed, verdict.anchored, verdict.tail_at, verdict.first_at) == (
+        signed,
+        anchored,
+        tail_at,
+        0,
+    )
+    unsigned = verify(rows, Anchors(roots={size: {every[size]} for size in sizes}))
+    assert (unsigned.signed, unsigned.anchored) == (None, anchored)
+
+
+def test_a_checkpoint_over_more_rows_than_there_are_finds_the_cut() -> None:
+    """As a head would."""
+    rows = a_chain(5)
+    reason = "the anchor knows of 6 rows: the end was cut off"
+    assert verify(rows, Anchors(roots={6: {OTHER}})) == Verdict(5, Head(5, rows[4]["hash"]), 6, reason, 0)
+
+
+@pytest.mark.parametrize(
+    ("events", "begun"),
+    [
+        ((), None),
+        (("requested", "origin_begun"), "row 1 🚀"),
+        (("origin_begun", "voted", "origin_begun"), "row 2 🚀"),
+    ],
+)
+def test_a_new_origin_is_told_with_its_reason(events: tuple[str, ...], begun: str | None) -> None:
+    """That of the last one; no other row has a say in it."""
+    assert verify(a_chain(4, *events), Anchors()).begun == begun
+
+
+def test_the_first_problem_stays() -> None:
+    """Rows after it are not read, whatever they are."""
+    rows = a_chain(3)
+    checking = Verification(Anchors())
+    assert checking.add(rows[0]) is None
+    assert [checking.add(row) for row in (rows[2], rows[1], rows[2])] == [MISSING.format(2)] * 3
+    assert checking.verdict().rows == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "age", "why"),
+    [
+        (Verdict(0, Head(), None, None, 0), 0, "no checkpoint vouches for an audit without rows"),
+        (Verdict(0, Head(), None, None, 0, signed=0), 0, None),
+        (Verdict(1, Head(), None, None, 1), 0, None),
+        (Verdict(1, Head(), None, None, 0, tail_at=0), 0, "no anchor vouches for any row"),
+        (Verdict(1, Head(), None, None, 0, tail_at=0, signed=0), 0, "no anchor vouches for any row"),
+        (Verdict(2, Head(), None, None, 1, tail_at=0), 59_999, None),
+        (Verdict(2, Head(), None, None, 1, tail_at=0), 60_000, "no anchor vouches for the rows after 1"),
+        (Verdict(2, Head(), None, None, 1, tail_at=0), -60_000, "no anchor vouches for the rows after 1"),
+    ],
+)
+def test_what_nothing_vouches_for_is_not_proven(verdict: Verdict, age: int, why: str | None) -> None:
+    """A chain that holds together proves nothing by itself; the youngest rows may wait a minute."""
+    assert verdict.unproven(age) == why
+
+
+def test_a_row_without_its_time_is_none() -> None:
+    """It is told in the same words as other garbage."""
+    (row,) = a_chain(1)
+    for garbage in ({**row, "at": "now"}, {**row, "at": None}, {"seq": 1}, [], None):
+        assert verify([garbage], Anchors()).reason == "it is no audit row"

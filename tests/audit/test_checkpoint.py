@@ -72,28 +72,45 @@ def test_what_a_signature_is_worth() -> None:
     assert twice.standing([VerifierKey(KEY.public)]) is Standing.SIGNED
 
 
+MANY = EXAMPLE + EXAMPLE[EXAMPLE.index("— ") :] * 15
+"""Sixteen signatures, as many as a note may have."""
+SHAPE = "a checkpoint is origin, size and root in three lines, a blank line and signatures"
+SIGNATURES = "a line after the blank one is no signature"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "",
-        "a\n1\n" + base64.b64encode(ROOT).decode() + "\n",
-        EXAMPLE.replace("20852163", "020852163"),
-        EXAMPLE.replace("20852163", "-1"),
-        EXAMPLE.replace("q2I=", "q2J="),
-        EXAMPLE.replace("CsUY", ""),
-        EXAMPLE.replace("example.com/behind-the-sofa\n", "\n"),
-        EXAMPLE.replace("example.com/behind-the-sofa\n", " example.com\n"),
-        EXAMPLE.replace("\n\n", "\nextension\n\n"),
-        EXAMPLE.replace("— example.com", "- example.com"),
-        EXAMPLE + "\n",
-        EXAMPLE + EXAMPLE.rpartition("— ")[2] * 17,
-        EXAMPLE + ("— " + EXAMPLE.rpartition("— ")[2]) * 16,
+        ("", SHAPE),
+        (f"a\n1\n{base64.b64encode(ROOT).decode()}\n", SHAPE),
+        (EXAMPLE.replace("\n\n", "\nextension\n\n"), SHAPE),
+        (EXAMPLE.replace("CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", ""), SHAPE),
+        (EXAMPLE.replace("example.com/behind-the-sofa\n", "\n", 1), "the origin is no name"),
+        (EXAMPLE.replace("example.com/behind-the-sofa\n", " example.com\n", 1), "the origin is no name"),
+        (EXAMPLE.replace("example.com/behind-the-sofa\n", "a\x07b\n", 1), "the origin is no name"),
+        (EXAMPLE.replace("20852163", "020852163"), "the size is no number"),
+        (EXAMPLE.replace("20852163", "-1"), "the size is no number"),
+        (EXAMPLE.replace("q2I=", "q2J="), "this is no base64 of the right length"),
+        (EXAMPLE.replace("CsUY", ""), "this is no base64 of the right length"),
+        (EXAMPLE.replace("CsUY", "!"), "this is no base64"),
+        (EXAMPLE.replace("CsUY", "CsUY!"), "this is no base64"),
+        (EXAMPLE.replace("— example.com", "- example.com"), SIGNATURES),
+        (EXAMPLE + "\n", SIGNATURES),
+        (EXAMPLE.partition("— ")[0], SIGNATURES),
+        (MANY + EXAMPLE[EXAMPLE.index("— ") :], "there are too many signatures"),
     ],
 )
-def test_what_is_no_checkpoint(text: str) -> None:
-    """Missing parts, numbers and base64 that are spelt another way, too many signatures."""
-    with pytest.raises(MalformedNote):
+def test_what_is_no_checkpoint(text: str, why: str) -> None:
+    """Missing parts, numbers and base64 that are spelt another way, too many signatures: each says why."""
+    with pytest.raises(MalformedNote) as refused:
         checkpoint.parse(text)
+    assert str(refused.value) == why
+
+
+def test_a_checkpoint_may_have_sixteen_signatures_and_no_rows() -> None:
+    """The empty log is signed, too."""
+    assert len(checkpoint.parse(MANY).signatures) == 16
+    assert checkpoint.parse(MANY.replace("20852163", "0")).size == 0
 
 
 def test_a_key_is_read_in_each_of_its_forms() -> None:
@@ -110,18 +127,28 @@ vXMy4L3qyJmYK3O2Xd5O4e2VhFqJw0B8VQ2u0n3C0b8n4k6nq0q4pD0CAwEAAQ==
 -----END PUBLIC KEY-----"""
 
 
+PRIVATE = "this is the private key; print the public one with: peftsize audit key"
+CONTRADICTED = "this verifier key contradicts itself, or is no Ed25519 key"
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----", "the private key"),
-        ("-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----", "no public key"),
-        (RSA, "no Ed25519 key"),
-        ("name+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "contradicts itself"),
-        ("AAAA", "right length"),
-        ("words", "no base64"),
+        ("-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----", PRIVATE),
+        ("-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----", "this is no public key in PEM form"),
+        (RSA, "this is no Ed25519 key"),
+        ("name+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", CONTRADICTED),
+        (
+            f"name+{checkpoint.key_hash('name', bytes(32)).hex()}+{checkpoint.encode(bytes([2]) + bytes(32))}",
+            CONTRADICTED,
+        ),
+        ("name+00000000+AQ==", "this is no base64 of the right length"),
+        ("AAAA", "this is no base64 of the right length"),
+        ("words", "this is no base64"),
     ],
 )
 def test_what_is_no_key(text: str, why: str) -> None:
     """Each says why; a private key is sent back to where it belongs."""
-    with pytest.raises(MalformedNote, match=why):
+    with pytest.raises(MalformedNote) as refused:
         checkpoint.read_key(text)
+    assert str(refused.value) == why

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,11 +20,12 @@ KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 TRUSTED = [VerifierKey(KEY.public)]
 
 
-def bundle_of(row: dict[str, object], request_id: str = "R1") -> dict[str, object]:
+def bundle_of(row: dict[str, object], request_id: str = "R1") -> dict[str, Any]:
     """Return the bundle of a log that holds this row alone: its leaf is the root."""
     entry = json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")
     signed = checkpoint.sign("peftsize/0123456789abcdef", 1, merkle.leaf_hash(entry), KEY)
-    return json.loads(json.dumps(proof.bundle(request_id, [(entry, Proof(0, (), signed))])))
+    found: dict[str, Any] = json.loads(json.dumps(proof.bundle(request_id, [(entry, Proof(0, (), signed))])))
+    return found
 
 
 @pytest.mark.parametrize("reason", [None, "Größe", "\ud83d", "\U0001f600"])
@@ -42,6 +45,96 @@ def test_a_row_of_something_else_proves_nothing_here(row: dict[str, object]) -> 
 def test_a_row_without_its_place_or_request_cannot_be_read(row: dict[str, object]) -> None:
     """It is named by its number in the bundle."""
     assert proof.faults(bundle_of(row), TRUSTED) == ["proof 1: it cannot be read"]
+
+
+SIGNED = checkpoint.sign("peftsize/0123456789abcdef", 2**62, bytes(32), KEY)
+HEAD = f"{proof.FORMAT}\nindex 0\n"
+
+
+def test_a_proof_reads_as_it_was_written() -> None:
+    """With a path as long as the largest log has, too."""
+    for length in (0, 1, 63):
+        one = Proof(2**61, tuple(bytes([number]) * 32 for number in range(length)), SIGNED)
+        assert proof.parse(one.text) == one
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        proof.FORMAT,
+        f"{proof.FORMAT}\n\n{SIGNED.text}",
+        HEAD,
+        f"{HEAD.replace('v1', 'v2')}\n{SIGNED.text}",
+        f"{HEAD.replace('0', '00')}\n{SIGNED.text}",
+        Proof(0, (bytes(32),) * 64, SIGNED).text,
+    ],
+)
+def test_what_is_no_proof(text: str) -> None:
+    """Another format or index, no checkpoint, a path that no log can have."""
+    with pytest.raises(MalformedNote) as refused:
+        proof.parse(text)
+    assert str(refused.value) == "a proof begins with c2sp.org/tlog-proof@v1 and an index"
+
+
+ROW = {"request_id": "R1", "seq": 1}
+
+
+def changed(**change: object) -> dict[str, Any]:
+    """Return the bundle of a row with its proof or entry changed."""
+    found = bundle_of(ROW)
+    found["proofs"][0] |= change
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (None, "this is no bundle of proofs"),
+        ({"request_id": "R1"}, "this is no bundle of proofs"),
+        ({"proofs": []}, "this is no bundle of proofs"),
+        ({"request_id": "R1", "proofs": [{}]}, "this is no bundle of proofs"),
+        ({"request_id": "R1", "proofs": [{"entry": "", "proof": 1}]}, "proof 1: it cannot be read"),
+        ({"request_id": "R1", "proofs": []}, "it proves nothing: it holds no row"),
+        (changed(entry="{"), "proof 1: it cannot be read"),
+        (changed(proof="x"), "proof 1: a proof begins with c2sp.org/tlog-proof@v1 and an index"),
+        (
+            changed(entry=json.dumps(ROW | {"more": 1})),
+            "proof 1 (row 1): the row is not in the log at this place",
+        ),
+        (
+            changed(proof=Proof(0, (), SIGNED).text),
+            "proof 1 (row 1): the row is not in the log at this place",
+        ),
+        (
+            changed(proof=Proof(0, (), replace(SIGNED, size=1)).text),
+            "proof 1 (row 1): the checkpoint bears a false signature",
+        ),
+    ],
+)
+def test_each_fault_has_its_sentence(found: object, fault: str) -> None:
+    """What is no bundle, what cannot be read, and what does not prove its row."""
+    assert proof.faults(found, TRUSTED) == [fault]
+
+
+def test_every_proof_is_checked() -> None:
+    """One that cannot be read does not end the check; with no trusted key none proves anything."""
+    found = bundle_of(ROW)
+    good = found["proofs"]
+    found["proofs"] = [{"entry": "{", "proof": ""}, *good, *changed(entry="{}")["proofs"], *good]
+    assert [fault.partition(":")[0] for fault in proof.faults(found, TRUSTED)] == ["proof 1", "proof 3"]
+    unknown = "proof 1 (row 1): the checkpoint is signed by another key"
+    assert proof.faults(bundle_of(ROW), []) == [unknown]
+
+
+def test_a_bundle_holds_what_it_was_made_of() -> None:
+    """Request, key and the very text that was hashed."""
+    one = Proof(0, (), SIGNED)
+    assert proof.bundle("R1", [(b'{"a":"\xed\xa0\xbd"}', one)], "name+hash+key") == {
+        "request_id": "R1",
+        "key": "name+hash+key",
+        "proofs": [{"entry": '{"a":"\ud83d"}', "proof": one.text}],
+    }
 
 
 def test_the_beginning_of_a_private_key_is_known_for_what_it_is() -> None:

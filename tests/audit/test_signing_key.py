@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import subprocess
 from typing import TYPE_CHECKING
@@ -131,3 +132,27 @@ def test_an_unusable_key_says_why_in_logs() -> None:
     """The reason alone, or with what it was about."""
     assert str(UnusableKey("missing")) == "missing"
     assert str(UnusableKey("open", "0644")) == "open: 0644"
+
+
+def test_a_keyed_hash_is_made_and_known_by_holders_alone(path: Path) -> None:
+    """The same from the file that was read back; another key, another message or something else is none."""
+    key = signing_key.create(path)
+    other = signing_key.create(path.with_name("other"))
+    mac = key.mac(b"click")
+    assert signing_key.load(path).made(mac, b"click")
+    assert not key.made(mac, b"clock")
+    assert not other.made(mac, b"click")
+    assert [key.made(nothing, b"click") for nothing in (None, b"", 1, "", mac[:-1])] == [False] * 5
+
+
+def test_a_key_is_on_the_disk_before_it_has_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut leaves a whole key or none, never an empty file under its name."""
+    synced, sync = [], os.fsync
+
+    def seen(file: int) -> None:
+        synced.append((os.fstat(file).st_size, path.exists()))
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    signing_key.create(path)
+    assert synced == [(path.stat().st_size, False)]
