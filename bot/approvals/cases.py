@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from bot.approvals import policy
 from bot.approvals.draft import Site, facts_of
+from bot.approvals.limits import Used, refuse_amount
+from bot.approvals.policy import Person
+from bot.approvals.policy_file import ASKERS
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
     from bot.approvals.policy import Facts, Ruling
     from bot.approvals.policy_file import Case, Policy
+
+
+_BARRED = {"guest": "guest", "external": "stranger"}
+"""Why they may not vote, by the word of a case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +49,56 @@ class Changed:
     new: Ruling
 
 
-def rule_on(rules: Policy, case: Case) -> Ruling:
-    """Say what a policy asks of a case; raises ``SizingError`` where its text cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a policy says of a case.
+
+    Args:
+        ruling: Of the request.
+        barred: Why the person may not ask, or None; as ``policy.barred_from_asking`` says it.
+        limit: The limit that the request alone is over, or None.
+    """
+
+    ruling: Ruling
+    barred: str | None = None
+    limit: str | None = None
+
+    @property
+    def denied(self) -> bool:
+        """Whether nothing can come of the request."""
+        return bool(self.barred or self.limit or self.ruling.deny is not None)
+
+
+def judge(rules: Policy, case: Case) -> Verdict:
+    """Say what a policy says of a case; raises ``SizingError`` where its text cannot be read."""
     spaces = {*rules.spaces(), *([case.space] if case.space else [])}
     text = f"{case.asks} space={case.space}" if case.space else case.asks
     site = Site("", "", {name: name for name in spaces})
-    return policy.rule(rules, facts_of(text, site, case.use_gpus, workflow=case.who == "workflow"))
+    found = facts_of(text, site, case.use_gpus, workflow="workflow" in case.who)
+    over = refuse_amount(rules.limits, Used(), found.num_gpus, is_new=True)
+    barred = policy.barred_from_asking(rules, _person(case), case.channel or "")
+    return Verdict(policy.rule(rules, found), barred, over.code if over else None)
 
 
-def holds(case: Case, ruling: Ruling) -> bool:
-    """Return whether a ruling is what a case expects."""
-    if case.denied or ruling.deny is not None:
-        return case.denied and ruling.deny is not None
-    return case.need == {party.name: party.count for party in ruling.parties}
+def _person(case: Case) -> Person:
+    """Return who asks in a case, as a look-up would."""
+    ids = [entry for entry in case.who if entry not in ASKERS]
+    users = [entry for entry in ids if not entry.startswith("S")]
+    return Person(
+        team_id="",
+        user_id=users[0] if users else "",
+        name="",
+        barred=next((_BARRED[entry] for entry in case.who if entry in _BARRED), None),
+        groups=frozenset(ids).difference(users),
+        aliases=frozenset(users[1:]),
+    )
+
+
+def holds(case: Case, verdict: Verdict) -> bool:
+    """Return whether a verdict is what a case expects."""
+    if case.denied or verdict.denied:
+        return case.denied and verdict.denied
+    return case.need == {party.name: party.count for party in verdict.ruling.parties}
 
 
 def site_for(*rules: Policy) -> Site:

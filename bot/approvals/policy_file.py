@@ -25,7 +25,7 @@ from bot.errors import SettingsError
 from sizing.methods import MethodName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 ANYONE = "anyone"
 APPROVERS = "Approvers"
@@ -33,6 +33,13 @@ APPROVERS = "Approvers"
 
 MEMBERS, GUESTS, EXTERNAL = "members", "guests", "external"
 """Kinds of people who may ask: full members and guests of our organization, people of others."""
+ASKERS: Mapping[str, str | None] = {
+    "member": MEMBERS,
+    "guest": GUESTS,
+    "external": EXTERNAL,
+    "workflow": None,
+}
+"""Who may ask in a case, each with the kind of people it is one of; a workflow asks in a person's name."""
 
 _ID = re.compile(r"[UWS][A-Z0-9]{2,}")
 _WHO_OR_WHERE = re.compile(r"[UWSCG][A-Z0-9]{2,}")
@@ -57,6 +64,14 @@ def _requester(value: str) -> str:
     return value
 
 
+def _asker(value: str) -> str:
+    """Accept a kind of asker, or an id that says who exactly asks."""
+    if value not in ASKERS and not _ID.fullmatch(value):
+        msg = f"must be {', '.join(ASKERS)}, a user id (U… or W…) or a user-group id (S…)"
+        raise ValueError(msg)
+    return value
+
+
 def _duration_ms(value: object) -> object:
     """Read ``24h`` as milliseconds."""
     match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -67,7 +82,13 @@ def _duration_ms(value: object) -> object:
     return ms
 
 
+def _as_list(value: object) -> object:
+    """Read one word as a list of it."""
+    return [value] if isinstance(value, str) else value
+
+
 SlackId = Annotated[str, AfterValidator(_slack_id)]
+Asker = Annotated[str, AfterValidator(_asker)]
 Requester = Annotated[str, AfterValidator(_requester)]
 DurationMs = Annotated[int, BeforeValidator(_duration_ms)]
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(patterns.pattern)]
@@ -201,19 +222,28 @@ class Case(_Model):
 
     Args:
         asks: The text of a request.
-        who: Who asks.
+        who: Who asks: a kind of asker, and the person and user groups where the policy names them.
+        channel: Where, if not in just any channel.
         space: For which deployment space; the default one where None.
         use_gpus: GPU count chosen by hand.
-        denied: Whether it is denied.
+        denied: Whether it is denied, or refused because of who asks or for how much.
         need: So many people of each party; ``Approvers`` is the short form's.
     """
 
     asks: str = Field(min_length=1)
-    who: Literal["member", "workflow"] = "member"
+    who: Annotated[tuple[Asker, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("member",)
+    channel: str | None = Field(default=None, pattern="^[CG][A-Z0-9]{2,}$")
     space: str | None = None
     use_gpus: int | None = None
     denied: bool = False
     need: dict[str, int] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Case:
+        if len([entry for entry in self.who if ASKERS.get(entry)]) > 1:
+            msg = "a case is asked by one of member, guest and external"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _one_outcome(self) -> Case:

@@ -22,10 +22,17 @@ from bot.runtime.settings import Need, check_settings
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from bot.approvals.cases import Changed
+    from bot.approvals.cases import Changed, Verdict
     from bot.approvals.policy import Person, Ruling
     from bot.approvals.policy_file import Case, Policy
 
+_MAY_NOT_ASK = {
+    "bot": "bots never ask",
+    "member": "they are not among the requesters",
+    "guest": "guests do not ask unless requesters says so",
+    "stranger": "people from other organizations do not ask unless requesters says so",
+    "foreign_team": "people from other workspaces do not ask unless requesters says so",
+}
 STEPS = 1_000
 """Requests between two moves of the progress bar."""
 
@@ -111,7 +118,8 @@ def explain(text: str, user_id: str) -> None:
     title("Why")
     columns([(clause,) for clause in ruling.because] or [("no rule applies, only the defaults",)])
     title(visible(person.name))
-    columns([(line,) for line in _may(ruling, person)])
+    title(visible(person.name))
+    columns([(line,) for line in (_asking(rules, person), *_may(ruling, person))])
     say(f"Policy: {ruling.policy}")
 
 
@@ -120,6 +128,17 @@ def described(ruling: Ruling) -> str:
     if ruling.deny is not None:
         return f"denied: {ruling.deny}"
     return ", ".join(f"{party.name} {party.count}" for party in ruling.parties)
+
+
+def _asking(rules: Policy, person: Person) -> str:
+    """Say whether, and where, somebody may ask."""
+    barred = policy.barred_from_asking(rules, person, "")
+    if barred is None:
+        return "may ask"
+    channels = sorted(entry for entry in rules.defaults.requesters if entry.startswith(("C", "G")))
+    if channels and policy.barred_from_asking(rules, person, channels[0]) is None:
+        return f"may ask in {', '.join(channels)} alone"
+    return f"may not ask: {_MAY_NOT_ASK.get(barred, messages.BARRED.get(barred, barred))}"
 
 
 def _may(ruling: Ruling, person: Person) -> list[str]:
@@ -139,13 +158,22 @@ def _may(ruling: Ruling, person: Person) -> list[str]:
 def _wrong(rules: Policy, case: Case) -> str | None:
     """Return how a case does not hold, or None if it does."""
     try:
-        ruling = cases.rule_on(rules, case)
+        verdict = cases.judge(rules, case)
     except sizing.SizingError as error:
         return f"cannot be read: {error.message}"
-    if cases.holds(case, ruling):
+    if cases.holds(case, verdict):
         return None
     wanted = ", ".join(f"{name} {count}" for name, count in sorted((case.need or {}).items()))
-    return f"expected {'denied' if case.denied else wanted}; the policy says {described(ruling)}"
+    return f"expected {'denied' if case.denied else wanted}; the policy says {_said(verdict)}"
+
+
+def _said(verdict: Verdict) -> str:
+    """Say what came of a case, in a few words."""
+    if verdict.barred is not None:
+        return f"denied: {_MAY_NOT_ASK.get(verdict.barred, verdict.barred)}"
+    if verdict.limit is not None:
+        return f"denied: it is over {verdict.limit} alone"
+    return described(verdict.ruling)
 
 
 def _difference(old: Ruling, new: Ruling) -> str:

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.audit import signing_key
@@ -210,7 +210,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
 
 
 def look_up(settings: Settings, rules: Policy, user_id: str) -> Person:
-    """Describe a person of the home workspace and the policy's groups they are in, for a command.
+    """Describe a person and the policy's groups they are in, for a command; those of guests and strangers, too.
 
     Raises:
         PeopleError: Slack could not say.
@@ -222,8 +222,12 @@ def look_up(settings: Settings, rules: Policy, user_id: str) -> Person:
     client = slack.web_client(token, settings.slack_api_url, SLACK_TIMEOUT_S)
     identity = identify(client, settings.peftsize_teams, settings.peftsize_app_id)
     home = min(identity.team_ids, default="")
-    groups = sorted(entry for entry in rules.entries() if entry.startswith("S"))
-    return SlackPeople(client, lambda: identity, clock).look_up(home, user_id, groups, live=True)
+    people = SlackPeople(client, lambda: identity, clock)
+    person = people.look_up(home, user_id, ())
+    ids = {user_id, person.user_id, *person.aliases}
+    groups = sorted(entry for entry in rules.entries() | rules.defaults.requesters if entry.startswith("S"))
+    inside = (group for group in groups if not ids.isdisjoint(people.members(group) or ()))
+    return replace(person, groups=frozenset(inside))
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks.policy import NEW, OLD, judged
 from bot.approvals import policy_file
+from bot.sandbox.slack.people import UserGroup
 from tests.support.command_line import Ran, on_terminal, run
-from tests.support.team import ADA, ROSA
+from tests.support.team import ADA, POLICY, ROSA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +68,65 @@ def test_cases_are_tested(folder: Path) -> None:
     assert count == "4 of 7 cases hold."
 
 
+REQUESTERS = """
+[defaults]
+approvers = ["S0GPU"]
+requesters = ["members", "S0PARTNERS", "U0FAY0001", "C0SHARED"]
+[limits]
+gpus_per_person = 2
+[[rule]]
+when = { min_gpus = 9 }
+deny = "Not here."
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "why_not"),
+    [
+        ("", None),
+        ('who = "member"', None),
+        ('who = "workflow"', "denied: requests from Workflow Builder"),
+        ('who = "guest"', "denied: guests do not ask unless requesters says so"),
+        ('who = "external"', "denied: people from other organizations do not ask unless requesters says so"),
+        ('who = ["guest", "S0PARTNERS"]', None),
+        ('who = ["guest", "S0OTHER"]', "denied: guests do not ask"),
+        ('who = ["external", "U0FAY0001"]', None),
+        ('who = "guest"\nchannel = "C0SHARED"', None),
+        ('who = "guest"\nchannel = "C0OTHER"', "denied: guests do not ask"),
+        ("use_gpus = 4", "denied: it is over gpus_per_person alone"),
+    ],
+)
+def test_a_case_says_who_asks_and_where(folder: Path, case: str, why_not: str | None) -> None:
+    """A kind of asker, a person or a group that the policy names, a channel; who may not ask is denied, with why."""
+    (folder / "asked.toml").write_text(REQUESTERS, encoding="utf-8")
+    asks, need = f'[[case]]\nasks = "10b none qlora4"\n{case}\n', "need = { Approvers = 1 }\n"
+    for outcome, expected in ((need, why_not is None), ("denied = true\n", why_not is not None)):
+        (folder / "cases.toml").write_text(asks + outcome, encoding="utf-8")
+        ran = run("policy", "test", "asked.toml", "cases.toml", folder=folder)
+        assert ran.code == int(not expected)
+        if outcome == need and why_not is not None:
+            assert f"expected Approvers 1; the policy says {why_not}" in ran.out
+
+
+def test_requesters_may_be_a_group_alone(folder: Path) -> None:
+    """Then a member who is not in it may not ask."""
+    rules = '[defaults]\napprovers = ["S0GPU"]\nrequesters = ["S0ML"]\n'
+    inside = '[[case]]\nasks = "10b"\nwho = ["S0ML"]\nneed = { Approvers = 1 }\n'
+    outside = '[[case]]\nasks = "10b"\nneed = { Approvers = 1 }\n'
+    (folder / "ml.toml").write_text(rules + inside + outside, encoding="utf-8")
+    ran = run("policy", "test", "ml.toml", folder=folder)
+    refused, count = ran.out.splitlines()
+    assert refused.startswith("ml.toml: case.1 ('10b'): expected Approvers 1; the policy says denied: ")
+    assert refused.endswith("they are not among the requesters")
+    assert (ran.code, count) == (1, "1 of 2 cases hold.")
+
+
 @pytest.mark.parametrize(
     "cases_text",
     [
+        '[[case]]\nasks = "10b"\nwho = "stranger"\ndenied = true\n',
+        '[[case]]\nasks = "10b"\nwho = ["guest", "external"]\ndenied = true\n',
+        '[[case]]\nasks = "10b"\nwho = []\ndenied = true\n',
         '[[case]]\nasks = "10b"\n',
         '[[case]]\nasks = "10b"\ndenied = true\nneed = {}\n',
         "[[rule]]\n",
@@ -164,3 +221,14 @@ def test_the_policy_in_force_is_explained_for_a_person(team: Team) -> None:
     assert "may not approve their own" in explained(ROSA)
     assert "cannot decide: a guest cannot decide" in explained("U0GUS0001")
     assert ada.endswith(f"Policy: {team.product.service.rules.digest}\n")
+    assert "  may ask\n" in ada
+    assert "may not ask: guests do not ask unless requesters says so" in explained("U0GUS0001")
+    assert "may not ask: bots never ask" in explained("U0PEFT001")
+
+    group, channel = POLICY + 'requesters = ["S0PARTNERS"]\n', POLICY + 'requesters = ["C0SHARED"]\n'
+    team.slack.directory.groups["S0PARTNERS"] = UserGroup("S0PARTNERS", "p", "Partners", ("U0GUS0001",))
+    team.rules(group)
+    assert "  may ask\n" in explained("U0GUS0001")
+    assert "may not ask: they are not among the requesters" in explained(ROSA)
+    team.rules(channel)
+    assert "may ask in C0SHARED alone" in explained("U0GUS0001")
