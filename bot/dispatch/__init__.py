@@ -1,1 +1,1 @@
-"""Who runs due work."""
+"""Runs due work."""

@@ -1,6 +1,6 @@
-"""procrastinate's side of the dispatcher: an event loop in a thread that fetches jobs.
+"""procrastinate's part of the dispatcher: an event loop in a thread that fetches jobs.
 
-Imported only where PostgreSQL is used.
+Imported only for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -28,22 +28,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LANES = ("inbox", "requests")
-"""The lanes that have jobs. Messages to Slack go by rank and by what its limits allow, not by the job that comes."""
+"""The lanes with jobs. Messages to Slack go by rank and by Slack's limits, which a job does not know."""
 CONCURRENCY = 3
-"""Rows of one lane worked on at a time; each lane has workers of its own, so none starves another."""
+"""Concurrent rows of one lane; each lane has its own workers, so none starves another."""
 LOOK_S = 0.25
-"""How soon a job is seen whose notification came while the worker was looking."""
+"""How soon a job is found whose notification arrived while the worker was polling."""
 GRACE_S = 6
 HEARTBEAT_S, STALLED_S = 5.0, 15.0
 AFTER_TROUBLE_S = 1.0
 
 
 class Loop:
-    """Fetches jobs until it is stopped, through every trouble with the database.
+    """Fetches jobs until it is stopped, through every failure of the database.
 
     Args:
-        database: PostgreSQL.
-        run: Does the work of a row, by lane and key; blocking, called in threads.
+        run: Does the work of a row, by lane and key; it blocks, and runs in threads.
     """
 
     def __init__(self, database: Database, run: Callable[[str, str], None]) -> None:
@@ -67,17 +66,17 @@ class Loop:
 
     def start(self) -> None:
         """Start the thread."""
-        logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it tells of every job twice
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # ours tells of a lost database
+        logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it logs each job twice
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # we log a lost database ourselves
         self._stopping.clear()
         self._thread = threading.Thread(target=self._main, name="jobs", daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Fetch no more jobs and wait for those under way."""
+        """Fetch no more jobs, and wait for those in progress."""
         self._stopping.set()
         if self._loop is not None and self._work is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            with contextlib.suppress(RuntimeError):  # the loop has already ended
                 self._loop.call_soon_threadsafe(self._work.cancel)
         if self._thread is not None:
             self._thread.join(timeout_s)
@@ -100,7 +99,7 @@ class Loop:
             await asyncio.sleep(AFTER_TROUBLE_S)
 
     async def _fetch(self) -> None:
-        """Run a worker for each lane until one of them ends; that one's error is raised."""
+        """Run a worker for each lane until one of them ends, and raise that one's error."""
         workers = [
             asyncio.create_task(
                 self._app.run_worker_async(
@@ -128,18 +127,18 @@ class Loop:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def _retry_stalled(self) -> None:
-        """Give jobs that dead replicas had fetched to the others."""
+        """Requeue the jobs that dead replicas had fetched."""
         jobs = self._app.job_manager
         while True:
             await asyncio.sleep(STALLED_S)
             for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
                 try:
                     await jobs.retry_job(job)
-                except UniqueViolation:  # the sweep has deferred its row again meanwhile
+                except UniqueViolation:  # the sweep has deferred its row again
                     await jobs.finish_job(job, Status.FAILED, delete_job=True)
 
     async def _job(self, lane: str, key: str) -> None:
-        """Do the work in a thread; one that outlives the process's patience does not hold it up."""
+        """Do the work in a daemon thread, so that slow work does not delay the process's exit."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
 
@@ -147,7 +146,7 @@ class Loop:
             try:
                 self._run(lane, key)
             finally:
-                with contextlib.suppress(RuntimeError):  # the loop was stopped meanwhile
+                with contextlib.suppress(RuntimeError):  # the loop was stopped in the meantime
                     loop.call_soon_threadsafe(done.set)
 
         threading.Thread(target=work, name=f"{lane} {key}", daemon=True).start()
@@ -155,9 +154,9 @@ class Loop:
 
 
 def _nobody_waits_for(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tell of an error in a task of procrastinate's own.
+    """Log an error of a task that nothing awaits.
 
-    A replica that was frozen cannot end its jobs: the others have taken them for stalled and ended them.
+    A replica that was frozen cannot end its jobs: the others took them for stalled and ended them.
     """
     if isinstance(context.get("exception"), ConnectorException):
         log.warning("a job could not be marked as done; its row stays the truth")

@@ -1,7 +1,7 @@
-"""Threads that do the due rows of a lane, one after the other.
+"""Threads that work off the due rows of a lane, one after the other.
 
-A commit rings the bell of its lane; a quarter-second look catches what came due by time or was
-written by another process. Nothing is kept in memory that a restart would miss.
+A commit wakes its lane; polling every quarter of a second finds rows that became due by time or were written by
+another process. Nothing is kept in memory that a restart would lose.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ class Lanes:
     """The threads of one worker.
 
     Args:
-        worker: Does the work.
         threads: How many for each lane.
-        stopping: Set when they are to end.
+        stopping: Set when they must end.
     """
 
     def __init__(self, worker: Worker, threads: Mapping[str, int], stopping: threading.Event) -> None:
@@ -47,13 +46,13 @@ class Lanes:
                 yield f"{lane}-{number}", partial(self._run, lane)
 
     def wake(self, woken: Sequence[Woken]) -> None:
-        """Ring the bells of the lanes that have work now; what is due later is seen in time."""
+        """Wake the lanes that have work now; work due later is found by polling."""
         now = self._worker.store.clock()
         for lane in {lane for lane, _, due in woken if due <= now} & self._bells.keys():
             self._bells[lane].set()
 
     def end(self) -> None:
-        """Wake every thread, so that it sees that it is to end."""
+        """Wake every thread, so that it notices that it must end."""
         for bell in self._bells.values():
             bell.set()
 
@@ -69,6 +68,6 @@ class Lanes:
             except StoreError as error:
                 log.warning("database unavailable", extra={"facts": {"what": error.what}})
                 self._stopping.wait(AFTER_TROUBLE_S)
-            # a crowd of commits rings a lot, and looking past the outbox messages of a crowd takes time
+            # many commits wake a lane often, and passing over many waiting outbox messages takes time
             self._stopping.wait(CROWD_S if self._worker.holds else BREATH_S)
             bell.wait(LOOK_S)

@@ -1,4 +1,4 @@
-"""The dispatcher of one process on SQLite: a few threads on the due rows themselves."""
+"""The dispatcher of one process on SQLite: threads that poll the due rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ THREADS = {"inbox": 2, "requests": 2, "outbox": 2}
 
 
 class LocalDispatcher:
-    """Runs a worker in threads of this process.
-
-    Args:
-        worker: Does the work.
-        periodic: What is done now and then.
-    """
+    """Runs a worker in threads of this process."""
 
     def __init__(self, worker: Worker, periodic: Periodic) -> None:
         self.worker = worker
@@ -38,10 +33,10 @@ class LocalDispatcher:
         self._lanes = Lanes(worker, THREADS, self._threads.stopping)
 
     def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
-        """Nothing to note: the rows say when they are due."""
+        """Do nothing: the rows say when they are due."""
 
     def wake(self, woken: Sequence[Woken]) -> None:
-        """Ring for the lanes that have work now."""
+        """Wake the lanes that have work now."""
         self._lanes.wake(woken)
 
     @property
@@ -50,7 +45,7 @@ class LocalDispatcher:
         return self._threads.started and self._threads.alive
 
     def start(self) -> None:
-        """Start the threads; what a dead process had claimed is due at once."""
+        """Start the threads; rows claimed by a dead process become due at once."""
         with self.worker.store.write() as tx:
             tx.queues.release(None)
             tx.queues.hasten_lost()
@@ -58,7 +53,7 @@ class LocalDispatcher:
         self._threads.start([*self._lanes.targets(), ("periodic", self._now_and_then)])
 
     def stop(self, timeout_s: float = 8.0) -> None:
-        """Finish what is under way, give back the rest."""
+        """Finish work in progress and release the rest."""
         self._threads.stopping.set()
         self._lanes.end()
         self._threads.stop(timeout_s)

@@ -1,6 +1,6 @@
-"""What is done now and then: forget old deliveries, scrub, look for drift, anchor the audit.
+"""Periodic tasks: delete old deliveries, scrub, look for drift, anchor the audit.
 
-When each was last done is noted in the database, so that all replicas together do it once.
+The last run of each is noted in the database, so that all replicas together run it once.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Task = tuple[int, "Callable[[], None]"]
-"""How often, in milliseconds, and what."""
+"""The interval in milliseconds, and what to do."""
 
 
 class Periodic:
-    """Runs tasks whose time has come, once for all replicas or in each.
+    """Runs tasks when they are due, once for all replicas or in each.
 
     Args:
-        store: Where it is noted when each was last run.
-        tasks: By name: the interval in milliseconds, and what to do.
-        own: Likewise, what every replica does for itself.
+        tasks: By name, run by one replica.
+        own: By name, run by every replica.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Periodic:
         self._not_before: dict[str, int] = {}
 
     def run_due(self) -> None:
-        """Run what is due; trouble is logged and the task comes round again."""
+        """Run what is due; failures are logged, and the task runs again next time."""
         now = self.store.clock()
         for name, (every_ms, task) in {**self.own, **self.tasks}.items():
             if now < self._not_before.get(name, 0):
@@ -54,7 +53,7 @@ class Periodic:
             self._not_before[name] = now + min(every_ms, 60_000)
 
     def _mine(self, name: str, every_ms: int) -> bool:
-        """Take the turn if nobody else did; the note is the lock."""
+        """Take the turn unless another replica has; the note in the database is the lock."""
         key = f"periodic:{name}"
         with self.store.write() as tx:
             return tx.take_turn(key, tx.now - every_ms)

@@ -1,11 +1,10 @@
-"""The dispatcher of several replicas on PostgreSQL: jobs of procrastinate that name a due row.
+"""The dispatcher of several replicas on PostgreSQL: procrastinate jobs that name a due row.
 
-A job is a hint and the row is the truth: running one claims its row if that is due, and does
-nothing otherwise, so a job too many or too late is harmless. Jobs are deferred in the transaction
-that makes the row due, which also wakes a waiting replica. Every second one replica looks for
-rows that are overdue all the same (a frozen owner, a job lost, a time far ahead when it was set)
-and for claims of replicas that died. No job has a ``lock``: procrastinate's is first come, first
-served even among jobs that are not due yet.
+A job is a hint and the row is the truth: running a job claims its row if it is due and does nothing otherwise, so an
+extra or late job does no harm. Jobs are deferred in the transaction that makes the row due, which also wakes a waiting
+replica. Every second one replica looks for overdue rows (their owner is frozen, a job was lost, or they were due too
+far ahead for a job) and for claims of dead replicas. No job has a ``lock``: procrastinate serves those strictly in
+order, even while the first one is not yet due.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HORIZON_MS = 60_000
-"""Work further ahead gets no job yet, since each look for jobs passes over those that wait."""
+"""Work due later gets no job yet, since each query for jobs passes over waiting ones."""
 SWEEP_S = 1.0
 OVERDUE_MS = 500
 AFTER_TROUBLE_S = 1.0
 THREADS = {"outbox": 2}
-"""Messages to Slack have threads of their own: their order is by rank and budget, which a job does not know."""
+"""Messages to Slack have their own threads: they go by rank and budget, which a job does not know."""
 _ONE_SWEEPER = text("SELECT pg_try_advisory_xact_lock(7350014)")
 _WAITING = text(
     "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(:locks)"
@@ -52,12 +51,11 @@ _WAITING = text(
 
 
 class ProcrastinateDispatcher:
-    """Runs a worker in this replica, together with the other replicas.
+    """Runs a worker in this replica, alongside the other replicas.
 
     Args:
         database: PostgreSQL, migrated.
-        worker: Does the work; its ``owner`` must be this replica's alone.
-        periodic: What is done now and then.
+        worker: Its ``owner`` must be unique to this replica.
 
     Raises:
         SettingsError: procrastinate is not installed.
@@ -74,7 +72,7 @@ class ProcrastinateDispatcher:
         self.worker = worker
         self.periodic = periodic
         self._store = worker.store
-        self._jobs = JobManager(SyncPsycopgConnector())  # never opened: it borrows our connections
+        self._jobs = JobManager(SyncPsycopgConnector())  # never opened: it uses our connections
         self._presence = Presence(database, worker.owner)
         self._loop = Loop(database, self._run)
         self._missing: set[str] = set()
@@ -83,10 +81,10 @@ class ProcrastinateDispatcher:
         self._lanes = Lanes(worker, THREADS, self._threads.stopping)
 
     def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
-        """Note jobs for what is due soon, in the transaction that makes it due.
+        """Defer jobs for what is due soon, in the transaction that makes it due.
 
         Raises:
-            StoreError: The database did not take them.
+            StoreError: The database refused them.
         """
         now = self._store.clock()
         soon = {
@@ -99,7 +97,7 @@ class ProcrastinateDispatcher:
         )
 
     def wake(self, woken: Sequence[Woken]) -> None:
-        """Ring for our own messages to Slack; for the rest the commit has told every replica that listens."""
+        """Wake our own outbox threads; for the other lanes the commit has notified every listening replica."""
         self._lanes.wake(woken)
 
     @property
@@ -111,9 +109,9 @@ class ProcrastinateDispatcher:
         """Start the threads.
 
         Raises:
-            StoreError: The database is away.
+            StoreError: The database cannot be reached.
         """
-        self._presence.keep()  # before the first claim, or others would take it for a dead one's
+        self._presence.keep()  # before the first claim, or others would take it for a dead replica's
         with self._store.write() as tx:
             tx.queues.hasten_failed()
         self._loop.start()
@@ -126,7 +124,7 @@ class ProcrastinateDispatcher:
         )
 
     def stop(self, timeout_s: float = 8.0) -> None:
-        """Finish what is under way, give back the rest."""
+        """Finish work in progress and release the rest."""
         deadline = time.monotonic() + timeout_s
         self._threads.stopping.set()
         self._lanes.end()
@@ -139,7 +137,7 @@ class ProcrastinateDispatcher:
         self._presence.leave()
 
     def _run(self, lane: str, key: str) -> None:
-        """Do what a job names, in a thread of its own."""
+        """Do the work that a job names, in a thread."""
         try:
             self.worker.take(lane, key)
         except StoreError as error:  # the row is still due: the sweep will find it
@@ -152,17 +150,17 @@ class ProcrastinateDispatcher:
             except StoreError as error:
                 log.warning("database unavailable", extra={"facts": {"what": error.what}})
                 self._threads.stopping.wait(AFTER_TROUBLE_S)
-            except Exception:  # the outermost edge of a thread that must go on
+            except Exception:  # the outermost edge of a thread that must keep running
                 log.exception("the sweep for due work failed")
 
     def _sweep(self) -> None:
-        """Free what dead replicas hold, and defer what is overdue."""
+        """Release what dead replicas hold, and defer overdue rows."""
         self._presence.keep()
         with self._store.write() as tx:
             if not tx.connection.execute(_ONE_SWEEPER).scalar_one():
-                return  # another replica is at it
+                return  # another replica is sweeping
             gone = absent(tx.connection, tx.queues.holders(max(LEASE_MS.values())))
-            for owner in gone & self._missing:  # missed twice: its connection may just have been renewed
+            for owner in gone & self._missing:  # missing twice: its connection may just have been renewed
                 log.warning("a replica is gone; taking over its work", extra={"facts": {"owner": owner}})
                 tx.queues.release(owner)
             self._missing = gone
@@ -175,7 +173,7 @@ class ProcrastinateDispatcher:
     def _defer(
         self, connection: Connection, due: Sequence[tuple[str, str, int | None]], *, once: bool = False
     ) -> None:
-        """Insert jobs in one statement; ``once``: at most one such job of a row waits at a time."""
+        """Insert jobs in one statement; with ``once``, a row has at most one such job waiting."""
         if not due:
             return
         from procrastinate.exceptions import ConnectorException
@@ -196,10 +194,10 @@ class ProcrastinateDispatcher:
         try:
             self._jobs.batch_defer_jobs(jobs, connection=connection.connection.driver_connection)
         except ConnectorException as error:
-            found = what(error.__cause__)
-            if found is None:
+            reason = what(error.__cause__)
+            if reason is None:
                 raise
-            raise StoreError(found) from error
+            raise StoreError(reason) from error
 
 
 def _lock(lane: str, key: str) -> str:

@@ -1,9 +1,8 @@
-"""Which replicas are alive, as PostgreSQL sees it.
+"""Which replicas are alive, according to PostgreSQL.
 
-Each replica holds a lock of its session on a connection of its own. When the process dies, the
-operating system closes the connection, the server drops the lock, and what the dead one had
-claimed need not wait for the end of its leases. A frozen replica keeps its lock; the leases
-are for that. The connection must reach the server itself, not a pool of transactions.
+Each replica holds a session lock on its own connection. When its process dies, the operating system closes the
+connection, the server drops the lock, and what the replica had claimed need not wait for its leases to end. A frozen
+replica keeps its lock; leases cover that. The connection must reach the server itself, not a transaction pooler.
 """
 
 from __future__ import annotations
@@ -34,12 +33,7 @@ _PRESENT = text(
 
 
 class Presence:
-    """One replica's sign of life.
-
-    Args:
-        database: PostgreSQL.
-        owner: The replica, as in ``claimed_by``.
-    """
+    """One replica's session lock; ``owner`` is the replica as in ``claimed_by``."""
 
     def __init__(self, database: Database, owner: str) -> None:
         self._database = database
@@ -47,10 +41,10 @@ class Presence:
         self._connection: Connection | None = None
 
     def keep(self) -> None:
-        """Show that we are alive, again after the connection was lost.
+        """Hold the lock, taking it again after the connection was lost.
 
         Raises:
-            StoreError: The database is away.
+            StoreError: The database cannot be reached.
         """
         try:
             with trouble():
@@ -65,7 +59,7 @@ class Presence:
             raise
 
     def leave(self) -> None:
-        """Give the sign up; the connection is closed, since its session holds the lock."""
+        """Give up the lock; the connection is closed, since its session holds it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.invalidate()
@@ -73,7 +67,7 @@ class Presence:
 
 
 def absent(connection: Connection, owners: set[str]) -> set[str]:
-    """Return those of some replicas that give no sign of life."""
+    """Return which of these replicas are not alive."""
     if not owners:
         return set()
     present = set(connection.execute(_PRESENT, {"class": _CLASS}).scalars())
@@ -81,5 +75,5 @@ def absent(connection: Connection, owners: set[str]) -> set[str]:
 
 
 def _number(owner: str) -> int:
-    """Return a lock's number for a replica: 31 bits, so that it is the same signed or not."""
+    """Return a replica's lock number: 31 bits, so that it is the same signed or unsigned."""
     return zlib.crc32(owner.encode()) & 0x7FFFFFFF

@@ -1,4 +1,4 @@
-"""Deliveries that wait to be acknowledged go first: due work gives way to them, for a while."""
+"""Deliveries waiting to be acknowledged go first: due work gives way to them, for a while."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STEP_S = 0.05
-"""How long one row gives way at most."""
+"""The longest time that one row gives way."""
 PATIENCE_MS = {"inbox": 200, "requests": 2_000, "outbox": 1_000}
-"""A row that has been due for so long gives way no more."""
+"""A row that has been due for this long no longer gives way."""
 
 
 class RightOfWay:
-    """Counts the deliveries under way in this process.
-
-    Args:
-        step_s: How long one row gives way at most.
-    """
+    """Counts the deliveries in progress in this process; a row gives way for at most ``step_s``."""
 
     def __init__(self, step_s: float = STEP_S) -> None:
         self._step_s = step_s
@@ -42,14 +38,13 @@ class RightOfWay:
 
     @property
     def is_taken(self) -> bool:
-        """Whether a delivery is under way."""
+        """Whether a delivery is in progress."""
         return self._under_way > 0
 
     def give_way(self, lane: str, age_ms: int) -> None:
-        """Wait until no delivery is under way, but not long, and not for a row that is old.
+        """Wait until no delivery is in progress, for at most ``step_s``; a row due for too long does not wait.
 
         Args:
-            lane: The lane of the row.
             age_ms: How long the row has been due.
         """
         if age_ms < PATIENCE_MS[lane]:

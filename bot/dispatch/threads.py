@@ -26,16 +26,16 @@ class ThreadGroup:
 
     @property
     def alive(self) -> bool:
-        """Whether every thread that was started is running."""
+        """Whether every started thread is running."""
         return all(thread.is_alive() for thread in self._threads)
 
     @property
     def started(self) -> bool:
-        """Whether any thread was started and not yet stopped."""
+        """Whether the threads were started and not yet stopped."""
         return bool(self._threads)
 
     def stop(self, timeout_s: float) -> None:
-        """Tell the threads to end, and wait for them for at most ``timeout_s`` seconds together."""
+        """Stop the threads, waiting at most ``timeout_s`` seconds for all of them together."""
         self.stopping.set()
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:

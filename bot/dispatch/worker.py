@@ -1,4 +1,4 @@
-"""Doing what is due: claim a row, do the work, say when it is due again."""
+"""Does due work: claim a row, do the work, say when it is due again."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_MS = {"inbox": 15_000, "requests": 25_000, "outbox": 20_000}
-"""How long a claimed row is left alone; a dead worker's rows are taken over after it."""
+"""How long a claim lasts; after that, other workers take over a dead worker's rows."""
 MOST_MS, UNEXPECTED_MS = 60_000, 15_000
 """The longest wait between tries of a delivery, and the wait after work that failed unexpectedly."""
 REFUSED_MS = 3_600_000
-"""How soon a delivery is tried again that takes a repair; the next start tries it at once."""
+"""How soon a delivery that needs a repair is tried again; the next start tries it at once."""
 
 
 class DeliversMessages(Protocol):
@@ -37,20 +37,16 @@ class DeliversMessages(Protocol):
         """Deliver one message, drawn from the current row; raises ``SlackTrouble``."""
 
     def closed(self) -> frozenset[str]:
-        """Return the budgets that are spent: their messages wait."""
+        """Return the spent budgets, whose messages must wait."""
 
 
 class Worker:
     """Takes due rows of the three lanes, one at a time.
 
     Args:
-        store: Where they are.
-        service: Decides clicks.
-        executor: Carries requests out.
-        delivery: Delivers messages to Slack.
         owner: Names this worker in ``claimed_by``.
-        right_of_way: Whom due work gives way to.
-        trace: Opens a span by name and row key; nothing is traced without it.
+        right_of_way: What due work gives way to.
+        trace: Opens a span by name and row key; the default traces nothing.
     """
 
     def __init__(
@@ -72,11 +68,11 @@ class Worker:
         self._trace = trace
 
     def claim(self, lane: str, key: str) -> bool:
-        """Take a row; False if it is not due any more, or somebody else has it."""
+        """Claim a row; False if it is no longer due, or another worker has it."""
         return self.store.run(lambda tx: tx.queues.claim(lane, self.owner, LEASE_MS[lane], key))
 
     def run(self, lane: str, key: str) -> None:
-        """Do the work of a claimed row; never raises for what is expected."""
+        """Do the work of a claimed row; expected errors are not raised."""
         try:
             with self._trace(f"work {lane}", key):
                 if lane == "inbox":
@@ -90,7 +86,7 @@ class Worker:
             log.warning("database unavailable", extra={"facts": {"what": error.what, "lane": lane}})
             if (
                 error.what == "conflict"
-            ):  # a constraint that holds, not a race: the row would come back at once
+            ):  # a violated constraint, not a race: the row would be due again at once
                 self._later(lane, key)
         except Exception:  # the outermost edge of the worker: the row stays, the reference is for the log
             reference = secrets.token_hex(4)
@@ -101,24 +97,24 @@ class Worker:
 
     @property
     def holds(self) -> bool:
-        """Whether some outbox messages have to wait for their turn."""
+        """Whether some outbox messages must wait for their budget."""
         return bool(self.delivery.closed())
 
     def find(self, lane: str) -> str | None:
-        """Return the key of the row that is next, or None; messages that must wait for their turn are passed over."""
+        """Return the key of the next row, or None; messages that must wait for their budget are passed over."""
         closed = self.delivery.closed() if lane == "outbox" else ()
         with self.store.read() as tx:
             return tx.queues.first_due(lane, closed)
 
     def take(self, lane: str, key: str | None = None) -> bool:
         """Claim and do one row; return whether there was one."""
-        found = key or self.find(lane)
-        if found is None:
+        row = key or self.find(lane)
+        if row is None:
             return False
-        self._give_way(lane, found)
-        if not self.claim(lane, found):
+        self._give_way(lane, row)
+        if not self.claim(lane, row):
             return False
-        self.run(lane, found)
+        self.run(lane, row)
         return True
 
     def _give_way(self, lane: str, key: str) -> None:
@@ -129,7 +125,7 @@ class Worker:
                 self.right_of_way.give_way(lane, self.store.clock() - due_at)
 
     def release(self) -> None:
-        """Give back what this worker holds."""
+        """Release this worker's claims."""
         with self.store.write() as tx:
             tx.queues.release(self.owner)
 

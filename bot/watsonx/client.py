@@ -1,9 +1,8 @@
 """The hardware-specification API as the bot uses it; foreign errors stop here.
 
-Three things can come of a call that did not succeed, and nothing else:
-``Unavailable`` (provably nothing happened), ``Rejected`` (a definite no), ``Uncertain`` (it may
-have happened). A create is not idempotent, so what is not proven is uncertain. A read changes
-nothing, so for reads what is not a definite no is unavailable.
+A call that did not succeed ends in one of three errors: ``Unavailable`` (provably nothing happened), ``Rejected`` (a
+definite no) or ``Uncertain`` (it may have happened). A create is not idempotent, so what is not proven is uncertain.
+A read changes nothing, so a read that is not definitely refused is unavailable.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from bot.watsonx.tokens import TokenSource
 
 NOT_SENT = "not_sent"
-"""The code of an ``Unavailable`` whose request was kept back because it was too late."""
+"""The code of an ``Unavailable`` whose request was not sent because it was too late."""
 
 _SPECS = "/v2/hardware_specifications"
 _MOST_PAGES = 200
@@ -51,16 +50,15 @@ class SpecsClient:
 
     Args:
         base_url: The cluster's route or platform host, as ``check_base_url`` returns it.
-        space_id: The deployment space of the settings.
-        tokens: Where bearer tokens come from.
+        space_id: The default deployment space.
         timeout_s: Total seconds of one call: token, connecting, writing and reading together.
-        ca_bundle: For a client of its own: PEM file of the authorities to trust.
+        ca_bundle: PEM file of the authorities to trust, if ``http`` is None.
         http: The process's client; None makes one.
-        on_call: Told about every exchange: operation, status or None, seconds.
-        clock: Returns UTC epoch milliseconds; the clock of ``not_after_ms``.
+        on_call: Called after every exchange: operation, status or None, seconds.
+        clock: Returns UTC epoch milliseconds; ``not_after_ms`` is compared with it.
 
     Raises:
-        OSError: If the CA bundle cannot be read.
+        OSError: The CA bundle cannot be read.
     """
 
     def __init__(
@@ -94,50 +92,31 @@ class SpecsClient:
         self._http.close()
 
     def find(self, name: str, space_id: str) -> SpecList:
-        """Return the specs of exactly this name, global ones included.
-
-        Args:
-            name: The exact name; the answer is filtered again, should the service ignore it.
-            space_id: The deployment space.
-
-        Returns:
-            None, one or several: names are not unique.
+        """Return the specs with exactly this name, global ones included; names are not unique.
 
         Raises:
-            Unavailable: If there was no usable answer.
-            Rejected: If the service refused.
+            Unavailable: There was no usable answer.
+            Rejected: The service refused.
         """
+        # filtered again, in case the service ignores the name
         params = {"space_id": _required(space_id), "name": name}
         return [spec for spec in self._listed("find", params) if spec.name == name]
 
     def list(self, space_id: str) -> SpecList:
-        """Return all specs that the space sees, global ones included.
-
-        Args:
-            space_id: The deployment space.
-
-        Returns:
-            The specs in the service's order.
+        """Return all specs that the space sees, global ones included, in the service's order.
 
         Raises:
-            Unavailable: If there was no usable answer.
-            Rejected: If the service refused.
+            Unavailable: There was no usable answer.
+            Rejected: The service refused.
         """
         return self._listed("list", {"space_id": _required(space_id)})
 
     def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
-        """Return one spec.
-
-        Args:
-            spec_id: The service's id.
-            space_id: The deployment space.
-
-        Returns:
-            The spec, or None where there is none.
+        """Return one spec, or None if it does not exist.
 
         Raises:
-            Unavailable: If there was no usable answer.
-            Rejected: If the service refused.
+            Unavailable: There was no usable answer.
+            Rejected: The service refused.
         """
         params = {"space_id": _required(space_id)}
         if not is_spec_id(spec_id):
@@ -158,22 +137,19 @@ class SpecsClient:
         attempt_id: str,
         not_after_ms: int | None = None,
     ) -> Created:
-        """Create one spec, with one POST at most.
+        """Create one spec, with at most one POST.
 
         Args:
-            body: The exact body, sent without spaces and with its keys in the order given.
-            space_id: The deployment space, without which the spec would be global.
+            body: Sent without spaces, its keys in the given order.
+            space_id: The deployment space; without one the spec would be global.
             attempt_id: Sent as the transaction id.
             not_after_ms: UTC epoch milliseconds after which no byte may leave.
 
-        Returns:
-            The new spec's id and what the service added.
-
         Raises:
-            Unavailable: If provably nothing was created; code ``not_sent`` if it was too late.
-            Rejected: If the service refused.
-            Uncertain: If it may have been created.
-            ValueError: If the attempt id is unfit for a header.
+            Unavailable: Provably nothing was created; code ``not_sent`` if it was too late.
+            Rejected: The service refused.
+            Uncertain: It may have been created.
+            ValueError: The attempt id does not fit a header.
         """
         answer = self._send(
             "create",
@@ -192,21 +168,13 @@ class SpecsClient:
         return Created(spec_id, answer.status, answer.trace, warnings_in(content))
 
     def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
-        """Delete one spec.
-
-        Args:
-            spec_id: The service's id.
-            space_id: The deployment space.
-            attempt_id: Sent as the transaction id.
-
-        Returns:
-            That it is gone, which it may have been before.
+        """Delete one spec. Returns normally also if it was gone before.
 
         Raises:
-            Unavailable: If provably nothing was deleted.
-            Rejected: If the service refused.
-            Uncertain: If it may have been deleted.
-            ValueError: If the attempt id is unfit for a header.
+            Unavailable: Provably nothing was deleted.
+            Rejected: The service refused.
+            Uncertain: It may have been deleted.
+            ValueError: The attempt id does not fit a header.
         """
         params = {"space_id": _required(space_id)}
         if not is_spec_id(spec_id):
@@ -218,44 +186,38 @@ class SpecsClient:
     def check(self, space_id: str) -> None:
         """Check address, credentials and space with one read.
 
-        Args:
-            space_id: The deployment space.
-
         Raises:
-            Unavailable: If there was no usable answer.
-            Rejected: If credentials or space are refused.
+            Unavailable: There was no usable answer.
+            Rejected: The credentials or the space are refused.
         """
         answer = self._send("check", "GET", f"/v2/spaces/{quote(_required(space_id), safe='')}", {})
         if not isinstance(answer.json(), dict):
             raise unreadable(answer)
 
     def deployments(self, space_id: str) -> tuple[Deployment, ...]:
-        """Return every deployment of a space that names a hardware specification, page by page.
-
-        Args:
-            space_id: The deployment space.
+        """Return every deployment of a space that names a hardware specification, from all pages.
 
         Raises:
-            Unavailable: If there was no usable answer, or more pages than anybody has.
-            Rejected: If the service refused.
+            Unavailable: There was no usable answer, or more than ``_MOST_PAGES`` pages.
+            Rejected: The service refused.
         """
         base_url = deployments_url(self._base_url)
         if base_url is None:
             raise Rejected("the machine-learning host of this region is not known", code="no_ml_host")
         first = {"space_id": _required(space_id), "version": VERSION}
-        found: list[Deployment] = []
+        deployments: list[Deployment] = []
         params = first
         for _ in range(_MOST_PAGES):
             answer = self._send("deployments", "GET", DEPLOYMENTS, params | first, base_url=base_url)
             page = deployments_in(answer)
             if page is None:
                 raise unreadable(answer)
-            found += page
+            deployments += page
             following = next_page(answer)
             if following is None:
-                return tuple(found)
+                return tuple(deployments)
             params = following
-        raise Unavailable("the list of deployments does not end")
+        raise Unavailable("the list of deployments has too many pages")
 
     def _listed(self, op: str, params: dict[str, str]) -> SpecList:
         """Send a list call and read it."""
@@ -278,7 +240,7 @@ class SpecsClient:
         gone: bool = False,
         base_url: str | None = None,
     ) -> Answer:
-        """Make one call, with a new token if the first is not accepted; return a 2xx (or 404 if ``gone``)."""
+        """Make one call, again with a new token if the first is not accepted; return a 2xx (or 404 if ``gone``)."""
         headers = {
             "User-Agent": self._user_agent,
             "Accept": "application/json",
@@ -311,14 +273,14 @@ class SpecsClient:
         raise failure(answer, token, writes=method != "GET", now_ms=self._clock())
 
     def _exchange(self, op: str, request: httpx.Request, token: SecretStr, call: Call) -> Answer:
-        """Send once; what kept an answer from coming becomes one of our errors."""
+        """Send once; a failure without an answer becomes one of our errors."""
         request.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         try:
             return ask(self._http, request, op, self._on_call)
         except TooLate:
             if call.sent and request.method != "GET":
-                raise Uncertain("the call was over while its request was being sent") from None
-            raise Unavailable("the call was over before anything was sent", code=NOT_SENT) from None
+                raise Uncertain("the deadline passed while the request was being sent") from None
+            raise Unavailable("the deadline passed before anything was sent", code=NOT_SENT) from None
         except httpx.HTTPError as error:
             why = clean_text(str(error)) or type(error).__name__
             if call.sent and request.method != "GET":
@@ -328,21 +290,21 @@ class SpecsClient:
 
 
 def _required(space_id: str) -> str:
-    """Refuse a missing space: the spec would be global."""
+    """Refuse a missing space id, with which the spec would be global."""
     if not space_id.strip():
         raise Rejected("no space id: without one the specification would be global", code="no_space")
     return space_id
 
 
 def _header_safe(attempt_id: str) -> str:
-    """Refuse an attempt id that does not belong in a header."""
+    """Refuse an attempt id that does not fit a header."""
     if not _ATTEMPT.fullmatch(attempt_id):
         raise ValueError("an attempt id is 1 to 100 letters, digits, dots, dashes and underscores")
     return attempt_id
 
 
 def _user_agent() -> str:
-    """Name the product and its version."""
+    """Return the product and its version."""
     try:
         return f"peftsize/{version('peftsize')}"
     except PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""Reading deployments out of the API's answers, and where that API is.
+"""Parses deployments from the API's answers, and finds the address of that API.
 
-Source: https://cloud.ibm.com/apidocs/machine-learning#deployments-list. Its filter knows no hardware specification, so
-``entity.hardware_spec.id`` is compared here.
+Source: https://cloud.ibm.com/apidocs/machine-learning#deployments-list. The API cannot filter by hardware
+specification, so ``entity.hardware_spec.id`` is compared here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def deployments_url(base_url: str) -> str | None:
     ('https://us-south.ml.cloud.ibm.com', 'https://cpd.example.com')
 
     Returns:
-        None for a platform host of IBM Cloud whose machine-learning host is not known.
+        None for a platform host of IBM Cloud whose machine-learning host is unknown.
     """
     host = urlsplit(base_url).hostname or ""
     if host in _ML_HOSTS:
@@ -36,17 +36,17 @@ def deployments_url(base_url: str) -> str | None:
 
 
 def deployments_in(answer: Answer) -> list[Deployment] | None:
-    """Read one page.
+    """Parse one page.
 
     Returns:
-        The deployments that name a hardware specification; None where the answer is no list at all, or one of its
-        entries cannot be read: what is not known must not look unused.
+        The deployments that name a hardware specification; None if the answer is no list, or an entry cannot be read:
+        a spec must not look unused because an entry is unreadable.
     """
     body = answer.json()
     resources = body.get("resources") if isinstance(body, dict) else None
     if not isinstance(resources, list):
         return None
-    found: list[Deployment] = []
+    deployments: list[Deployment] = []
     for resource in resources:
         metadata, entity = _part(resource, "metadata"), _part(resource, "entity")
         if metadata is None or entity is None:
@@ -55,12 +55,12 @@ def deployments_in(answer: Answer) -> list[Deployment] | None:
         if isinstance(spec_id, str):
             name = metadata.get("name") or entity.get("name")
             deployment_id = str(metadata.get("id") or "")
-            found.append(Deployment(deployment_id, str(name or deployment_id), spec_id))
-    return found
+            deployments.append(Deployment(deployment_id, str(name or deployment_id), spec_id))
+    return deployments
 
 
 def next_page(answer: Answer) -> dict[str, str] | None:
-    """Return the parameters of the next page; None after the last. Its host is never followed."""
+    """Return the parameters of the next page, None after the last. The link's host is ignored."""
     href = (_part(answer.json(), "next") or {}).get("href")
     if not isinstance(href, str) or not href:
         return None
@@ -68,5 +68,5 @@ def next_page(answer: Answer) -> dict[str, str] | None:
 
 
 def _part(value: object, key: str) -> dict[str, Any] | None:
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else None
+    part = value.get(key) if isinstance(value, dict) else None
+    return part if isinstance(part, dict) else None

@@ -1,6 +1,6 @@
-"""Reading what services answer: JSON envelopes of several kinds, HTML pages, nothing at all.
+"""Parses what services answer: JSON envelopes of several kinds, HTML pages, nothing at all.
 
-The status decides; the text is only shown. Nothing here trusts a service to keep its own format.
+The status decides; the text is only shown. No service is trusted to keep its own format.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_ERROR_BYTES = 64 * 1024
 MAX_WORDS = 300
 MAX_RETRY_AFTER_S = 86_400.0
 OnCall = Callable[[str, int | None, float], None]
-"""Told of every exchange: operation, status or None, seconds."""
+"""Called after every exchange: operation, status or None, seconds."""
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _EXPIRED = re.compile(r"\b(?:jwt|token)\b[^.]{0,20}\bexpired\b", re.IGNORECASE)
@@ -33,13 +33,11 @@ _EXPIRED = re.compile(r"\b(?:jwt|token)\b[^.]{0,20}\bexpired\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """An HTTP answer.
 
     Args:
-        status: HTTP status.
-        headers: As received.
-        body: At most ``MAX_ANSWER_BYTES``; of an error page whatever arrived.
-        secret: The bearer token that was sent, masked in whatever the service says.
+        body: At most ``MAX_ANSWER_BYTES``; of an error, whatever arrived.
+        secret: The bearer token that was sent, masked in everything the service says.
     """
 
     status: int
@@ -61,7 +59,7 @@ class Answer:
         )
 
     def json(self) -> Any:
-        """Return the body's JSON with the bearer token masked, or None where it is none."""
+        """Return the body's JSON with the bearer token masked, or None if it is not JSON."""
         try:
             return self._mask_all(json.loads(self.body))
         except (ValueError, RecursionError):
@@ -69,7 +67,7 @@ class Answer:
 
     @property
     def is_page(self) -> bool:
-        """Whether the body is an HTML page: a gateway's or a log-in's, not the API's."""
+        """Whether the body is an HTML page, from a gateway or a log-in, and not the API's."""
         start = self.body[:1000].lower()
         return b"<html" in start or b"<!doctype html" in start
 
@@ -99,7 +97,7 @@ class Answer:
         return text.replace(self.secret, "***") if self.secret else text
 
     def _mask_all(self, value: Any) -> Any:
-        """Mask the texts of a JSON value, names included, after its escapes are resolved."""
+        """Mask all texts of a JSON value, keys included, after escapes are resolved."""
         if isinstance(value, str):
             return self._masked(value)
         if isinstance(value, dict):
@@ -107,10 +105,10 @@ class Answer:
         return [self._mask_all(inner) for inner in value] if isinstance(value, list) else value
 
     def words(self, secrets: Sequence[str] = ()) -> str:
-        """Return the service's own words, fit to be shown.
+        """Return the service's message, fit to be shown.
 
         Args:
-            secrets: Values that are masked should a service repeat them.
+            secrets: Values to mask if the service repeats them.
 
         Returns:
             At most ``MAX_WORDS`` characters on one line; never empty.
@@ -127,13 +125,13 @@ class Answer:
         return clean_text(text) or f"HTTP {self.status} without a message"
 
     def retry_after_s(self, now_ms: int) -> float | None:
-        """Return how long the service asked to be left alone.
+        """Return how long the service asks to wait.
 
         Args:
-            now_ms: UTC epoch milliseconds, against which a date is measured.
+            now_ms: UTC epoch milliseconds, for a ``Retry-After`` that is a date.
 
         Returns:
-            Seconds, 0 to ``MAX_RETRY_AFTER_S``; None where it did not say.
+            Seconds, 0 to ``MAX_RETRY_AFTER_S``; None if it does not say.
         """
         value = self.headers.get("retry-after", "").strip()
         try:
@@ -146,18 +144,9 @@ class Answer:
 def ask(http: WatsonxHttp, request: httpx.Request, op: str, on_call: OnCall | None = None) -> Answer:
     """Send one request and read its answer, bounded in size; the caller bounds the time.
 
-    Args:
-        http: The process's client.
-        request: What to send.
-        op: The operation's name, for ``on_call``.
-        on_call: Told about the exchange, failed ones included.
-
-    Returns:
-        The answer, whatever its status.
-
     Raises:
-        httpx.HTTPError: If there was no whole answer.
-        TooLate: If nothing was sent because the call was over.
+        httpx.HTTPError: There was no complete answer.
+        TooLate: Nothing was sent because the call was over.
     """
     began_s = time.perf_counter()
     status: int | None = None
@@ -175,15 +164,7 @@ def ask(http: WatsonxHttp, request: httpx.Request, op: str, on_call: OnCall | No
 
 
 def clean_text(text: str, *, limit: int = MAX_WORDS) -> str:
-    """Make foreign text fit for one line: no control or invisible characters, cut with an ellipsis.
-
-    Args:
-        text: Anything.
-        limit: Longest result, in characters.
-
-    Returns:
-        The text, possibly empty.
-    """
+    """Return foreign text on one line, without control or invisible characters, cut to ``limit`` with an ellipsis."""
     sample = text[: 20 * limit]
     shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in sample)
     line = " ".join(shown.split())
@@ -210,12 +191,12 @@ def _body(response: httpx.Response) -> bytes:
 
 
 def _said(body: Mapping[str, Any]) -> str:
-    """Find the sentences in an error envelope of either kind."""
+    """Return the sentences of an error envelope of either kind."""
     errors = body.get("errors")
     entries = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
-    found = [entry.get("message") or entry.get("code") for entry in entries]
-    found += [body.get(key) for key in ("message", "errorMessage", "reason", "error", "error_description")]
-    return "; ".join(dict.fromkeys(text for text in found if isinstance(text, str) and text.strip()))
+    texts = [entry.get("message") or entry.get("code") for entry in entries]
+    texts += [body.get(key) for key in ("message", "errorMessage", "reason", "error", "error_description")]
+    return "; ".join(dict.fromkeys(text for text in texts if isinstance(text, str) and text.strip()))
 
 
 def _until_s(date: str, now_ms: int) -> float:

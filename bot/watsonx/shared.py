@@ -1,4 +1,4 @@
-"""The list of live specs, looked up once for all who ask; every other call goes straight through."""
+"""The list of live specs, cached and shared between callers; every other call goes straight through."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ if TYPE_CHECKING:
     from bot.workflow.ports import Created, Deleted, Deployment, RemoteSpec, SpecList, Specs
 
 FRESH_MS, GAP_MS = 5_000, 1_000
-"""How long a list serves, and how soon it is looked up again where we changed the space meanwhile."""
+"""How long a list is cached, and how soon it may be looked up again after we changed the space."""
 
 
 class SharedSpecs:
-    """The port ``Specs`` for requests and answers: a burst of either costs one look-up of the list.
+    """The port ``Specs`` with a cached list: a burst of requests costs one look-up.
 
     A name is always looked up live, since a POST depends on it.
-
-    Args:
-        specs: The REST client.
-        clock: Returns UTC epoch milliseconds.
     """
 
     def __init__(self, specs: Specs, clock: Callable[[], int]) -> None:
@@ -37,14 +33,14 @@ class SharedSpecs:
         )
 
     def find(self, name: str, space_id: str) -> SpecList:
-        """Return the specs of exactly this name, live."""
+        """Return the specs with exactly this name, live."""
         return self._specs.find(name, space_id)
 
     def list(self, space_id: str) -> SpecList:
-        """Return every spec visible in a space, as it was at most ``FRESH_MS`` ago.
+        """Return every spec that the space sees, at most ``FRESH_MS`` old.
 
         Raises:
-            Unavailable: ``retry_after_s`` says when to ask again, if that is known.
+            Unavailable: ``retry_after_s`` says when to ask again, if known.
         """
         try:
             return self._lists.get(space_id)
@@ -52,7 +48,7 @@ class SharedSpecs:
             raise Unavailable("the list was looked up just now", retry_after_s=early.wait_s) from None
 
     def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
-        """Return one spec, live, or None if there is none."""
+        """Return one spec, live, or None if it does not exist."""
         return self._specs.get(spec_id, space_id)
 
     def deployments(self, space_id: str) -> tuple[Deployment, ...]:
@@ -62,14 +58,14 @@ class SharedSpecs:
     def create(
         self, body: dict[str, Any], space_id: str, *, attempt_id: str, not_after_ms: int | None = None
     ) -> Created:
-        """Create a spec; whatever came of it, the list is looked up anew."""
+        """Create a spec, and drop the cached list whatever the outcome."""
         try:
             return self._specs.create(body, space_id, attempt_id=attempt_id, not_after_ms=not_after_ms)
         finally:
             self._lists.forget(space_id)
 
     def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
-        """Delete a spec; whatever came of it, the list is looked up anew."""
+        """Delete a spec, and drop the cached list whatever the outcome."""
         try:
             return self._specs.delete(spec_id, space_id, attempt_id=attempt_id)
         finally:

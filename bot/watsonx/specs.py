@@ -1,4 +1,4 @@
-"""Reading specs out of the API's answers."""
+"""Parses specs from the API's answers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ MAX_WARNINGS = 10
 
 
 def spec_in(resource: object) -> RemoteSpec | None:
-    """Read one wrapped object.
+    """Parse one wrapped object; None if its id or name cannot be read.
 
     Args:
         resource: ``{"metadata": {...}, "entity": {"hardware_specification": {"nodes": {...}}}}``.
-
-    Returns:
-        The spec, or None where id or name cannot be read.
     """
     metadata = _part(resource, "metadata")
     spec_id, name = spec_id_in(resource), metadata.get("name")
@@ -41,40 +38,22 @@ def spec_in(resource: object) -> RemoteSpec | None:
 
 
 def spec_id_in(resource: object) -> str | None:
-    """Read the id of one wrapped object.
-
-    Args:
-        resource: As for ``spec_in``.
-
-    Returns:
-        The id, or None where there is none that could be used in a path.
-    """
+    """Parse the id of one wrapped object; None if it cannot be used in a path."""
     spec_id = _part(resource, "metadata").get("asset_id")
     return spec_id if isinstance(spec_id, str) and is_spec_id(spec_id) else None
 
 
 def is_spec_id(text: str) -> bool:
-    """Tell whether a text can be an id.
-
-    Args:
-        text: Anything.
-
-    Returns:
-        True for 1 to 200 ASCII letters, digits, ``-``, ``_`` and ``.``, not all dots.
-    """
+    """Return whether a text can be an id: 1 to 200 ASCII letters, digits, ``-``, ``_`` and ``.``, not only dots."""
     plain = text.replace("-", "").replace("_", "").replace(".", "")
     return len(text) <= 200 and plain.isascii() and plain.isalnum()  # noqa: PLR2004 - as promised
 
 
 def specs_in(answer: Answer) -> list[RemoteSpec] | None:
-    """Read a list.
-
-    Args:
-        answer: A 2xx answer to a list call.
+    """Parse a list from a 2xx answer.
 
     Returns:
-        The specs in the service's order, without entries that have no readable id or name; None
-        where the answer is no list at all.
+        The specs in the service's order, without entries whose id or name is unreadable; None if the answer is no list.
     """
     body = answer.json()
     resources = body.get("resources") if isinstance(body, dict) else None
@@ -84,14 +63,7 @@ def specs_in(answer: Answer) -> list[RemoteSpec] | None:
 
 
 def warnings_in(body: object) -> tuple[str, ...]:
-    """Read ``system.warnings``.
-
-    Args:
-        body: The JSON of an answer.
-
-    Returns:
-        The sentences, at most ``MAX_WARNINGS``.
-    """
+    """Return the sentences of ``system.warnings``, at most ``MAX_WARNINGS``."""
     entries = _part(body, "system").get("warnings")
     if not isinstance(entries, list):
         return ()
@@ -101,13 +73,13 @@ def warnings_in(body: object) -> tuple[str, ...]:
 
 
 def _part(value: object, *path: str) -> Mapping[str, Any]:
-    """Follow a path of objects; what is missing reads as empty."""
+    """Follow a path of objects; a missing one reads as empty."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def _text(fields: Mapping[str, Any], key: str) -> str:
-    """Read an optional text field."""
+    """Return an optional text field, empty if missing."""
     value = fields.get(key)
     return value if isinstance(value, str) else ""

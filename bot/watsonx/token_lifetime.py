@@ -1,4 +1,4 @@
-"""How long a token is used: until shortly before it ends, by what it says itself."""
+"""How long a token is used: until shortly before it expires, by its own claims."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ import json
 from typing import Any
 
 ASSUMED_LIFETIME_S = 300.0
-"""For a token that does not say when it ends; the shortest known lifetime is 6 minutes."""
+"""For a token that does not say when it expires; the shortest known lifetime is 6 minutes."""
 LONGEST_MARGIN_S = 60.0
 LONGEST_S = 1e12
-"""Larger numbers are no times."""
+"""Larger numbers are not times."""
 
 
 def good_until_ms(token: str, now_ms: int, *, expires_in_s: object = None) -> int:
-    """Return until when a token is used: a margin before its end.
+    """Return until when to use a token, in UTC epoch milliseconds: a margin before its expiry.
 
-    The lifetime is taken from the token (``exp - iat``) and counted from its receipt, so that a
-    clock that differs from the service's does no harm.
+    The lifetime comes from the token (``exp - iat``) and counts from its receipt, so that a clock that differs from the
+    service's does no harm.
 
     Args:
-        token: A JSON web token, or something opaque.
+        token: A JSON web token, or an opaque one.
         now_ms: UTC epoch milliseconds of its receipt.
-        expires_in_s: The lifetime that the answer named, if it did.
-
-    Returns:
-        UTC epoch milliseconds.
+        expires_in_s: The lifetime named in the answer, if any.
     """
     claims = _claims(token)
     ends_s, issued_s, named_s = (
@@ -39,7 +36,7 @@ def good_until_ms(token: str, now_ms: int, *, expires_in_s: object = None) -> in
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """Read a token's payload; its signature is the service's business."""
+    """Return a token's claims; its signature is for the service to check."""
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature (RFC 7519)
         return {}

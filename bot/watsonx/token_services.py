@@ -1,7 +1,7 @@
 """The services that issue tokens: Software Hub (Cloud Pak for Data) and IBM Cloud IAM.
 
-A token may live for six minutes only, so its own ``exp`` decides when the next one is fetched. One
-thread fetches, the others wait for it, all inside the deadline of the call that needs the token.
+A token may live for only six minutes, so its own ``exp`` decides when the next one is fetched. One thread fetches, the
+others wait for it, all within the deadline of the call that needs the token.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ _IAM_GRANT = "urn:ibm:params:oauth:grant-type:apikey"
 
 
 class FetchedTokens:
-    """Tokens from a service, each used until shortly before it ends.
+    """Tokens from a service, each used until shortly before it expires.
 
     Args:
-        http: The process's client.
-        request: What to send for a new token.
+        request: Returns the request for a new token.
         field: The answer's field that holds it.
-        secret: The credential in the request, masked should the service repeat it.
+        secret: The credential in the request, masked if the service repeats it.
         timeout_s: Total seconds for one token, within the deadline of the call that needs it.
         now: Returns UTC epoch milliseconds.
-        on_call: Told about every exchange, as operation ``token``.
+        on_call: Called after every exchange, as operation ``token``.
     """
 
     def __init__(
@@ -61,18 +60,18 @@ class FetchedTokens:
         self._good_until_ms = 0
 
     def token(self) -> SecretStr:
-        """Return the held token, or a new one shortly before it ends (see ``TokenSource``)."""
+        """Return the current token, or a new one shortly before it expires (see ``TokenSource``)."""
         held, good_until_ms = self._held, self._good_until_ms
         if held is not None and self._now() < good_until_ms:
             return held
         return self._next(held)
 
     def renew(self, stale: SecretStr) -> SecretStr | None:
-        """Return a token that another thread fetched meanwhile, or a new one (see ``TokenSource``)."""
+        """Return a token that another thread has fetched in the meantime, or a new one (see ``TokenSource``)."""
         return self._next(stale)
 
     def _next(self, stale: SecretStr | None) -> SecretStr:
-        """Fetch a token unless somebody else replaced the stale one first."""
+        """Fetch a token unless another thread has replaced the stale one."""
         with deadline(self._timeout_s) as call:
             if not self._lock.acquire(timeout=max(call.ends_s - time.monotonic(), 0.0)):
                 raise Unavailable("the token service did not answer in time")
@@ -84,7 +83,7 @@ class FetchedTokens:
                 self._lock.release()
 
     def _fetch(self, call: Call) -> tuple[SecretStr, int]:
-        """Ask the service for a token and when to ask again."""
+        """Fetch a token, and until when to use it."""
         try:
             answer = ask(self._http, self._request(), "token", self._on_call)
         except (httpx.HTTPError, TooLate) as error:
@@ -103,7 +102,7 @@ class FetchedTokens:
         return SecretStr(value), good_until_ms(value, self._now(), expires_in_s=body.get("expires_in"))
 
     def _refusal(self, answer: Answer) -> Rejected | Unavailable:
-        """Tell a wrong credential from a service in trouble."""
+        """Distinguish wrong credentials from a failing service."""
         words = answer.words([self._secret.get_secret_value()])
         status, trace, code = answer.status, answer.trace, answer.code
         if 400 <= status < 500 and status not in (408, 429):  # noqa: PLR2004 - HTTP's own numbers
@@ -112,7 +111,7 @@ class FetchedTokens:
             )
         wait_s = answer.retry_after_s(self._now())
         return Unavailable(
-            f"the token service is in trouble: {words}",
+            f"the token service failed: {words}",
             status=status,
             trace=trace,
             code=code,
@@ -121,17 +120,12 @@ class FetchedTokens:
 
 
 class SoftwareHubTokens(FetchedTokens):
-    """Tokens of a Software Hub (Cloud Pak for Data) user.
+    """Tokens of a Software Hub (Cloud Pak for Data) user; the other arguments are those of ``FetchedTokens``.
 
     Args:
-        http: The process's client.
         base_url: The cluster's route.
-        username: The platform user.
         api_key: The user's API key; or
         password: the user's password.
-        timeout_s: As for ``FetchedTokens``.
-        now: As for ``FetchedTokens``.
-        on_call: As for ``FetchedTokens``.
 
     Raises:
         ValueError: Unless exactly one of API key and password is given.
@@ -151,7 +145,7 @@ class SoftwareHubTokens(FetchedTokens):
     ) -> None:
         secret = api_key or password
         if secret is None or (api_key and password):
-            raise ValueError("Software Hub wants a user name with either an API key or a password.")
+            raise ValueError("Software Hub needs a user name and either an API key or a password.")
         field = "api_key" if api_key else "password"
 
         def request() -> httpx.Request:
@@ -164,16 +158,7 @@ class SoftwareHubTokens(FetchedTokens):
 
 
 class IamTokens(FetchedTokens):
-    """Tokens of IBM Cloud's identity service.
-
-    Args:
-        http: The process's client.
-        api_key: The IBM Cloud API key.
-        iam_url: The service's address.
-        timeout_s: As for ``FetchedTokens``.
-        now: As for ``FetchedTokens``.
-        on_call: As for ``FetchedTokens``.
-    """
+    """Tokens of IBM Cloud's identity service; the arguments are those of ``FetchedTokens``."""
 
     def __init__(
         self,
@@ -201,12 +186,5 @@ class IamTokens(FetchedTokens):
 
 
 def is_token(text: str) -> bool:
-    """Tell whether a text can stand in an Authorization header.
-
-    Args:
-        text: Anything.
-
-    Returns:
-        False for an empty one and for spaces, control characters and what is not ASCII.
-    """
+    """Return whether a text can stand in an Authorization header: printable ASCII without spaces, not empty."""
     return bool(text) and text.isascii() and text.isprintable() and " " not in text

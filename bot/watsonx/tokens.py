@@ -1,4 +1,4 @@
-"""Where bearer tokens come from, and which source the given credentials are for."""
+"""Where bearer tokens come from, and which source the configured credentials select."""
 
 from __future__ import annotations
 
@@ -17,25 +17,19 @@ if TYPE_CHECKING:
 
 
 class TokenSource(Protocol):
-    """Where bearer tokens come from."""
+    """A source of bearer tokens."""
 
     def token(self) -> SecretStr:
         """Return a token that should be accepted now.
 
         Raises:
-            Unavailable: If the token service cannot be reached or used just now.
-            Rejected: If it refuses the credentials.
+            Unavailable: The token service cannot be reached or used at present.
+            Rejected: It refuses the credentials.
         """
         ...
 
     def renew(self, stale: SecretStr) -> SecretStr | None:
-        """Return a token other than the one that was not accepted.
-
-        Args:
-            stale: The token that was not accepted.
-
-        Returns:
-            Another token, or None where this source has only the one.
+        """Return a token other than the one that was not accepted; None if this source has only that one.
 
         Raises:
             Unavailable: As for ``token``.
@@ -46,13 +40,10 @@ class TokenSource(Protocol):
 
 @dataclass(frozen=True)
 class StaticToken:
-    """A token that was given and is never renewed.
-
-    Args:
-        value: The token.
+    """A configured token, never renewed.
 
     Raises:
-        ValueError: If it holds characters that no token has; HTTP libraries would repeat it in an error.
+        ValueError: It holds characters that no token has; HTTP libraries would repeat it in an error.
     """
 
     value: SecretStr
@@ -83,25 +74,19 @@ def tokens_from(
     now: Callable[[], int] = utc_ms,
     on_call: OnCall | None = None,
 ) -> TokenSource:
-    """Choose the source that the given credentials are for.
+    """Return the token source for the configured credentials; sends nothing.
 
     Args:
-        http: The process's client.
         base_url: The cluster's route, as ``check_base_url`` returns it.
-        token: Used as it is; wins over the others.
+        token: Used as it is; takes precedence over the others.
         username: With an API key or a password: Software Hub.
         api_key: Without a user name: IBM Cloud IAM.
-        password: With a user name.
-        iam_url: IBM Cloud's token service.
         timeout_s: As for ``FetchedTokens``.
         now: As for ``FetchedTokens``.
         on_call: As for ``FetchedTokens``.
 
-    Returns:
-        The source; nothing is sent yet.
-
     Raises:
-        ValueError: If the credentials do not make a whole.
+        ValueError: The credentials are incomplete.
     """
     if token is not None:
         return StaticToken(token)

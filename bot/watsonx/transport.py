@@ -1,10 +1,9 @@
-"""One HTTP client whose calls end in time and which knows whether a byte has left.
+"""One HTTP client whose calls end in time, and which knows whether a byte has left.
 
-httpx bounds each connect, read and write, not their sum: a server that dribbles one byte a second
-keeps a call alive for ever. Here every socket operation gets what is left of the call's deadline.
-The same place is the last one before the bytes leave, so it also refuses to send what is too late
-(a process that was frozen just before its request must not send it when it wakes up) and notes
-whether anything was sent at all: only then can an outcome be uncertain.
+httpx bounds each connect, read and write, not their sum: a server that sends one byte a second keeps a call alive for
+ever. Here each socket operation gets what is left of the call's deadline. This is also the last place before the bytes
+leave, so it refuses to send what is too late (a process that was frozen just before its request must not send it when
+it wakes up), and notes whether anything was sent: only then can an outcome be uncertain.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ _SOCKET_OPTIONS = Iterable[
 
 
 class TooLate(Exception):
-    """The call was over before its bytes left; they were kept back."""
+    """The call was over before its bytes left, so they were not sent."""
 
 
 @dataclass
 class Call:
-    """One REST call under way.
+    """A REST call in progress.
 
     Args:
         ends_s: When it must be over, on the monotonic clock.
-        not_after_ms: UTC epoch milliseconds after which nothing may be sent any more.
+        not_after_ms: UTC epoch milliseconds after which nothing more may be sent.
         clock: Returns UTC epoch milliseconds.
         sent: Whether a byte of a request may have left.
     """
@@ -52,8 +51,8 @@ class Call:
         """Return the seconds left.
 
         Raises:
-            httpcore.TimeoutException: If none are and the request has left.
-            TooLate: If none are and nothing has left.
+            httpcore.TimeoutException: None are left, and the request has left.
+            TooLate: None are left, and nothing has left.
         """
         left = self.ends_s - time.monotonic()
         if left <= 0 and not self.sent:
@@ -63,10 +62,10 @@ class Call:
         return left
 
     def may_send(self) -> None:
-        """Note that bytes are about to leave, or keep them back.
+        """Note that bytes are about to leave.
 
         Raises:
-            TooLate: If the call is over, by either clock.
+            TooLate: The call is over, by either clock.
         """
         late = self.not_after_ms is not None and self.clock() > self.not_after_ms
         if late or time.monotonic() >= self.ends_s:
@@ -83,15 +82,14 @@ def utc_ms() -> int:
 def deadline(
     timeout_s: float, *, not_after_ms: int | None = None, clock: Callable[[], int] = utc_ms
 ) -> Iterator[Call]:
-    """Bound everything that is sent and read inside, also inside an outer call's deadline.
+    """Bound everything sent and read inside the block, also by an outer call's deadline.
 
     Args:
         timeout_s: Seconds for connecting, writing and reading together.
         not_after_ms: See ``Call``.
-        clock: See ``Call``.
 
     Yields:
-        The call, whose ``sent`` tells afterwards whether a byte may have left.
+        The call, whose ``sent`` says afterwards whether a byte may have left.
     """
     outer = _CURRENT.get()
     ends_s = time.monotonic() + timeout_s
@@ -106,15 +104,15 @@ def deadline(
 class WatsonxHttp(httpx.Client):
     """The process's one HTTP client for watsonx and its token services.
 
-    It follows no redirects (a bearer token must not travel) and reads neither proxy variables nor
-    ``~/.netrc``: a proxy meant for package downloads must not see the token, a netrc entry would
-    replace it, and behind a proxy "nothing was sent" could no longer be proven.
+    It follows no redirects (a bearer token must not travel) and reads neither proxy variables nor ``~/.netrc``: a proxy
+    meant for package downloads must not see the token, a netrc entry would replace it, and behind a proxy "nothing was
+    sent" could no longer be proven.
 
     Args:
-        ca_bundle: PEM file of the only authorities to trust; None means the system's store.
+        ca_bundle: PEM file of the only authorities to trust; None for the system's store.
 
     Raises:
-        OSError: If the file cannot be read or holds no certificate (``ssl.SSLError`` is one).
+        OSError: The file cannot be read or holds no certificate (``ssl.SSLError`` is one).
     """
 
     def __init__(self, ca_bundle: str | None = None) -> None:
@@ -124,7 +122,7 @@ class WatsonxHttp(httpx.Client):
 
 
 def _ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Trust the given authorities only, or the system's store."""
+    """Trust only the given authorities, or the system's store."""
     context = ssl.create_default_context(cafile=ca_bundle)
     if ca_bundle is not None:
         # Python 3.13 began to refuse certificates without the extensions of RFC 5280, which
@@ -135,7 +133,7 @@ def _ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
 
 
 class _Transport(httpx.BaseTransport):
-    """httpx on a connection pool whose sockets obey the current call."""
+    """httpx over a connection pool whose sockets keep the current call's deadline."""
 
     def __init__(self, ssl_context: ssl.SSLContext) -> None:
         self._pool = httpcore.ConnectionPool(
@@ -180,7 +178,7 @@ class _Body(httpx.SyncByteStream):
 
 @contextmanager
 def _foreign_errors() -> Iterator[None]:
-    """Turn httpcore's errors into the one family that the callers know."""
+    """Turn httpcore's errors into httpx's."""
     try:
         yield
     except httpcore.TimeoutException as error:
@@ -203,7 +201,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: _SOCKET_OPTIONS | None = None,
     ) -> httpcore.NetworkStream:
-        """Try each address of the host with a fair share of the time left."""
+        """Try each address of the host with an equal share of the time left."""
         addresses = _resolve(host, port, _left_s(timeout))
         for place, address in enumerate(addresses, start=1):
             left_s = _left_s(timeout)
@@ -219,19 +217,19 @@ class _Backend(httpcore.NetworkBackend):
 
 
 def _resolve(host: str, port: int, timeout_s: float | None) -> list[str]:
-    """Look a name up in a thread of its own, since the resolver knows no deadline."""
-    found: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+    """Resolve a name in a thread, since the resolver takes no deadline."""
+    results: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
             entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.put(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+            results.put(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
         except (OSError, UnicodeError) as error:
-            found.put(error if isinstance(error, OSError) else OSError(str(error)))
+            results.put(error if isinstance(error, OSError) else OSError(str(error)))
 
     threading.Thread(target=look_up, daemon=True, name="resolve").start()
     try:
-        addresses = found.get(timeout=timeout_s)
+        addresses = results.get(timeout=timeout_s)
     except queue.Empty:
         raise httpcore.ConnectTimeout("the name look-up took too long") from None
     if isinstance(addresses, OSError):
@@ -240,7 +238,7 @@ def _resolve(host: str, port: int, timeout_s: float | None) -> list[str]:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection that gives each operation what is left of the current call."""
+    """A connection that gives each operation the time left of the current call."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
@@ -267,6 +265,6 @@ class _Stream(httpcore.NetworkStream):
 
 
 def _left_s(timeout_s: float | None) -> float | None:
-    """Return the bound of the next socket operation."""
+    """Return the time limit of the next socket operation."""
     call = _CURRENT.get()
     return timeout_s if call is None else call.left_s()

@@ -1,4 +1,4 @@
-"""Which addresses the bot may talk to: https, or plain http on this machine."""
+"""Which addresses the bot may call: https, or plain http on this machine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,16 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def check_base_url(url: str, *, setting: str = "WATSONX_URL") -> str:
-    """Return the base address in its one canonical form, or say what is wrong with it.
+    """Return the base address in canonical form: lower-case host, no default port, no trailing slash.
 
     An IBM Cloud machine-learning host is translated to the platform host of its region.
 
     Args:
-        url: What the operator wrote; a path prefix is kept, a trailing slash is not.
-        setting: The setting's name, for the sentence.
-
-    Returns:
-        Such as ``https://cpd.example.com`` (lower-case host, no default port, no trailing slash).
+        url: As configured; a path prefix is kept.
+        setting: The setting's name, for the error.
 
     Raises:
-        ValueError: One sentence that never repeats the address itself, which may hold a password.
+        ValueError: One sentence that never repeats the address, which may hold a password.
     """
     try:
         parts = urlsplit(url.strip())
@@ -55,7 +52,7 @@ def check_base_url(url: str, *, setting: str = "WATSONX_URL") -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address literal can only mean this machine.
+    """Return whether a host name or address can only mean this machine.
 
     Args:
         host: Without brackets and port.
@@ -72,7 +69,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _plain(text: str) -> bool:
-    """Tell whether a host or path can stand in a request line as it is."""
+    """Return whether a host or path can stand in a request line unescaped."""
     return text.isascii() and text.isprintable() and not any(c in text for c in ' "<>\\^`{|}%')
 
 

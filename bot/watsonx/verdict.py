@@ -1,4 +1,4 @@
-"""What an answer proves: that nothing happened, that it never will, or nothing at all."""
+"""What an answer proves: that nothing happened, that nothing will, or neither."""
 
 from __future__ import annotations
 
@@ -14,20 +14,16 @@ if TYPE_CHECKING:
     from bot.watsonx.responses import Answer
 
 _UNPROVEN = frozenset({300, 301, 302, 303, 304, 305, 306, 408})
-"""Answers that do not prove that a write had no effect; 307 and 308 do (RFC 9110, 15.4)."""
+"""Statuses that do not prove that a write had no effect; 307 and 308 do (RFC 9110, 15.4)."""
 
 
 def failure(answer: Answer, token: SecretStr, *, writes: bool, now_ms: int) -> SpecsError:
-    """Say what an answer other than success proves.
+    """Return the error that an unsuccessful answer proves.
 
     Args:
-        answer: Its status is not one the caller hoped for.
-        token: The token that was sent, masked should the service repeat it.
+        token: The token that was sent, masked if the service repeats it.
         writes: Whether the request could have changed something.
         now_ms: UTC epoch milliseconds, for a ``Retry-After`` that is a date.
-
-    Returns:
-        The error to raise.
     """
     words = answer.words([token.get_secret_value()])
     status, trace, code = answer.status, answer.trace, answer.code
@@ -42,7 +38,7 @@ def failure(answer: Answer, token: SecretStr, *, writes: bool, now_ms: int) -> S
         words = "the service redirects elsewhere and redirects are not followed; check WATSONX_URL"
     definite = httpx.codes.is_client_error(status) or status in (307, 308)
     if definite and status not in _UNPROVEN:
-        # undocumented: some versions say it by the status, some by their code, some in words alone
+        # undocumented: some versions answer with the status, some with a code, some in words only
         taken = writes and (status == httpx.codes.CONFLICT or "exist" in f"{code} {words}".lower())
         return (NameTaken if taken else Rejected)(words, status=status, trace=trace, code=code)
     if writes:
@@ -53,18 +49,10 @@ def failure(answer: Answer, token: SecretStr, *, writes: bool, now_ms: int) -> S
 
 
 def static_token_refused(answer: Answer, token: SecretStr) -> Rejected:
-    """Say that a given token is at its end.
-
-    Args:
-        answer: The refusal.
-        token: As for ``failure``.
-
-    Returns:
-        The error to raise.
-    """
+    """Return the error for a configured token that is not accepted; ``token`` is masked in the service's words."""
     words = answer.words([token.get_secret_value()])
     return Rejected(
-        f"the token in WATSONX_TOKEN has expired or is not accepted; a given token is not renewed: {words}",
+        f"the token in WATSONX_TOKEN has expired or is not accepted; a configured token is not renewed: {words}",
         status=answer.status,
         trace=answer.trace,
         code=answer.code,
@@ -72,13 +60,6 @@ def static_token_refused(answer: Answer, token: SecretStr) -> Rejected:
 
 
 def unreadable(answer: Answer) -> Unavailable:
-    """Say that a read brought something else than the API's answer, such as a log-in page.
-
-    Args:
-        answer: A 2xx answer.
-
-    Returns:
-        The error to raise.
-    """
+    """Return the error for a 2xx answer that is not the API's, such as a log-in page."""
     words = answer.words() if answer.json() is None else "unexpected JSON"
     return Unavailable(f"the answer could not be read: {words}", status=answer.status, trace=answer.trace)

@@ -328,7 +328,7 @@ def test_nothing_is_sent_after_the_deadline(bench: Bench, late_ms: int, outcome:
     assert len(bench.cluster.specs(NAME)) == (outcome == "created")
     if outcome == "unsent":
         row = bench.row(request)
-        assert (row.state, row.error) == (State.APPROVED, "the call was over before anything was sent")
+        assert (row.state, row.error) == (State.APPROVED, "the deadline passed before anything was sent")
         assert bench.due_at(request) == bench.now + 1_000
 
 

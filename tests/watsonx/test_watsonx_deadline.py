@@ -98,7 +98,7 @@ def test_a_clock_that_jumps_between_headers_and_body_leaves_half_a_request(clust
     ticks = iter([1, 99])
     client = open_client(cluster, clock=lambda: next(ticks, 99))
     client.check(cluster.space_id)
-    with pytest.raises(Uncertain, match="while its request was being sent"):
+    with pytest.raises(Uncertain, match="while the request was being sent"):
         client.create(body, cluster.space_id, attempt_id="a1", not_after_ms=50)
     time.sleep(0.1)
     assert cluster.specs() == []
