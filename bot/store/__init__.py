@@ -1,4 +1,4 @@
-"""Where the rows live: ``Store`` hands out transactions on SQLite or PostgreSQL."""
+"""Persistence: ``Store`` opens transactions on SQLite or PostgreSQL."""
 
 from bot.store.database import Database
 from bot.store.store import Store, Tx

@@ -1,4 +1,4 @@
-"""Attempts: one row for every call that may have changed something remote."""
+"""Attempts: one row for each call that may have changed something remote."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One POST or DELETE that may have landed.
+    """One POST or DELETE that may have taken effect.
 
     Args:
-        id: Sent along as the transaction id.
-        request_id: The request.
-        revision: Its revision.
+        id: Sent as the transaction id.
         digest: Of what was approved.
-        started_at: UTC epoch milliseconds; written before a byte left.
-        deadline_at: No byte of it is sent after this.
-        outcome: None while under way; ``unknown``, ``created``, ``deleted``, ``failed``,
-            ``unsent`` or ``abandoned`` (a person chose to try again, or gave up).
-        lookups: Look-ups made for it.
+        started_at: UTC epoch milliseconds; written before the first byte leaves.
+        deadline_at: UTC epoch milliseconds; no byte is sent after this.
+        outcome: None while in progress; ``unknown``, ``created``, ``deleted``, ``failed``, ``unsent`` or ``abandoned``
+            (a person chose to try again, or gave up).
+        lookups: How often its outcome was looked up.
     """
 
     id: str
@@ -40,7 +38,7 @@ class Attempt:
 
 
 class Attempts:
-    """The attempts within one transaction."""
+    """The attempts, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -49,7 +47,7 @@ class Attempts:
         """Write an attempt before its first byte.
 
         Raises:
-            IntegrityError: An earlier one may have landed; the database forbids a second.
+            IntegrityError: An earlier one may have taken effect; the database forbids a second.
         """
         self._connection.execute(
             insert(attempts).values(
@@ -63,13 +61,13 @@ class Attempts:
         )
 
     def end(self, attempt_id: str, outcome: str, now: int, **facts: Any) -> None:
-        """Note how an attempt ended (``status``, ``trace``, ``spec_id`` where known)."""
+        """Note how an attempt ended, with ``status``, ``trace`` and ``spec_id`` if known."""
         self._connection.execute(
             update(attempts).where(attempts.c.id == attempt_id).values(outcome=outcome, ended_at=now, **facts)
         )
 
     def abandon(self, request_id: str, now: int) -> None:
-        """Lift the bar on another attempt: a person said so, and it is in the audit."""
+        """Allow another attempt, because a person decided so; the audit has the decision."""
         self._connection.execute(
             update(attempts)
             .where(
@@ -87,7 +85,7 @@ class Attempts:
 
     def latest(self, request_id: str) -> Attempt | None:
         """Return the newest attempt of a request, or None."""
-        found = self._connection.execute(
+        row = self._connection.execute(
             select(
                 attempts.c.id,
                 attempts.c.request_id,
@@ -102,4 +100,4 @@ class Attempts:
             .order_by(attempts.c.started_at.desc(), attempts.c.id.desc())
             .limit(1)
         ).one_or_none()
-        return Attempt(*found) if found else None
+        return Attempt(*row) if row else None

@@ -31,16 +31,15 @@ _FIRST = (
 _PAGE = 1000
 _JSON = ("actor", "slack", "rest", "seal")
 _LATER = ("policy", "seal")
-"""Columns of later releases: hashed only where there is a value, so that older rows verify."""
+"""Columns of later releases: hashed only if they have a value, so that older rows still verify."""
 
 
 class AuditLog:
-    """The audit table within one transaction. Events wait until ``flush``, just before the commit.
+    """The audit table within one transaction. Events are written by ``flush``, just before the commit.
 
     Args:
-        connection: The transaction's.
-        names: Whether display names are kept; without, only ids are.
-        policy: Digest of the policy in force, for every row.
+        names: Whether to keep display names, or only ids.
+        policy: Digest of the current policy, for every row.
     """
 
     def __init__(self, connection: Connection, *, names: bool = True, policy: str | None = None) -> None:
@@ -50,15 +49,11 @@ class AuditLog:
         self._events: list[Event] = []
 
     def append(self, event: Event) -> None:
-        """Add an event to what this transaction will commit."""
+        """Add an event to this transaction."""
         self._events.append(event)
 
     def flush(self) -> Head | None:
-        """Write the waiting events; the one-appender lock is held from here to the commit.
-
-        Returns:
-            The new head, or None if there was nothing to write.
-        """
+        """Write the events and return the new head, or None; the lock for appending is held until the commit."""
         if not self._events:
             return None
         if self._connection.dialect.name == "postgresql":
@@ -90,7 +85,7 @@ class AuditLog:
         return Head(rows[0]["seq"], rows[0]["hash"]) if rows else Head(0, GENESIS)
 
     def missing_triggers(self) -> list[str]:
-        """Return the names of the triggers that should keep the table append-only, and do not."""
+        """Return the names of missing triggers, without which the table is not append-only."""
         return triggers.missing(self._connection)
 
     def story(self, request_id: str) -> list[dict[str, Any]]:
@@ -98,16 +93,16 @@ class AuditLog:
         return [_object(row) for row in self._connection.execute(_STORY, {"id": request_id}).mappings()]
 
     def first(self, request_id: str) -> Head:
-        """Return number and hash of a request's first row; row 0 where there is none."""
-        found = self._connection.execute(_FIRST, {"id": request_id}).one_or_none()
-        return Head(found.seq, found.hash) if found else Head()
+        """Return the number and hash of a request's first row; row 0 if it has none."""
+        row = self._connection.execute(_FIRST, {"id": request_id}).one_or_none()
+        return Head(row.seq, row.hash) if row else Head()
 
     def rows(self, *, since_ms: int | None = None, after: int = 0) -> Iterator[dict[str, Any]]:
         """Yield the events as the JSON objects of the export, oldest first.
 
         Args:
-            since_ms: Only those that happened since, UTC epoch milliseconds.
-            after: Only those with a higher number.
+            since_ms: Skip events before this, in UTC epoch milliseconds.
+            after: Skip rows up to this number.
         """
         while True:
             page = self._connection.execute(_AFTER, {"after": after, "page": _PAGE}).mappings().all()
@@ -121,11 +116,11 @@ class AuditLog:
 
 
 def _object(row: RowMapping) -> dict[str, Any]:
-    found = {key: value for key, value in row.items() if value is not None or key not in _LATER}
+    fields = {key: value for key, value in row.items() if value is not None or key not in _LATER}
     for key in _JSON:
         try:
-            if key in found:
-                found[key] = json.loads(found[key])
+            if key in fields:
+                fields[key] = json.loads(fields[key])
         except (TypeError, ValueError):
-            continue  # a tampered row must still be exported and judged
-    return found
+            continue  # a tampered row must still be exported and verified
+    return fields

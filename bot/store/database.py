@@ -1,7 +1,7 @@
-"""Connections and transactions, on SQLite and on PostgreSQL, and nothing about the rows.
+"""Connections and transactions on SQLite and PostgreSQL; nothing about the rows.
 
-SQLite: WAL, ``synchronous=FULL``, ``BEGIN IMMEDIATE`` for writes, behind a first-come,
-first-served lock in the process (its own busy handler lets waiters starve). PostgreSQL: psycopg.
+SQLite: WAL, ``synchronous=FULL``, ``BEGIN IMMEDIATE`` for writes, behind a first-come, first-served lock in the process
+(SQLite's own busy handler lets waiters starve). PostgreSQL: psycopg.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKPOINT_PAGES = 4_000
-"""16 MB of log between two checkpoints: a crowd of commands writes a thousand pages in a blink."""
+"""16 MB of log between two checkpoints: a burst of commands writes a thousand pages at once."""
 BUSY_TIMEOUT_S = 10
 """How long a write waits for another process on the same SQLite file."""
 
 POOL_TIMEOUT_S = 5
 """How long a transaction waits for a free connection to PostgreSQL."""
 IDLE_S = 5
-"""How long a write on PostgreSQL may be silent: the locks of a frozen process hold the others up."""
+"""How long a write on PostgreSQL may be idle, since the locks of a frozen process block the others."""
 NEEDS_EXTRA = "PEFTSIZE_DATABASE_URL: PostgreSQL needs more packages: pip install 'peftsize[postgres]'."
 
 _READ = "peftsize_read_only"
@@ -54,7 +54,7 @@ _SQLSTATE_TROUBLE = (
     ("53100", "full"),
     ("25006", "read-only"),
     ("42501", "forbidden"),  # the role lacks a privilege
-    ("25P03", "away"),  # silent for too long in a transaction, which was rolled back
+    ("25P03", "away"),  # idle for too long in a transaction, which was rolled back
     ("55P03", "busy"),  # lock time-out
     ("57014", "busy"),  # statement time-out
     ("53", "busy"),  # no memory, too many connections
@@ -65,7 +65,7 @@ _SQLSTATE_TROUBLE = (
 
 
 class FairLock:
-    """A lock that is handed over in the order of asking."""
+    """A lock that is granted in the order of waiting."""
 
     def __init__(self) -> None:
         self._gate = threading.Lock()
@@ -91,7 +91,7 @@ class FairLock:
 
 
 class Database:
-    """One engine, its write lock, and transactions that raise only ``StoreError`` for trouble.
+    """One engine, its write lock, and transactions that raise only ``StoreError`` for database failures.
 
     Args:
         url: ``sqlite:///file`` or ``postgresql://…``.
@@ -101,7 +101,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
-        # one connection does all writing on SQLite: what it has cached is never made stale by another
+        # one connection does all writing on SQLite, so that its page cache never becomes stale
         self.writing = _sqlite(url, 1) if self.is_sqlite else self.engine
         self._lock = FairLock()
         self._gate = threading.Lock()
@@ -113,7 +113,7 @@ class Database:
         """Open a transaction that commits at the end of the block.
 
         Raises:
-            StoreError: The database did not take it, or is closed; nothing was stored.
+            StoreError: The database failed or is closed; nothing was stored.
         """
         with trouble(), self._using():
             if not self.is_sqlite:
@@ -126,10 +126,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction for reading one consistent state.
+        """Open a transaction that reads one consistent state.
 
         Raises:
-            StoreError: The database cannot be read, or is closed.
+            StoreError: The database failed or is closed.
         """
         with (
             trouble(),
@@ -140,16 +140,16 @@ class Database:
             yield connection
 
     def now_ms(self, connection: Connection, clock_ms: int) -> int:
-        """Return the time that leases go by: the server's on PostgreSQL, ours on SQLite."""
+        """Return the time that leases use: the server's on PostgreSQL, ours on SQLite."""
         if self.is_sqlite:
             return clock_ms
-        found = connection.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-        return int(found.scalar_one())
+        server = connection.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        return int(server.scalar_one())
 
     def close(self) -> None:
-        """Refuse new transactions; the connections are closed now, or when the last one under way ends.
+        """Refuse new transactions, and close the connections when the last one in progress ends.
 
-        SQLite crashes the process when a connection is closed while another thread uses it.
+        SQLite crashes the process if a connection is closed while another thread uses it.
         """
         with self._gate:
             self._closed = True
@@ -183,18 +183,18 @@ def trouble() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreError("busy") from error
     except DBAPIError as error:
-        found = what(error.orig) or ("away" if error.connection_invalidated else None)
-        if found is None:
+        reason = what(error.orig) or ("away" if error.connection_invalidated else None)
+        if reason is None:
             raise
-        raise StoreError(found) from error
+        raise StoreError(reason) from error
     except sqlite3.Error as error:  # of a prepared statement
-        if (found := what(error)) is None:
+        if (reason := what(error)) is None:
             raise
-        raise StoreError(found) from error
+        raise StoreError(reason) from error
 
 
 def what(error: object) -> str | None:
-    """Name the trouble that a driver's error stands for, or None for an error in our own SQL.
+    """Return the ``StoreError`` reason of a driver's error, or None for an error in our own SQL.
 
     Source: https://www.sqlite.org/rescode.html and
     https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -205,7 +205,7 @@ def what(error: object) -> str | None:
     code = getattr(error, "sqlstate", None)
     if code is not None:
         return next((trouble for start, trouble in _SQLSTATE_TROUBLE if code.startswith(start)), None)
-    # psycopg gives no code where it could not reach the server or lost it
+    # psycopg gives no code if it cannot reach the server, or lost it
     return "away" if type(error).__name__ in {"OperationalError", "ConnectionTimeout"} else None
 
 
@@ -214,7 +214,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_use_lifo=True,  # few connections stay warm instead of all being a little used
+        pool_use_lifo=True,  # keeps a few connections warm
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         query_cache_size=500,
     )
@@ -223,13 +223,13 @@ def _sqlite(url: str, pool_size: int) -> Engine:
     def _open(connection: Any, _record: object) -> None:
         if engine.url.database:
             _own(Path(engine.url.database))
-        connection.isolation_level = None  # we say BEGIN; pysqlite's own would miss DDL and be late
+        connection.isolation_level = None  # we send BEGIN; pysqlite's own would skip DDL and come late
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
             f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-            f"cache_size=-{2000 if pool_size == 1 else 500}",  # KB; the writer's is worth more than a reader's
+            f"cache_size=-{2000 if pool_size == 1 else 500}",  # KB; the writer profits more than a reader
             "foreign_keys=ON",
             "secure_delete=ON",  # a response URL must not outlive its row in a free page
             f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
@@ -246,8 +246,8 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
 
 def _own(path: Path) -> None:
-    """Let only the owner read the database; SQLite makes its log and index with the same mode."""
-    with suppress(OSError):  # another user's file, or a read-only disk: SQLite says what matters
+    """Let only the owner read the database; SQLite creates its log and index with the same mode."""
+    with suppress(OSError):  # another user's file, or a read-only disk: SQLite will report it
         path.touch(mode=0o600)
     for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         with suppress(OSError):
@@ -263,7 +263,7 @@ def _postgresql(url: str, pool_size: int) -> Engine:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=POOL_TIMEOUT_S,
-            pool_pre_ping=True,  # else each connection that died in the pool costs somebody a click
+            pool_pre_ping=True,  # otherwise each dead connection in the pool fails somebody's click
             connect_args={
                 "connect_timeout": 5,
                 "options": "-c statement_timeout=30000 -c lock_timeout=10000",

@@ -1,10 +1,9 @@
-"""Flat combining: writers that would wait for each other are carried out together, with one commit.
+"""Flat combining: writers that would wait for each other share one commit.
 
-On SQLite every commit is a sync of the disk, and handing a lock from thread to thread costs a turn
-of the interpreter's own lock. So whoever comes first does the work of all who wait meanwhile, in
-one transaction with a savepoint for each, and wakes them when it is committed: still nobody goes
-on before the commit. Source: Hendler, Incze, Shavit, Tzafrir, “Flat combining and the
-synchronization-parallelism tradeoff”, SPAA 2010, https://doi.org/10.1145/1810479.1810540.
+On SQLite every commit syncs the disk, and handing a lock from thread to thread costs a turn of the interpreter's own
+lock. So the first writer does the work of all that wait, in one transaction with a savepoint for each, and wakes them
+after the commit: still nobody proceeds before the commit. Source: Hendler, Incze, Shavit, Tzafrir, “Flat combining and
+the synchronization-parallelism tradeoff”, SPAA 2010, https://doi.org/10.1145/1810479.1810540.
 """
 
 from __future__ import annotations
@@ -17,25 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Tx = TypeVar("Tx")
-"""The transaction that a job works in."""
+"""The transaction of a job."""
 
 MOST_TOGETHER = 32
 """Bounds how long the first of a batch waits for the last."""
 
 
 class Job(Generic[Tx]):
-    """One writer's transaction, as a function.
-
-    Args:
-        once: Does it; called with the open transaction.
-    """
+    """One writer's transaction, as a function of the open transaction."""
 
     def __init__(self, once: Callable[[Tx], Any]) -> None:
         self.once = once
         self.result: Any = None
         self.error: Exception | None = None
         self.leads = False
-        self.woken = threading.Lock()  # held until the job is done or leads: half the price of an Event
+        self.woken = threading.Lock()  # held until the job is done or leads; half the cost of an Event
         self.woken.acquire()
 
 
@@ -43,7 +38,7 @@ class GroupCommit(Generic[Tx]):
     """Lets the first of the waiting writers work for all of them.
 
     Args:
-        carry_out: Does jobs in one transaction and notes each one's result or error; never raises.
+        carry_out: Runs jobs in one transaction and notes the result or error of each; never raises.
     """
 
     def __init__(self, carry_out: Callable[[Sequence[Job[Tx]]], None]) -> None:
@@ -53,7 +48,7 @@ class GroupCommit(Generic[Tx]):
         self._led = False
 
     def run(self, once: Callable[[Tx], Any]) -> Any:
-        """Do one job, together with others or alone; returns its result or raises its error."""
+        """Run one job, alone or with others; return its result or raise its error."""
         job = Job(once)
         with self._gate:
             self._waiting.append(job)
@@ -68,7 +63,7 @@ class GroupCommit(Generic[Tx]):
         return job.result
 
     def _lead(self) -> None:
-        """Do what waits, the own job first among it, and pass the lead on."""
+        """Run the waiting jobs, our own first, and pass the lead on."""
         with self._gate:
             batch = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
         self._carry_out(batch)

@@ -1,7 +1,7 @@
-"""The tables of procrastinate, which hands out jobs on PostgreSQL: made and brought up to date.
+"""Creates and upgrades the tables of procrastinate, which distributes jobs on PostgreSQL.
 
-Its schema comes with the package: a whole one for an empty database, and one script for each later
-change. Which of them a database has had is kept in ``notes``; the caller holds the migration lock.
+Its package contains the whole schema for an empty database, and a script for each later change. ``notes`` records
+which scripts a database has had; the caller holds the migration lock.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ END $$
 
 
 def pending(connection: Connection) -> list[str]:
-    """Return the scripts of the installed procrastinate that a database has not had.
+    """Return the scripts of the installed procrastinate that the database has not had.
 
     Raises:
         SettingsError: procrastinate is not installed.
@@ -52,7 +52,7 @@ def pending(connection: Connection) -> list[str]:
 
 
 def upgrade(connection: Connection) -> None:
-    """Apply what is pending: the whole schema where there is none, else script by script."""
+    """Apply what is pending: the whole schema to an empty database, else script by script."""
     missing = pending(connection)
     if not missing:
         return
@@ -70,12 +70,12 @@ def upgrade(connection: Connection) -> None:
 
 
 def drop(connection: Connection) -> None:
-    """Remove everything that is procrastinate's."""
+    """Remove all of procrastinate's objects."""
     _run(connection, _DROP)
 
 
 def _run(connection: Connection, script: str) -> None:
-    """Run many statements as they stand; percent signs are no placeholders without parameters."""
+    """Run a script as it stands; without parameters, percent signs are not placeholders."""
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101 - for the type checker: a live connection has one
     driver.execute(script)
@@ -86,7 +86,7 @@ def _scripts() -> list[Path]:
 
 
 def _folder() -> Path:
-    found = find_spec("procrastinate")
-    if found is None or found.origin is None:
+    spec = find_spec("procrastinate")
+    if spec is None or spec.origin is None:
         raise SettingsError((NEEDS_EXTRA,))
-    return Path(found.origin).parent / "sql"
+    return Path(spec.origin).parent / "sql"

@@ -1,7 +1,7 @@
-"""Statements of the hot path, compiled once a dialect.
+"""Statements of the hot path, compiled once per dialect.
 
-Core builds and looks up a compiled form at every execution: 39 µs a statement on SQLite against 6 µs
-on the driver itself (measured). Everything else stays plain Core.
+Core builds and looks up a compiled form at every execution: 39 µs per statement on SQLite against 6 µs on the driver
+itself (measured). All other statements stay plain Core.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def every(columns: Iterable[ColumnElement[Any]]) -> dict[str, Any]:
 
 
 class Prepared:
-    """One statement, or one for each dialect, ready to run with values.
+    """One statement, or one for each dialect.
 
     Args:
         statement: With a ``bindparam`` for every value; its types must need no conversion.
-        **by_dialect: Other statements for dialects by name, where SQL differs.
+        **by_dialect: Statements for dialects whose SQL differs, by dialect name.
     """
 
     def __init__(self, statement: Executable | None = None, **by_dialect: Executable) -> None:
@@ -36,15 +36,15 @@ class Prepared:
         self._ready: dict[str, tuple[str, list[str] | None, dict[str, Any]]] = {}
 
     def __call__(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Run the statement in a transaction that has begun; return its rows, if it has any."""
+        """Run the statement in an open transaction; return its rows, if it has any."""
         name = connection.dialect.name
         if name not in self._ready:
             self._compile(connection)
         text, positions, constants = self._ready[name]
         whole = {**constants, **values}
-        if positions is None:  # through SQLAlchemy, which must see a connection that was lost
-            found = connection.exec_driver_sql(text, whole)
-            return [dict(row) for row in found.mappings()] if found.returns_rows else []
+        if positions is None:  # through SQLAlchemy, which must notice a lost connection
+            result = connection.exec_driver_sql(text, whole)
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
         driver: Any = connection.connection.driver_connection
         cursor = driver.execute(text, tuple([whole[key] for key in positions]))
         names = [column[0] for column in cursor.description or ()]

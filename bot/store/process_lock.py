@@ -1,4 +1,4 @@
-"""One serving process a SQLite file: a second would take over work that the first is doing."""
+"""One serving process for each SQLite file: a second one would take over work in progress."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ _NO_LOCK = (
 
 @contextmanager
 def hold(path: Path) -> Iterator[None]:
-    """Hold the only right to serve a SQLite file, in ``<file>.lock`` beside it.
+    """Hold the exclusive right to serve a SQLite file, with a lock on ``<file>.lock`` beside it.
 
-    The operating system lets go when the process ends, however it ends; the file stays. Links to
-    the database lead to the same lock. A folder that cannot be written to is refused: SQLite
-    itself needs to write beside the file.
+    The operating system releases it however the process ends; the file stays. Links to the database lead to the same
+    lock. A folder that is not writable is refused, since SQLite itself must write beside the file.
 
     Args:
-        path: The database file; need not exist yet.
+        path: The database file; it need not exist yet.
 
     Raises:
-        SettingsError: Another process holds it, or no lock can be made there.
+        SettingsError: Another process holds the lock, or the file cannot be locked.
     """
     real = path.resolve()
     try:

@@ -1,7 +1,7 @@
 """Rows that wait for a worker: clicks to decide (inbox), messages to deliver (outbox), due requests.
 
-All three are claimed in the same way: ``due_at`` moves to the end of a lease. Whoever dies holding
-one loses it when the lease ends; whoever finishes deletes it or sets the next ``due_at``.
+All three are claimed in the same way: ``due_at`` moves to the end of a lease. A worker that dies loses its rows when
+the lease ends; one that finishes deletes the row or sets the next ``due_at``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LANES = ("inbox", "requests", "outbox")
 TASK = "peftsize.due"
-"""The name of a job that says a row is due, on PostgreSQL."""
+"""The name of the job for a due row, on PostgreSQL."""
 _TABLES: dict[str, tuple[Table, Column[Any]]] = {
     "inbox": (inbox, inbox.c.key),
     "requests": (requests, requests.c.id),
@@ -69,13 +69,13 @@ _UNDER_WAY = ("creating", "deleting")
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """One message to Slack that is still to be delivered.
+    """One undelivered message to Slack.
 
     Args:
-        key: What it is about; a second one with the key replaces the first.
+        key: What it is about; a second message with the same key replaces the first.
         kind: One of ``OutboxDelivery``: ``card``, ``copy``, ``digest``, ``thread``, ``private`` and so on.
         request_id: The request to draw, if any.
-        channel_id: Where, if that is known.
+        channel_id: Its channel, if known.
         body: What cannot be read from the row.
         generation: Counts the replacements.
         tries: Failures so far.
@@ -98,7 +98,7 @@ def _put(dialect: Any) -> Any:
     return wanted.on_conflict_do_update(
         index_elements=[outbox.c.key],
         set_={
-            # somebody who holds the row will see the new generation and make it due again
+            # a worker that holds the row will see the new generation and make it due again
             "due_at": case((outbox.c.claimed_by.is_(None), wanted.excluded.due_at), else_=outbox.c.due_at),
             "channel_id": wanted.excluded.channel_id,
             "budget": wanted.excluded.budget,
@@ -117,7 +117,7 @@ _REMOVE_DONE = Prepared(
     .where(
         outbox.c.key == bindparam("k"),
         outbox.c.generation == bindparam("g"),
-        # a row of the same key that was put after this one had gone is another message
+        # a row of the same key, put after this one was removed, is another message
         outbox.c.created_at == bindparam("made"),
     )
     .returning(outbox.c.key)
@@ -136,11 +136,10 @@ _RECEIVED_ONE = Prepared(
 
 
 class Queues:
-    """Inbox, outbox and due requests within one transaction.
+    """Inbox, outbox and due requests, within one transaction.
 
     Args:
-        connection: The transaction's.
-        now: UTC epoch milliseconds; database time on PostgreSQL.
+        now: UTC epoch milliseconds; the database's time on PostgreSQL.
     """
 
     def __init__(self, connection: Connection, now: int) -> None:
@@ -150,11 +149,7 @@ class Queues:
         self.woken: list[tuple[str, str, int]] = []
 
     def receive(self, key: str, body: dict[str, Any] | None) -> bool:
-        """Note a delivery, and what is to be decided about it.
-
-        Returns:
-            False if it was noted before: a duplicate.
-        """
+        """Note a delivery, and what to decide about it; return False for a duplicate."""
         row = {
             "key": key,
             "received_at": self.now,
@@ -168,17 +163,17 @@ class Queues:
         return True
 
     def received(self, key: str) -> tuple[dict[str, Any], int, int] | None:
-        """Return what a delivery asks to decide, its tries and its time; None once decided."""
+        """Return what a delivery asks to decide, its tries and its time; None once it is decided."""
         rows = _RECEIVED_ONE(self._connection, {"k": key})
         return (json.loads(rows[0]["body"]), rows[0]["tries"], rows[0]["received_at"]) if rows else None
 
     def undecided(self, before_ms: int) -> bool:
-        """Return whether a delivery that came before a time still waits to be decided."""
+        """Return whether a delivery received before this time is still undecided."""
         waits = select(inbox.c.key).where(inbox.c.due_at.is_not(None), inbox.c.received_at < before_ms)
         return self._connection.execute(waits.limit(1)).one_or_none() is not None
 
     def decided(self, key: str) -> None:
-        """Forget the content of a delivery; its key stays, to know a duplicate."""
+        """Delete the content of a delivery; its key stays, to recognize duplicates."""
         self._connection.execute(
             update(inbox).where(inbox.c.key == key).values(body=None, due_at=None, claimed_by=None)
         )
@@ -195,15 +190,10 @@ class Queues:
         budget: str | None = None,
         rank: int = 0,
     ) -> None:
-        """Put a message into the outbox; the same key again replaces it, to be drawn from the then current row.
+        """Put a message into the outbox, in place of one with the same key.
 
         Args:
-            key: What it is about.
-            kind: As in ``OutboxMessage``.
-            request_id: The request to draw, if any.
-            channel_id: Where, if that is known.
-            body: What cannot be read from the row.
-            due_at: Not before this, UTC epoch milliseconds; now where None.
+            due_at: Not before this, in UTC epoch milliseconds; None for now.
             budget: Which of Slack's limits it spends.
             rank: The lowest goes first.
         """
@@ -235,12 +225,7 @@ class Queues:
         return OutboxMessage(**row | {"body": json.loads(row["body"])})
 
     def sent(self, message: OutboxMessage, owner: str) -> None:
-        """Remove a delivered message; one that was replaced meanwhile becomes due again.
-
-        Args:
-            message: As it was read.
-            owner: Who held it; a row that somebody else holds by now is left to them.
-        """
+        """Remove a delivered message; one that was replaced meanwhile is due again, if ``owner`` still holds it."""
         which = {"k": message.key, "g": message.generation, "made": message.created_at}
         if _REMOVE_DONE(self._connection, which):
             return
@@ -248,7 +233,7 @@ class Queues:
         self.woken.extend(("outbox", row["key"], self.now) for row in _REFRESH(self._connection, again))
 
     def postpone(self, lane: str, key: str, due_at: int, *, failed: bool = True, **changes: Any) -> None:
-        """Set when a claimed row is due again; a failure is counted."""
+        """Set when a claimed row is due again, counting a failure."""
         table, id_column = _TABLES[lane]
         if failed:
             changes["tries"] = table.c.tries + 1
@@ -258,25 +243,25 @@ class Queues:
         self.woken.append((lane, key, due_at))
 
     def rewrite(self, key: str, body: dict[str, Any]) -> None:
-        """Change the body of a message that is being delivered; when it is due stays as it is."""
+        """Change the body of a message that is being delivered, but not when it is due."""
         self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(body)))
 
     def wake(self, request_id: str, due_at: int | None) -> None:
-        """Tell the dispatcher when a request is due; the row says it too."""
+        """Tell the dispatcher when a request is due, as its row says."""
         if due_at is not None:
             self.woken.append(("requests", request_id, due_at))
 
     def claim(self, lane: str, owner: str, lease_ms: int, key: str) -> bool:
-        """Take a row if it is due; waits for whoever is writing it, since it must not be passed over."""
+        """Claim a row if it is due; waits for a transaction that is writing it, so that it is not passed over."""
         values = {"k": key, "now": self.now, "until": self.now + lease_ms, "owner": owner}
         return bool(_CLAIM[lane](self._connection, values))
 
     def first_due(self, lane: str, closed: Collection[str] = ()) -> str | None:
-        """Return the key of the row that is next, or None where none is due.
+        """Return the key of the next due row, or None.
 
         Args:
-            lane: The lane: its rows in the order they are due, those of the outbox by rank first.
-            closed: Budgets whose messages are passed over; one that ends in ``:`` stands for all that begin so.
+            lane: Its rows go in the order they are due, those of the outbox by rank first.
+            closed: Budgets whose messages are passed over; one that ends in ``:`` stands for all with that prefix.
         """
         if not closed:
             first = _FIRST[lane](self._connection, {"now": self.now})
@@ -284,16 +269,16 @@ class Queues:
         kinds = (outbox.c.budget.startswith(budget) for budget in closed if budget.endswith(":"))
         waits = or_(outbox.c.budget.in_(closed), *kinds)
         due = select(outbox.c.key).where(outbox.c.due_at <= self.now, or_(outbox.c.budget.is_(None), ~waits))
-        found = self._connection.execute(due.order_by(outbox.c.rank, outbox.c.due_at).limit(1))
-        return found.scalar()
+        result = self._connection.execute(due.order_by(outbox.c.rank, outbox.c.due_at).limit(1))
+        return result.scalar()
 
     def due_at(self, lane: str, key: str) -> int | None:
-        """Return when a row is due, or None where there is none."""
-        found = _DUE_AT[lane](self._connection, {"k": key})
-        return found[0]["due_at"] if found else None
+        """Return when a row is due, or None."""
+        rows = _DUE_AT[lane](self._connection, {"k": key})
+        return rows[0]["due_at"] if rows else None
 
     def oldest_due(self, lane: str) -> int | None:
-        """Return since when the row that has waited longest is due, or None where none is."""
+        """Return since when the longest-waiting row has been due, or None."""
         table, _ = _TABLES[lane]
         oldest: int | None = self._connection.execute(
             select(func.min(table.c.due_at)).where(table.c.due_at <= self.now)
@@ -301,7 +286,7 @@ class Queues:
         return oldest
 
     def hasten_lost(self) -> None:
-        """Make creates and deletes under way due now: the only process that could report is gone."""
+        """Make creates and deletes in progress due now, because the only process that could report on them is gone."""
         self._connection.execute(
             update(requests).where(requests.c.state.in_(_UNDER_WAY)).values(due_at=self.now, claimed_by=None)
         )
@@ -309,8 +294,8 @@ class Queues:
     def due(
         self, limit: int = 500, overdue_ms: int = 0, lanes: Collection[str] = LANES
     ) -> list[tuple[str, str]]:
-        """Return ``(lane, key)`` of what is due, at most ``limit`` a lane, for the sweep."""
-        found: list[tuple[str, str]] = []
+        """Return ``(lane, key)`` of due rows, at most ``limit`` per lane, for the sweep."""
+        rows: list[tuple[str, str]] = []
         for lane in lanes:
             table, id_column = _TABLES[lane]
             keys = self._connection.execute(
@@ -319,22 +304,22 @@ class Queues:
                 .order_by(table.c.due_at)
                 .limit(limit)
             )
-            found.extend((lane, key) for key in keys.scalars())
-        return found
+            rows.extend((lane, key) for key in keys.scalars())
+        return rows
 
     def holders(self, lease_ms: int) -> set[str]:
-        """Return who holds rows, under leases of at most so many milliseconds."""
-        found: set[str] = set()
+        """Return who holds rows whose leases end within this time."""
+        owners: set[str] = set()
         for table, _ in _TABLES.values():
-            # a claimed row is due when its lease ends, so the index on due_at finds it
+            # a claimed row is due when its lease ends, so the index on due_at serves
             held = select(table.c.claimed_by).where(
                 table.c.claimed_by.is_not(None), table.c.due_at <= self.now + lease_ms
             )
-            found.update(self._connection.execute(held.distinct()).scalars())
-        return found
+            owners.update(self._connection.execute(held.distinct()).scalars())
+        return owners
 
     def release(self, owner: str | None) -> None:
-        """Make claimed rows due: one owner's, or everybody's where only one process may run."""
+        """Make claimed rows due: one owner's, or with None everybody's."""
         for lane, (table, id_column) in _TABLES.items():
             claimed = table.c.claimed_by.is_not(None) if owner is None else table.c.claimed_by == owner
             freed = self._connection.execute(
@@ -346,7 +331,7 @@ class Queues:
             self.woken.extend((lane, key, self.now) for key in freed.scalars())
 
     def hasten(self, channel_id: str) -> None:
-        """Make everything that waits for a channel due now: the bot has joined it."""
+        """Make all messages that wait for a channel due now, because the bot has joined it."""
         rows = self._connection.execute(
             update(outbox)
             .where(outbox.c.channel_id == channel_id, outbox.c.claimed_by.is_(None))
@@ -356,7 +341,7 @@ class Queues:
         self.woken.extend(("outbox", key, self.now) for key in rows.scalars())
 
     def hasten_failed(self) -> None:
-        """Make due now what Slack did not take so far: the program may be a newer one, the cause repaired."""
+        """Make messages that Slack refused due now, because a restart may have repaired the cause."""
         rows = self._connection.execute(
             update(outbox)
             .where(outbox.c.error.is_not(None), outbox.c.claimed_by.is_(None))
@@ -366,14 +351,14 @@ class Queues:
         self.woken.extend(("outbox", key, self.now) for key in rows.scalars())
 
     def forget(self, before_ms: int) -> int:
-        """Delete the keys of deliveries decided before a time; return how many."""
+        """Delete the keys of deliveries received before this time and decided; return how many."""
         done = self._connection.execute(
             delete(inbox).where(inbox.c.received_at < before_ms, inbox.c.body.is_(None))
         )
         return done.rowcount
 
     def scrub(self, before_ms: int) -> None:
-        """Drop response URLs asked for before a time: Slack takes nothing there any more."""
+        """Delete response URLs that were put before this time and can no longer be used."""
         old = select(outbox.c.key, outbox.c.body).where(
             outbox.c.created_at < before_ms, outbox.c.body.contains("response_url")
         )
@@ -382,6 +367,6 @@ class Queues:
             self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(kept)))
 
     def oldest_message(self) -> int | None:
-        """Return when the oldest undelivered message was put, UTC epoch milliseconds."""
-        found: int | None = self._connection.execute(select(func.min(outbox.c.created_at))).scalar()
-        return found
+        """Return when the oldest undelivered message was put, in UTC epoch milliseconds."""
+        oldest: int | None = self._connection.execute(select(func.min(outbox.c.created_at))).scalar()
+        return oldest

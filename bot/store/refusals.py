@@ -1,4 +1,4 @@
-"""Refusals that somebody runs into again and again: the first is audited at once, those that follow as one row."""
+"""Repeated refusals: the first is audited at once, the ones that follow as a single row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 TOGETHER_MS = 60_000
-"""How long after the first one further refusals are only counted."""
+"""How long after the first refusal further ones are only counted."""
 
 
 def _count(dialect: Any) -> Any:
@@ -32,10 +32,9 @@ _COUNT = {"sqlite": _count(sqlite), "postgresql": _count(postgresql)}
 
 
 class Refusals:
-    """The refusals of the last minute within one transaction.
+    """The refusals of the last minute, within one transaction.
 
     Args:
-        connection: The transaction's.
         now: UTC epoch milliseconds.
     """
 
@@ -47,12 +46,10 @@ class Refusals:
         """Count a refusal.
 
         Args:
-            event: The refusal.
-            code: Why; another reason is another refusal.
+            code: Why; another reason makes it another refusal.
 
         Returns:
-            What the audit is to hold now: the refusal if it is the first within a minute, after the number of an
-            earlier minute's; else nothing.
+            What to audit now: the count of an earlier minute, then the refusal if it is the first within a minute.
         """
         about = "" if event.event == "request.refused" else event.request_id
         named = (
@@ -78,7 +75,7 @@ class Refusals:
         return [*earlier, event] if again == 0 else []
 
     def ended(self) -> list[Event]:
-        """Forget those whose minute is over; return an event for each that was repeated."""
+        """Forget refusals whose minute is over; return an event for each that was repeated."""
         return self._ended()
 
     def _ended(self, *which: Any) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Requests with their revisions, votes and cards. One function writes ``state``: ``move``."""
+"""Requests with their revisions, votes and cards. Only ``move`` writes ``state``."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ _COPY = {
 _ADD_REVISION = Prepared(insert(revisions).values(every(revisions.columns)))
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
 _RESERVED: ColumnElement[bool] = literal_column("requests.reserved")
-"""As the partial indexes say it: SQLite takes `reserved = 1` for another condition."""
+"""Written as in the partial indexes: to SQLite, `reserved = 1` is another condition."""
 _MOST_AT_ONCE = 500
-"""Ids in one query: SQLite takes 32,766 parameters, older builds 999. Source: https://sqlite.org/limits.html."""
+"""Ids in one query: SQLite allows 32,766 parameters, older builds 999. Source: https://sqlite.org/limits.html."""
 _REVISION_COLUMNS = (
     "text",
     "canonical",
@@ -82,7 +82,7 @@ _REVISION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One message that shows the card; ``user_id`` for a direct message."""
+    """One message that shows the card; ``user_id`` if it is a direct message."""
 
     channel_id: str
     message_ts: str
@@ -91,7 +91,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One request that holds its name: it has not ended, or its spec exists."""
+    """One request that reserves its name: it has not ended, or its spec exists."""
 
     request_id: str
     is_open: bool
@@ -100,7 +100,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class LiveSpec:
-    """A spec that a request created, as it was approved; ``payload`` is its REST body."""
+    """A spec that a request created, as approved; ``payload`` is its REST body."""
 
     request_id: str
     spec_id: str
@@ -110,7 +110,7 @@ class LiveSpec:
 
 
 def _of(request: Request) -> tuple[ColumnElement[bool], ...]:
-    """Return what is true of all requests of a requester; in a Grid one person asks from several workspaces."""
+    """Return the condition for all requests of a requester; in a Grid, one person may use several workspaces."""
     home = requests.c.team_id == request.team_id
     if request.enterprise_id:
         home = or_(home, requests.c.enterprise_id == request.enterprise_id)
@@ -118,18 +118,14 @@ def _of(request: Request) -> tuple[ColumnElement[bool], ...]:
 
 
 class Requests:
-    """The requests within one transaction."""
+    """The requests, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dialect = connection.dialect.name
 
     def insert(self, request: Request, due_at: int | None) -> bool:
-        """Add a request and reserve its name in the space.
-
-        Returns:
-            False if a live request holds the name; nothing was written then.
-        """
+        """Add a request and reserve its name in the space; False, with nothing written, if the name is taken."""
         row = _request_row(request) | {"due_at": due_at}
         if not _RESERVE(self._connection, row):
             return False
@@ -142,27 +138,26 @@ class Requests:
         return self._whole(rows[0]) if rows else None
 
     def hold(self, request: Request) -> bool:
-        """Keep others from changing a row until this transaction ends; False if it is not as it was read."""
+        """Lock a row until this transaction ends; False if it changed since it was read."""
         which = {"request_id": request.id, "version": request.version}
         return bool(_AS_READ(self._connection, which))
 
     def holder(self, space_id: str, kind: Kind, name: str) -> Request | None:
-        """Return the live request that holds a name, or None."""
+        """Return the live request that reserves a name, or None."""
         where = {"space": space_id, "of_kind": kind.value, "name": name}
         row = self._connection.execute(_HOLDER, where).mappings().one_or_none()
         return self._whole(dict(row)) if row else None
 
     def move(self, request: Request, transition: Transition, now: int, **changes: Any) -> Request | None:
-        """Write a transition if the row is still as it was read: the compare-and-set.
+        """Write a transition by compare-and-set.
 
         Args:
             request: As read.
-            transition: What ``bot.approvals.state_machine`` decided.
             now: UTC epoch milliseconds.
             **changes: Further columns of ``requests``, such as ``due_at`` or ``error``.
 
         Returns:
-            The row as it is now, or None if another transaction was first.
+            The new row, or None if another transaction was first.
         """
         values = {
             "state": transition.to_state.value,
@@ -192,7 +187,7 @@ class Requests:
         return self.get(request.id)
 
     def unvote(self, request: Request, user_id: str) -> None:
-        """Take back one person's vote on the present revision, from whichever workspace it was given."""
+        """Remove one person's vote on the current revision, from whichever workspace it came."""
         self._connection.execute(
             delete(votes).where(
                 votes.c.request_id == request.id,
@@ -202,11 +197,11 @@ class Requests:
         )
 
     def revise(self, request: Request, now: int) -> None:
-        """Add the revision that ``request`` carries; the row is moved to it by ``move``."""
+        """Add the revision that ``request`` carries; ``move`` updates the row."""
         _ADD_REVISION(self._connection, _revision_row(request, now))
 
     def note(self, request_id: str, **changes: Any) -> None:
-        """Write columns that are no state, such as ``message_ts`` or ``reminded``."""
+        """Write columns other than the state, such as ``message_ts`` or ``reminded``."""
         self._connection.execute(update(requests).where(requests.c.id == request_id).values(**changes))
 
     def add_copy(self, request_id: str, copy: Copy) -> None:
@@ -220,19 +215,19 @@ class Requests:
         self._connection.execute(_COPY[self._dialect], row)
 
     def drop_copy(self, copy: Copy) -> None:
-        """Forget a message that is gone."""
+        """Forget a deleted message."""
         self._connection.execute(
             delete(cards).where(cards.c.channel_id == copy.channel_id, cards.c.message_ts == copy.message_ts)
         )
 
     def copies(self, request_id: str) -> tuple[Copy, ...]:
         """Return every message that shows the card, the channel's first."""
-        found = self._connection.execute(
+        rows = self._connection.execute(
             select(cards)
             .where(cards.c.request_id == request_id)
             .order_by(cards.c.user_id.is_not(None), cards.c.message_ts)
         )
-        return tuple(Copy(row.channel_id, row.message_ts, row.user_id) for row in found)
+        return tuple(Copy(row.channel_id, row.message_ts, row.user_id) for row in rows)
 
     def listed(
         self,
@@ -270,12 +265,12 @@ class Requests:
         return [_whole(row, votes_of.get(row["id"], ())) for row in rows]
 
     def asked_since(self, since: int, request: Request) -> int:
-        """Return how many requests the requester of one has made after a time."""
+        """Return how many requests the same requester made after this time."""
         query = select(func.count()).where(*_of(request), requests.c.created_at > since)
         return int(self._connection.execute(query).scalar_one())
 
     def held_by(self, request: Request) -> list[Held]:
-        """Return what the requester of one has open, and what has a spec that exists; oldest first."""
+        """Return the open requests of the same requester, and those whose spec exists; oldest first."""
         query = (
             select(requests.c.id, requests.c.kind, requests.c.state, requests.c.num_gpus)
             .where(*_of(request), _RESERVED)
@@ -291,7 +286,7 @@ class Requests:
         ]
 
     def gpus_in(self, space_id: str) -> tuple[int, int]:
-        """Return the GPUs that open requests for a space ask for, and those of specs that exist there."""
+        """Return the GPUs of open requests for a space, and those of specs that exist there."""
         query = (
             select(requests.c.state, func.sum(requests.c.num_gpus))
             .where(requests.c.space_id == space_id, requests.c.kind == Kind.CREATE.value, _RESERVED)
@@ -302,7 +297,7 @@ class Requests:
         return sum(by_state.values()), created
 
     def texts(self) -> list[tuple[str, str, int | None, bool]]:
-        """Return id, text and GPU count by hand of every creation, and whether a workflow asked; oldest first."""
+        """Return every creation, oldest first: id, text, GPU count chosen by hand, whether it came from a workflow."""
         query = (
             select(
                 requests.c.id, revisions.c.text, revisions.c.use_gpus, requests.c.execution_id.is_not(None)
@@ -317,7 +312,7 @@ class Requests:
         return [(row[0], row[1], row[2], bool(row[3])) for row in self._connection.execute(query)]
 
     def makers(self, spec_ids: Sequence[str]) -> dict[str, Maker]:
-        """Return the request that created each of these specs, where it was one of ours."""
+        """Return the request that created each of these specs, if it was one of ours."""
         query = (
             select(
                 requests.c.spec_id,
@@ -335,7 +330,7 @@ class Requests:
         return {row.spec_id: Maker(*row[1:]) for row in self._connection.execute(query)}
 
     def live_specs(self) -> list[LiveSpec]:
-        """Return every spec that a request created and that no request has deleted since."""
+        """Return every spec that a request created and no request has deleted."""
         query = (
             select(
                 requests.c.id, requests.c.spec_id, requests.c.space_id, requests.c.name, revisions.c.payload
@@ -354,9 +349,9 @@ class Requests:
         return [LiveSpec(*row) for row in self._connection.execute(query)]
 
     def _votes_of(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Vote, ...]]:
-        """Return the votes on the present revision of every row, by request: one query for many rows."""
+        """Return the votes on the current revision of each row, by request, with one query for many rows."""
         revision_of = {row["id"]: row["revision"] for row in rows}
-        found: dict[str, tuple[Vote, ...]] = {}
+        votes_of: dict[str, tuple[Vote, ...]] = {}
         ids = list(revision_of)
         for start in range(0, len(ids), _MOST_AT_ONCE):
             query = (
@@ -366,11 +361,11 @@ class Requests:
             )
             for row in self._connection.execute(query).mappings():
                 if row["revision"] == revision_of[row["request_id"]]:
-                    found[row["request_id"]] = (*found.get(row["request_id"], ()), _vote(dict(row)))
-        return found
+                    votes_of[row["request_id"]] = (*votes_of.get(row["request_id"], ()), _vote(dict(row)))
+        return votes_of
 
     def _add_vote(self, request: Request, vote: Vote) -> None:
-        self.unvote(request, vote.user_id)  # an earlier one that no longer counts
+        self.unvote(request, vote.user_id)  # an earlier vote that no longer counts
         self._connection.execute(
             insert(votes).values(
                 request_id=request.id,
@@ -391,11 +386,11 @@ class Requests:
 
 
 def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
-    found = dict(row)
-    existing = (found.pop("existing_id"), found.pop("existing_name"))
-    del found["due_at"], found["claimed_by"], found["num_gpus"]
+    fields = dict(row)
+    existing = (fields.pop("existing_id"), fields.pop("existing_name"))
+    del fields["due_at"], fields["claimed_by"], fields["num_gpus"]
     return Request(
-        **found
+        **fields
         | {
             "kind": Kind(row["kind"]),
             "state": State(row["state"]),

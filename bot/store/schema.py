@@ -1,6 +1,6 @@
-"""Bringing a database to the schema of this code, safely from all replicas at once.
+"""Migrates a database to this code's schema, safely from several replicas at once.
 
-Alembic is imported only when something must be migrated: it costs memory and start-up time.
+Alembic is imported only if there is something to migrate, since it costs memory and start-up time.
 """
 
 from __future__ import annotations
@@ -27,18 +27,17 @@ ONE_MIGRATOR = text("SELECT pg_advisory_xact_lock(7350011)")
 
 
 def current(connection: Connection) -> str | None:
-    """Return the migration the database is at, or None for an empty one."""
+    """Return the database's migration, or None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
 
 
 def migrate(database: Database, to: str = HEAD) -> bool:
-    """Bring the database to a migration; one process at a time, the others find it done.
+    """Migrate the database; one process at a time does it, the others find it done.
 
     Args:
-        database: Where.
         to: A migration's number, or ``base``.
 
     Returns:
@@ -46,7 +45,7 @@ def migrate(database: Database, to: str = HEAD) -> bool:
 
     Raises:
         SettingsError: The schema is newer than this code.
-        StoreError: The database did not take it.
+        StoreError: The database failed.
     """
     with database.read() as connection:
         if _done(connection, to):
@@ -65,7 +64,7 @@ def migrate(database: Database, to: str = HEAD) -> bool:
 
 
 def require(database: Database) -> None:
-    """Refuse a database that this code cannot work with as it is; change nothing.
+    """Refuse a database whose schema this code cannot use; change nothing.
 
     Raises:
         NoDatabase: It is empty.

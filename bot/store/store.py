@@ -1,4 +1,4 @@
-"""The store: transactions in which rows, audit events and due work are committed as one."""
+"""The store: transactions that commit rows, audit events and due work together."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:about, 7350012))")
 
 T = TypeVar("T")
 MOST_CONFLICTS = 20
-"""Transactions begun again because another one was first; only PostgreSQL runs them at the same time."""
+"""How often a transaction is retried because another was first; only PostgreSQL runs them concurrently."""
 Woken = tuple[str, str, int]
-"""Lane, key and time of a row that will be due."""
+"""Lane, key and due time of a row."""
 
 
 class Waker(Protocol):
-    """Whoever runs due work and wants to hear of it."""
+    """A dispatcher, which runs due work."""
 
     def defer(self, connection: Connection, woken: Sequence[Woken]) -> None:
         """Note the work in the transaction that makes it due."""
 
     def wake(self, woken: Sequence[Woken]) -> None:
-        """Hear, after the commit, that there is work."""
+        """Learn, after the commit, that there is work."""
 
 
 class Tx:
-    """One transaction, by what it is about."""
+    """One transaction, by subject."""
 
     def __init__(
         self, connection: Connection, now: int, *, names: bool = True, policy: str | None = None
@@ -82,12 +82,12 @@ class Tx:
         self.audit_log = AuditLog(connection, names=names, policy=policy)
 
     def note(self, key: str, value: Any) -> None:
-        """Keep a small fact."""
+        """Store a small fact."""
         row = {"key": key, "value": json.dumps(value), "at": self.now}
         self.connection.execute(_NOTE[self.connection.dialect.name], row)
 
     def take_turn(self, key: str, before_ms: int) -> bool:
-        """Note that somebody does something now, unless it was done since; return whether to do it."""
+        """Note that something is done now, unless it was done after ``before_ms``; return whether to do it."""
         fresh = {"key": key, "value": "0", "at": 0}
         self.connection.execute(_FIRST_NOTE[self.connection.dialect.name], fresh)
         taken = self.connection.execute(
@@ -96,12 +96,12 @@ class Tx:
         return taken.rowcount == 1
 
     def take_turns(self, about: str) -> None:
-        """Wait until no other transaction does the same about something; SQLite has one writer anyhow."""
+        """Wait until no other transaction holds the same subject; SQLite has only one writer."""
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(_LOCK, {"about": about})
 
     def replace_note(self, key: str, old: Any, new: Any) -> bool:
-        """Keep a small fact in place of another one; return whether the other one was still kept."""
+        """Replace a stored fact if it still is ``old``; return whether it was."""
         fresh = {"key": key, "value": json.dumps(None), "at": 0}
         self.connection.execute(_FIRST_NOTE[self.connection.dialect.name], fresh)
         taken = self.connection.execute(
@@ -112,18 +112,18 @@ class Tx:
         return taken.rowcount == 1
 
     def noted(self, key: str) -> Any:
-        """Return a kept fact, or None."""
-        found = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()
-        return None if found is None else json.loads(found)
+        """Return a stored fact, or None."""
+        value = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()
+        return None if value is None else json.loads(value)
 
     def noted_under(self, prefix: str) -> dict[str, Any]:
-        """Return the kept facts whose key begins with a prefix that ends in ``:``."""
-        after = f"{prefix[:-1]};"  # the next character: a range that the index of the keys answers
+        """Return the stored facts whose key has this prefix, which ends in ``:``."""
+        after = f"{prefix[:-1]};"  # the next character, which makes a range for the index of keys
         query = select(notes.c.key, notes.c.value).where(notes.c.key >= prefix, notes.c.key < after)
         return {row.key: json.loads(row.value) for row in self.connection.execute(query)}
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return how many requests are in each state, and attempts in each outcome."""
+        """Return the number of requests in each state, and of attempts with each outcome."""
         states = select(requests.c.state, func.count()).group_by(requests.c.state)
         outcomes = select(func.coalesce(attempts.c.outcome, "under way"), func.count()).group_by(
             attempts.c.outcome
@@ -134,9 +134,9 @@ class Tx:
         }
 
     def ages(self) -> dict[str, float]:
-        """Return the age in seconds of the oldest pending request, the oldest message and the last event.
+        """Return ages in seconds: of the oldest pending request, the oldest message, the last audit event.
 
-        And by lane, for how long the row that has waited longest has been due.
+        And, by lane, for how long its longest-waiting row has been due.
         """
         pending = select(func.min(requests.c.created_at)).where(requests.c.state == "pending")
         times = {
@@ -151,15 +151,14 @@ class Tx:
 
 
 class Store:
-    """Hands out transactions; after a commit the anchor and the dispatcher hear of it.
+    """Opens transactions; after a commit it informs the anchor and the dispatcher.
 
     Args:
-        database: Where.
         clock: Returns UTC epoch milliseconds.
         anchor: Where the head of the audit chain is noted, if anywhere.
-        waker: Who hears of due work; may be set later.
-        names: Whether display names are kept in the audit.
-        policy: Digest of the policy in force, for the audit.
+        waker: The dispatcher; may be set later.
+        names: Whether the audit keeps display names.
+        policy: Digest of the current policy, for the audit.
     """
 
     def __init__(
@@ -182,13 +181,9 @@ class Store:
         self._group_commit = GroupCommit(self._carry_out)
 
     def run(self, once: Callable[[Tx], T]) -> T:
-        """Run a transaction given as a function; on SQLite those that wait for each other share a commit.
+        """Run a function in a transaction and return its result after the commit.
 
-        Args:
-            once: Does the work; it must not wait for anything outside.
-
-        Returns:
-            What it returned, after the commit.
+        On SQLite, transactions that wait for each other share a commit; the function must not wait for anything else.
 
         Raises:
             StoreError: Nothing was stored.
@@ -200,16 +195,16 @@ class Store:
             return once(tx)
 
     def retry_on_conflict(self, once: Callable[[Tx], T]) -> T:
-        """Run a transaction, again from the current row while another one changes it first.
+        """Run a transaction, and again from the current row whenever another one was first.
 
         Raises:
-            StoreError: Nothing was stored; ``busy`` where others were always first.
+            StoreError: Nothing was stored; ``busy`` if others were always first.
         """
         for _ in range(MOST_CONFLICTS):
             try:
                 return self.run(once)
             except StoreError as error:
-                if error.what != "conflict":  # a constraint that another commit has filled
+                if error.what != "conflict":  # a constraint, violated by another commit
                     raise
         raise StoreError("busy")
 
@@ -231,13 +226,13 @@ class Store:
         return Tx(connection, now, names=self._names, policy=self._policy)
 
     def _finish(self, tx: Tx) -> Head | None:
-        """Write what belongs to the end of a transaction."""
+        """Defer due work and write the audit events, at the end of a transaction."""
         if tx.queues.woken and self.waker is not None:
             self.waker.defer(tx.connection, tx.queues.woken)
         return tx.audit_log.flush()
 
     def note_head(self) -> None:
-        """Note the head as it is: a kill may have come between a commit and its line in the anchor."""
+        """Note the current head in the anchor, in case the process was killed between a commit and its anchor line."""
         with self.read() as tx:
             head = tx.audit_log.head()
         if head.seq:
@@ -249,7 +244,7 @@ class Store:
         try:
             self.anchor.note(head)
         except OSError as error:
-            if self._unnoted is None:  # a full disk is told once, not at every commit
+            if self._unnoted is None:  # a full disk is logged once, not at every commit
                 facts = {"file": str(self.anchor.path), "error": error.strerror}
                 log.exception("writing the audit anchor failed", extra={"facts": facts})
             self._unnoted = error.strerror
@@ -257,10 +252,10 @@ class Store:
             self._unnoted = None
 
     def anchor_trouble(self) -> str | None:
-        """Return why the anchor cannot be written, None where it can; a head that failed is noted again.
+        """Return why the anchor cannot be written, or None; a head that could not be noted is tried again.
 
         Raises:
-            StoreError: The database cannot be read.
+            StoreError: The database failed.
         """
         if self.anchor is None:
             return None
@@ -273,13 +268,10 @@ class Store:
         return self._unnoted
 
     def restore_triggers(self) -> list[str]:
-        """Put back the triggers of the audit where one is missing, and audit that.
-
-        Returns:
-            What was missing.
+        """Create the audit's missing triggers again, audit that, and return their names.
 
         Raises:
-            StoreError: The database did not take it; ``forbidden`` where the table is another role's.
+            StoreError: The database failed; ``forbidden`` if another role owns the table.
         """
         with self.write() as tx:
             missing = tx.audit_log.missing_triggers()
@@ -292,21 +284,21 @@ class Store:
         return missing
 
     def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
-        """Tell the anchor and the dispatcher."""
+        """Inform the anchor and the dispatcher."""
         if head is not None:
             self._note(head)
         if woken and self.waker is not None:
             self.waker.wake(woken)
 
     def _carry_out(self, jobs: Sequence[Job[Tx]]) -> None:
-        """Do jobs in one transaction; one that fails is undone alone, a database that fails fails all."""
+        """Run jobs in one transaction; a failed job is undone alone, a failed database fails all."""
         head: Head | None = None
         woken: list[Woken] = []
         try:
             with self.database.write() as connection:
                 for job in jobs:
-                    found, due = self._one(connection, job, alone=len(jobs) == 1)
-                    head = found or head
+                    newer, due = self._one(connection, job, alone=len(jobs) == 1)
+                    head = newer or head
                     woken += due
         except Exception as error:  # noqa: BLE001 - handed to the thread of each job, which raises it
             for job in jobs:
@@ -340,7 +332,7 @@ class Store:
         """Open a transaction that only reads.
 
         Raises:
-            StoreError: The database cannot be read.
+            StoreError: The database failed.
         """
         with self.database.read() as connection:
             yield Tx(connection, self.clock())

@@ -1,7 +1,7 @@
-"""The tables. Times are UTC epoch milliseconds; ``due_at`` says when somebody must look at a row.
+"""The tables. Times are UTC epoch milliseconds; ``due_at`` says when a row needs attention.
 
-A worker claims a due row by moving ``due_at`` to the end of its lease and noting itself in
-``claimed_by``: if it dies, the row is simply due again.
+A worker claims a due row by moving ``due_at`` to the end of its lease and writing its name to ``claimed_by``: if it
+dies, the row is due again.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ outbox = Table(
     Column("rank", Integer),
 )
 Index("ix_outbox_turn", outbox.c.rank, outbox.c.due_at)
-"""Messages to Slack that are still to be delivered; a delivered one is deleted."""
+"""Undelivered messages to Slack."""
 
 inbox = Table(
     "inbox",
@@ -245,7 +245,7 @@ refusals = Table(
     Column("since", BigInteger, nullable=False),
     Column("again", Integer, nullable=False),
 )
-"""Refusals of the last minute: what was audited, and how often it came again since."""
+"""Refusals of the last minute: what was audited, and how often it was repeated."""
 
 notes = Table(
     "notes",
@@ -254,4 +254,4 @@ notes = Table(
     Column("value", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
-"""Small facts the bot keeps: who it is in Slack, what the last drift sweep found."""
+"""Small facts: who the bot is in Slack, what the last drift check found."""

@@ -1,8 +1,8 @@
 """The triggers that make the audit append-only, created again after every migration and at every start.
 
-Alembic's batch mode drops SQLite's triggers silently, so they are no part of any migration; a
-test lists them after each. ``INSERT OR REPLACE`` and ``TRUNCATE`` pass the triggers on UPDATE and
-DELETE, hence the other two. On PostgreSQL the primary key refuses a second row of the same number.
+Alembic's batch mode drops SQLite's triggers silently, so they are not part of a migration; a test lists them after
+each. ``INSERT OR REPLACE`` and ``TRUNCATE`` bypass triggers on UPDATE and DELETE, hence the other two. On PostgreSQL
+the primary key refuses a second row with the same number.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ _POSTGRESQL_FOUND = (
 
 
 def missing(connection: Connection) -> list[str]:
-    """Return the names of the triggers that are gone, switched off or rewritten."""
+    """Return the names of triggers that are missing, disabled or rewritten."""
     if connection.dialect.name == "sqlite":
         expected: list[tuple[object, ...]] = list(_SQLITE.items())
-        found = connection.exec_driver_sql(_SQLITE_FOUND)
+        rows = connection.exec_driver_sql(_SQLITE_FOUND)
     else:
         expected = [(name, kind, _BODY) for name, kind in _KINDS.items()]
-        found = connection.exec_driver_sql(_POSTGRESQL_FOUND)
-    there = {tuple(row) for row in found}
+        rows = connection.exec_driver_sql(_POSTGRESQL_FOUND)
+    there = {tuple(row) for row in rows}
     return [str(one[0]) for one in expected if one not in there]
 
 
 def role_may_change(connection: Connection) -> bool:
-    """Return whether the role of a connection to PostgreSQL may change audit rows, or lift what forbids it."""
+    """Return whether the role of a PostgreSQL connection may change audit rows, or remove the triggers."""
     may = connection.exec_driver_sql(
         "SELECT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE') OR pg_has_role(relowner, 'MEMBER') "
         "FROM pg_class WHERE oid = to_regclass('audit')"
@@ -66,7 +66,7 @@ def role_may_change(connection: Connection) -> bool:
 
 
 def create(connection: Connection) -> None:
-    """Create every trigger, in place of any of the same name."""
+    """Create every trigger, replacing those with the same name."""
     drop(connection)
     sqlite = connection.dialect.name == "sqlite"
     for statement in _SQLITE.values() if sqlite else (_FUNCTION, *_POSTGRESQL.values()):
