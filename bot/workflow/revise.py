@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
 
+_COLUMNS = (
+    *("revision", "canonical", "name", "space_id", "num_gpus", "quorum", "expires_at"),
+    *("reminded", "escalated_ms", "error", "groups_edited"),
+)
+
 
 def next_revision(request: Request, content: Content, ruling: Ruling, *, author_id: str, now: int) -> Request:
     """Return a request with new content.
@@ -40,19 +45,6 @@ def next_revision(request: Request, content: Content, ruling: Ruling, *, author_
 
 def changed_columns(revised: Request) -> dict[str, Any]:
     """Return the columns of ``requests`` that a new revision changes."""
-    return {
-        "revision": revised.revision,
-        "canonical": revised.canonical,
-        "name": revised.name,
-        "space_id": revised.space_id,
-        "num_gpus": revised.num_gpus,
-        "quorum": revised.quorum,
-        "expires_at": revised.expires_at,
-        "reminded": 0,
-        "escalated_ms": None,
-        "error": None,
-        "existing_id": None,
-        "existing_name": None,
-        "groups_edited": (),
-        "due_at": revised.revised_at,
-    }
+    spec_id, spec_name = revised.existing or (None, None)
+    columns = {name: getattr(revised, name) for name in _COLUMNS}
+    return columns | {"existing_id": spec_id, "existing_name": spec_name, "due_at": revised.revised_at}

@@ -102,9 +102,9 @@ class RequestService:
         """Read and size a text for this site; raises ``SizingError``."""
         return draft(text, self.site, use_gpus)
 
-    def ruling(self, drafted: Draft, *, workflow: bool = False, waited_ms: int = 0) -> Ruling:
-        """Return what the policy says of a draft that has waited for a while."""
-        return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow), waited_ms)
+    def ruling(self, drafted: Draft, *, workflow: bool = False) -> Ruling:
+        """Return what the policy says of a draft."""
+        return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow))
 
     def ruling_of(self, request: Request, at: int | None = None) -> Ruling:
         """Return what the policy says of a stored request; see ``in_force.ruling_of``.
