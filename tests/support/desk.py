@@ -11,6 +11,7 @@ from sqlalchemy import select
 from bot.approvals.draft import Site
 from bot.approvals.policy import Person
 from bot.approvals.policy_file import Policy
+from bot.log_context import bound
 from bot.store import Database, Store
 from bot.store.requests import Copy
 from bot.store.tables import outbox
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from bot.approvals.request import Request
+    from bot.errors import PeopleError
     from bot.workflow.ports import Outcome
 
 SITE = Site("https://cpd.example", "space-0", {"dev": "space-1"})
@@ -31,7 +33,14 @@ BEN = Person("T1", "U0BEN", "Ben", "E1")
 
 
 class Everybody:
-    """A directory in which everybody is a full member."""
+    """A directory in which everybody is a full member.
+
+    ``silent`` is why nothing is known for now, ``log_facts`` what a line logged during the last look-up bears.
+    """
+
+    def __init__(self) -> None:
+        self.silent: PeopleError | None = None
+        self.log_facts: dict[str, str] = {}
 
     def look_up(
         self,
@@ -41,6 +50,9 @@ class Everybody:
         *,
         live: bool = False,  # noqa: ARG002 - always as fresh as can be
     ) -> Person:
+        self.log_facts = dict(bound())
+        if self.silent is not None:
+            raise self.silent
         return Person(team_id, user_id, user_id.title())
 
 
@@ -58,15 +70,17 @@ class Desk:
         self, url: str, *, site: Site = SITE, ids: Iterator[int] | None = None, **rules: Any
     ) -> None:
         numbers, self._keys = ids or count(1), ids or count(1)
-        self.clock = Clock()
+        self.clock, self.people = Clock(), Everybody()
+        self.outcomes: list[Outcome] = []
         self.service = RequestService(
             key=KEY,
             store=Store(Database(url), self.clock),
-            people=Everybody(),
+            people=self.people,
             site=site,
             rules=Policy.model_validate({"defaults": {"approvers": ["U0ADA"]}} | rules),
             clock=self.clock,
             new_id=lambda: f"R{next(numbers):07d}",
+            on_outcome=self.outcomes.append,
         )
         self.store = self.service.store
 
@@ -80,14 +94,21 @@ class Desk:
         """Return a new request whose card Slack has; all else that Slack was to be told is forgotten."""
         request = self.ask(text, **more).request
         assert request is not None
+        message_ts = f"{int(request.id[1:])}.1"
         with self.store.write() as tx:
-            tx.requests.add_copy(request.id, Copy("C1", "1.1"))
-            tx.requests.note(request.id, message_ts="1.1")
+            tx.requests.add_copy(request.id, Copy("C1", message_ts))
+            tx.requests.note(request.id, message_ts=message_ts)
             tx.connection.execute(outbox.delete())
         return self.row(request.id)
 
     def press(self, who: Person, action: str, request_id: str, **more: Any) -> Outcome:
         """Press a button of the card, 300 ms before it is decided."""
+        return self.service.decide(self.click(who, action, request_id, **more), who)
+
+    def click(self, who: Person, action: str, request_id: str, **more: Any) -> Click:
+        """Return a press on a button of the card, 300 ms ago."""
+        with self.store.read() as tx:
+            row = tx.requests.get(request_id)
         pressed = {
             "key": self.next_key(),
             "revision": 1,
@@ -95,10 +116,10 @@ class Desk:
             "at": self.clock.ms - 300,
             "origin": "slack-http",
             "channel_id": "C1",
-            "message_ts": "1.1",
+            "message_ts": row.message_ts if row else None,
         }
         own = {"team_id": who.team_id, "user_id": who.user_id, "enterprise_id": who.enterprise_id}
-        return self.service.decide(Click(action=action, request_id=request_id, **pressed | own | more), who)
+        return Click(action=action, request_id=request_id, **pressed | own | more)
 
     def next_key(self) -> str:
         """Return the key of another delivery."""

@@ -93,6 +93,35 @@ def test_repeated_refusals_are_one_row(new_desk: Callable[..., Desk]) -> None:
     assert len(events()) == 3
 
 
+@pytest.mark.parametrize("limit", ["gpus_per_person", "gpus_per_space"])
+def test_an_edit_gives_back_what_it_took(new_desk: Callable[..., Desk], limit: str) -> None:
+    """What a request held does not count against its own next revision; what others hold does."""
+    desk = new_desk(limits={limit: 7, "open_per_person": 2, "asks_per_minute": 2})
+    first, second = desk.carded(THREE.format(1)), desk.carded(THREE.format(2))
+    assert desk.press(ROSA, "edit", first.id, text="104b none lora name=three-1").code == "done"
+    assert desk.row(first.id).num_gpus == 4
+    refused = desk.press(ROSA, "edit", second.id, text="104b none lora name=three-2")
+    assert (refused.code, refused.detail) == (limit, "asked=4 open=4 created=0 most=7")
+    if limit == "gpus_per_space":
+        assert desk.press(ROSA, "edit", second.id, text="104b none lora space=dev").code == "done"
+        assert (
+            desk.press(ROSA, "edit", first.id, revision=2, text="180b none lora name=three-1").code == "done"
+        )
+        back = desk.press(ROSA, "edit", second.id, revision=2, text="26b none lora name=three-2")
+        assert (back.code, back.detail) == (limit, "asked=1 open=7 created=0 most=7")
+
+
+def test_a_deletion_takes_no_gpus(new_desk: Callable[..., Desk]) -> None:
+    """It is one more open request, and nothing else; whoever holds all GPUs may ask for it."""
+    desk = new_desk(limits={"gpus_per_person": 3, "gpus_per_space": 3, "open_per_person": 1})
+    made = desk.carded(THREE.format(1))
+    with desk.store.write() as tx:
+        done = transition(Action.FINISH, State.CREATED)
+        assert tx.requests.move(made, done, tx.now, spec_id="spec-1")
+    assert desk.press(ROSA, "delete", made.id).code == "submitted"
+    assert desk.ask("1b none lora").code == "open_per_person"
+
+
 def crowd(desks: list[Desk], asks: list[tuple[str, Person]]) -> list[Outcome]:
     """Ask everything at once, over all desks in turn."""
     start, outcomes, lock = threading.Barrier(len(asks)), [], threading.Lock()
