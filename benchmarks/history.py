@@ -26,7 +26,7 @@ from bot.approvals.policy_file import Policy
 from bot.audit import chain
 from bot.audit.chain import GENESIS, Event, Head, Who
 from bot.audit.signing_key import SigningKey
-from bot.store import Database, Store, schema, tables
+from bot.store import Database, Store, schema, search, tables
 from bot.workflow.ports import Ask, Click, Source
 from bot.workflow.service import RequestService
 from tests.support.databases import shared_server
@@ -203,6 +203,9 @@ def _finished(made: dict[Any, list[dict[str, Any]]], number: int, at: int, head:
     attempt |= {"started_at": at, "deadline_at": at + 1000, "outcome": "created", "ended_at": at + 500}
     made.setdefault(tables.requests, []).append(request)
     made.setdefault(tables.revisions, []).append(revision)
+    found_by = ("id", "canonical", "name", "requester_name", "requester_id", "spec_id")
+    words = search.line(*(str(request[key]) for key in found_by))
+    made.setdefault(tables.searched, []).append({"request_id": request_id, "text": words})
     made.setdefault(tables.votes, []).append(vote | {"name": "Ada", "at": at, "via": '["UADA"]'})
     made.setdefault(tables.attempts, []).append(attempt)
     card = {

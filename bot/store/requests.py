@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.approvals.request import GroupEdit, Kind, Maker, Request, State, Vote
+from bot.store import search
 from bot.store.prepared import Prepared, every
 from bot.store.tables import cards, requests, revisions, votes
 
@@ -130,6 +131,7 @@ class Requests:
         if not _RESERVE(self._connection, row):
             return False
         _ADD_REVISION(self._connection, _revision_row(request, request.created_at))
+        search.add(self._connection, request)
         return True
 
     def get(self, request_id: str) -> Request | None:
@@ -184,7 +186,10 @@ class Requests:
             return None
         if transition.vote is not None:
             self._add_vote(request, transition.vote)
-        return self.get(request.id)
+        after = self.get(request.id)
+        if after is not None and not search.COLUMNS.isdisjoint(changes):
+            search.change(self._connection, after)
+        return after
 
     def unvote(self, request: Request, user_id: str) -> None:
         """Remove one person's vote on the current revision, from whichever workspace it came."""
@@ -247,19 +252,19 @@ class Requests:
             spec_id: Only those about this spec.
             limit: At most so many; None for all.
         """
-        query: Select[Any] = _JOINED.order_by(requests.c.created_at.desc(), requests.c.id)
-        if limit is not None:
-            query = query.limit(limit)
-        if states:
-            query = query.where(requests.c.state.in_([state.value for state in states]))
+        where: list[ColumnElement[bool]] = []
         if requester:
-            query = query.where(requests.c.team_id == requester[0], requests.c.requester_id == requester[1])
+            where += [requests.c.team_id == requester[0], requests.c.requester_id == requester[1]]
         if spec_id:
-            query = query.where(requests.c.spec_id == spec_id)
+            where.append(requests.c.spec_id == spec_id)
+        query: Select[Any] = _JOINED.order_by(requests.c.created_at.desc(), requests.c.id)
         if text:
-            columns = ("canonical", "name", "id", "spec_id", "requester_name", "requester_id")
-            searched = [*(requests.c[column] for column in columns), revisions.c.purpose]
-            query = query.where(or_(*(column.icontains(text, autoescape=True) for column in searched)))
+            query = query.where(
+                requests.c.id.in_(search.holding(self._connection, text, states, where, limit))
+            )
+        else:
+            found = search.newest(states, where, limit).subquery()
+            query = query.where(requests.c.id.in_(select(found.c.id)))
         rows = [dict(row) for row in self._connection.execute(query).mappings()]
         votes_of = self._votes_of(rows)
         return [_whole(row, votes_of.get(row["id"], ())) for row in rows]

@@ -103,6 +103,7 @@ Index(
     postgresql_where=text("reserved"),
 )
 Index("ix_requests_state", requests.c.state, requests.c.created_at)
+Index("ix_requests_spec", requests.c.spec_id, requests.c.state, requests.c.created_at)
 
 revisions = Table(
     "revisions",
@@ -122,6 +123,15 @@ revisions = Table(
     Column("purpose", Text),
     PrimaryKeyConstraint("request_id", "revision"),
 )
+
+searched = Table(
+    "searched",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("request_id", String(16), ForeignKey("requests.id"), nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+)
+"""What each request is found by; see ``bot.store.search``. A higher number is a newer request."""
 
 votes = Table(
     "votes",
