@@ -131,6 +131,7 @@ AWAY = """
 approvers = ["S0TEAM"]
 expires_after = "24h"
 escalate = [{ after = "8h", to = ["S0DEPUTIES"] }]
+workflow = "quorum-of-two"
 
 [[rule]]
 when = { min_gpus = 3 }
@@ -143,11 +144,12 @@ expires_after = "12h"
 """
 
 
+@pytest.mark.parametrize("workflow", [False, True])
 @pytest.mark.parametrize("text", scenario_texts())
-def test_nothing_waits_for_one_absent_person(text: str) -> None:
+def test_nothing_waits_for_one_absent_person(text: str, *, workflow: bool) -> None:
     """With every first-stage approver away each request of the scenarios is decided after eight hours, not before."""
     site, rules = Site("https://cpd.example", "space", {"team-a": "space-a"}), policy_file.load(AWAY)
-    sized = facts(draft(text, site), site)
+    sized = facts(draft(text, site), site, workflow=workflow)
     deputies = [Person("T1", f"UDEP{n}", "Dep", groups=frozenset({"S0DEPUTIES"})) for n in range(3)]
 
     def state_after(waited_ms: int) -> State:
