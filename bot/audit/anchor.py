@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(rb"([0-9]{1,19}) ([0-9a-f]{64})")
 _SIGNED = "— ".encode()
-_BEFORE = checkpoints.BODY_LINES + 1
-"""Lines before the signatures, with the blank one."""
 _KEEP_LINES = 1000
 _COMPACT_BYTES = 1_000_000
 FORKED = ""
@@ -184,10 +182,10 @@ def _noted(path: Path) -> Iterator[Head | Checkpoint]:
     for place, line in enumerate(lines):
         if head := _HEAD.fullmatch(line):
             yield Head(int(head[1]), head[2].decode())
-        elif line.startswith(_SIGNED) and place >= _BEFORE and not lines[place - 1].startswith(_SIGNED):
-            signatures = place
-            while signatures < len(lines) and lines[signatures].startswith(_SIGNED):
-                signatures += 1
-            text = b"\n".join(lines[place - _BEFORE : signatures]) + b"\n"
+        elif line == b"":  # a checkpoint has its body before a blank line, and signatures after it
+            end = place + 1
+            while end < len(lines) and lines[end].startswith(_SIGNED):
+                end += 1
+            text = b"\n".join(lines[place - checkpoints.BODY_LINES : end])
             with contextlib.suppress(MalformedNote, UnicodeDecodeError):
                 yield checkpoints.parse(text.decode())

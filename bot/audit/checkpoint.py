@@ -162,7 +162,7 @@ def read_key(text: str) -> VerifierKey:
     """
     text = text.strip()
     if text.startswith("-----BEGIN"):
-        if "PRIVATE" in text.partition("\n")[0]:
+        if "PRIVATE KEY" in text:  # base64 has no blanks
             raise MalformedNote("this is the private key; print the public one with: peftsize audit key")
         try:
             found = load_pem_public_key(text.encode())

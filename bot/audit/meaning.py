@@ -22,8 +22,8 @@ class _Request:
 
     revision: int | None
     digest: str | None
+    started: bool
     approvals: dict[str | None, Mapping[str, Any]] = field(default_factory=dict)
-    started: bool = False
 
 
 class Meaning:
@@ -52,7 +52,7 @@ class Meaning:
         if event in _NEW_CONTENT:
             before = self._open.get(request_id)
             started = before is not None and before.started
-            self._open[request_id] = _Request(row["revision"], row["digest"], started=started)
+            self._open[request_id] = _Request(row["revision"], row["digest"], started)
         problem = self._problem(row, self._open.get(request_id))
         if row["to_state"] in _ENDS:
             self._open.pop(request_id, None)

@@ -27,9 +27,8 @@ def _node_hash(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Subtree:
-    """A complete subtree: how many leaves, its root, and the paths that are being collected in it."""
+    """A complete subtree: its root, and the paths that are being collected in it."""
 
-    size: int
     root: bytes
     paths: list[list[bytes]]
 
@@ -48,11 +47,11 @@ class Tree:
             leaf: Its hash.
             path: A list that will hold its inclusion proof once ``finish`` was called.
         """
-        self.size += 1
-        fresh = _Subtree(1, leaf, [] if path is None else [path])
-        while self._subtrees and self._subtrees[-1].size == fresh.size:
-            fresh = _join(self._subtrees.pop(), fresh)
+        fresh, size = _Subtree(leaf, [] if path is None else [path]), self.size
+        while size % 2:  # a subtree for each bit: those of the lowest ones are full
+            fresh, size = _join(self._subtrees.pop(), fresh), size // 2
         self._subtrees.append(fresh)
+        self.size += 1
 
     def root(self) -> bytes:
         """Return the root over the leaves so far, 32 bytes."""
@@ -76,7 +75,7 @@ def _join(left: _Subtree, right: _Subtree) -> _Subtree:
         path.append(right.root)
     for path in right.paths:
         path.append(left.root)
-    return _Subtree(left.size + right.size, _node_hash(left.root, right.root), left.paths + right.paths)
+    return _Subtree(_node_hash(left.root, right.root), left.paths + right.paths)
 
 
 def root_of(leaf: bytes, index: int, size: int, path: Iterable[bytes]) -> bytes | None:

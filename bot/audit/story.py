@@ -143,7 +143,7 @@ def tell(
             raise BrokenStory(f"a row after {head.seq} of the audit cannot be read") from None
     if story.revision == 0:
         raise BrokenStory("the audit does not know it")
-    if max(heads, default=0) > head.seq:
+    if any(seq > head.seq for seq in heads):
         raise BrokenStory("the end of the audit was cut off")
     return story
 

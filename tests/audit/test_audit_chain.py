@@ -217,16 +217,31 @@ def test_the_first_problem_stays() -> None:
         (Verdict(0, Head(), None, None, 0), 0, "no checkpoint vouches for an audit without rows"),
         (Verdict(0, Head(), None, None, 0, signed=0), 0, None),
         (Verdict(1, Head(), None, None, 1), 0, None),
-        (Verdict(1, Head(), None, None, 0, tail_at=0), 0, "no anchor vouches for any row"),
-        (Verdict(1, Head(), None, None, 0, tail_at=0, signed=0), 0, "no anchor vouches for any row"),
-        (Verdict(2, Head(), None, None, 1, tail_at=0), 59_999, None),
-        (Verdict(2, Head(), None, None, 1, tail_at=0), 60_000, "no anchor vouches for the rows after 1"),
-        (Verdict(2, Head(), None, None, 1, tail_at=0), -60_000, "no anchor vouches for the rows after 1"),
+        (Verdict(1, Head(), None, None, 0, tail_at=7_000_000), 0, "no anchor vouches for any row"),
+        (Verdict(1, Head(), None, None, 0, tail_at=7_000_000, signed=0), 0, "no anchor vouches for any row"),
+        (Verdict(2, Head(), None, None, 1, tail_at=7_000_000), 59_999, None),
+        (
+            Verdict(2, Head(), None, None, 1, tail_at=7_000_000),
+            60_000,
+            "no anchor vouches for the rows after 1",
+        ),
+        (
+            Verdict(2, Head(), None, None, 1, tail_at=7_000_000),
+            -60_000,
+            "no anchor vouches for the rows after 1",
+        ),
     ],
 )
 def test_what_nothing_vouches_for_is_not_proven(verdict: Verdict, age: int, why: str | None) -> None:
     """A chain that holds together proves nothing by itself; the youngest rows may wait a minute."""
-    assert verdict.unproven(age) == why
+    assert verdict.unproven(7_000_000 + age) == why
+
+
+def test_nothing_is_read_after_the_first_bad_row() -> None:
+    """However many rows follow."""
+    rows = iter([a_chain(2)[1], *a_chain(3)])
+    assert verify(rows, Anchors()).reason == MISSING.format(1)
+    assert list(rows) == a_chain(3)
 
 
 def test_a_row_without_its_time_is_none() -> None:

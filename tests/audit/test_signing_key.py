@@ -34,6 +34,12 @@ def test_a_made_key_is_its_owners_only_and_reads_back(path: Path) -> None:
     assert (read.public, read.id) == (made.public, hashlib.sha256(made.public).hexdigest()[:16])
 
 
+def test_a_key_is_made_where_there_is_none(path: Path) -> None:
+    """At the first start; from then on it is read."""
+    made = signing_key.load_or_create(path)
+    assert signing_key.load_or_create(path).public == made.public == signing_key.load(path).public
+
+
 def test_a_key_is_never_overwritten(path: Path) -> None:
     """A second ``create`` leaves the first key as it was, and nothing beside it."""
     signing_key.create(path)
