@@ -144,6 +144,7 @@ def test_every_quorum_that_the_policy_may_ask_for_is_counted() -> None:
 
 GUS = replace(ADA, user_id="U0GUS", barred="guest")
 FAY = replace(ADA, user_id="U0FAY", barred="foreign_team")
+SAM = replace(ADA, user_id="U0SAM", barred="stranger")
 EVE = replace(ADA, user_id="U0EVE")
 NEVER = [replace(ADA, barred=barred) for barred in ("deleted", "bot", "unknown_person", "lookup_failed")]
 
@@ -154,19 +155,19 @@ NEVER = [replace(ADA, barred=barred) for barred in ("deleted", "bot", "unknown_p
         (None, {"U0AAAA", "U0EVE"}),
         ('["members"]', {"U0AAAA", "U0EVE"}),
         ('["guests"]', {"U0GUS"}),
-        ('["external"]', {"U0FAY"}),
-        ('["members", "guests", "external"]', {"U0AAAA", "U0EVE", "U0GUS", "U0FAY"}),
+        ('["external"]', {"U0FAY", "U0SAM"}),
+        ('["members", "guests", "external"]', {"U0AAAA", "U0EVE", "U0GUS", "U0FAY", "U0SAM"}),
         ('["U0EVE"]', {"U0EVE"}),
         ('["U0GUS", "U0FAY"]', {"U0GUS", "U0FAY"}),
         ('["S0GROUP"]', {"U0GROUP"}),
-        ('["C0HERE"]', {"U0AAAA", "U0EVE", "U0GUS", "U0FAY", "U0GROUP"}),
+        ('["C0HERE"]', {"U0AAAA", "U0EVE", "U0GUS", "U0FAY", "U0SAM", "U0GROUP"}),
         ('["C0ELSEWHERE"]', set()),
     ],
 )
 def test_who_may_ask(requesters: str | None, may: set[str]) -> None:
     """Full members unless the policy says who; a channel lets anybody ask who is there."""
     rules = policy_file.load(f"[defaults]\nrequesters = {requesters}\n" if requesters else "")
-    everybody = [ADA, EVE, GUS, FAY]
+    everybody = [ADA, EVE, GUS, FAY, SAM]
     if may >= {"U0GROUP"}:
         everybody.append(replace(GUS, user_id="U0GROUP", groups=frozenset({"S0GROUP"})))
     found = {who.user_id for who in everybody if policy.barred_from_asking(rules, who, "C0HERE") is None}

@@ -167,6 +167,10 @@ CLAUSES = [
     ("when = { override = false }\nquorum = 2", "GPU count as computed: 2 people"),
     ('quorum = 2\ndeny = "no"\napprovers = ["U0BEN", "U0ADA"]\nself_approval = false',
      "always: 2 people, denied, also one of U0ADA, U0BEN, no self-approval"),
+    ('need = [{ name = "Leads", from = ["S0L"], count = 2 }, { name = "Security", from = ["S0S"] }]',
+     "always: 2 of Leads, 1 of Security"),
+    ('quorum = 2\nescalate = [{ after = "1h", to = ["S0B"] }, { after = "2h", to = ["S0A", "S0B"] }]',
+     "always: 2 people, escalates to S0A, S0B"),
 ]  # fmt: skip
 
 
@@ -244,6 +248,43 @@ def test_the_barred_have_no_say() -> None:
     assert (got.may_vote, got.is_admin, got.barred, got.via) == (False, False, "deleted", ("S0TEAM", "U0ADA"))
 
 
+def test_which_places_somebody_may_fill() -> None:
+    """By number; their own request only where the policy says so, and never by an escalation."""
+    late = 'escalate = [{ after = "1h", to = ["S0BOSS"] }]\n'
+    for own_allowed in (False, True):
+        text = f"{BASE}self_approval = {str(own_allowed).lower()}\n{late}"
+        ruling = policy.rule(policy_file.load(text), SMALL, 2 * H)
+        assert ruling.open_to(["U0ADA"]) == ruling.open_to(["S0BOSS"]) == [0]
+        assert ruling.open_to(["U0ADA"], own=True) == ([0] if own_allowed else [])
+        assert ruling.open_to(["S0BOSS"], own=True) == ruling.open_to(["U0EVE"]) == []
+
+
+def test_stages_come_one_after_the_other() -> None:
+    """Those of one time are one stage, whichever table they stand in."""
+    late = 'escalate = [{{ after = "{}h", to = ["{}"] }}, {{ after = "9h", to = ["S0LAST"] }}]\n'
+    ruling = ruled("[[rule]]\n" + late.format(3, "S0A") + "[[rule]]\n" + late.format(3, "S0B"))
+    assert [(stage.after_ms, stage.to) for stage in ruling.stages] == [
+        (3 * H, {"S0A", "S0B"}),
+        (9 * H, {"S0LAST"}),
+    ]
+    told = [ruling.next_stage(ms) for ms in (0, 3 * H - 1, 3 * H, 9 * H - 1, 9 * H)]
+    assert told == [*[ruling.stages[0]] * 2, *[ruling.stages[1]] * 2, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"), [("", False), ("confirm_from_gpus = 2", True), ("confirm_from_gpus = 3", False)]
+)
+def test_an_approval_is_asked_about_once_more_from_some_gpus(text: str, *, asked: bool) -> None:
+    """From exactly as many on; never where the policy does not say so."""
+    assert ruled("", base=f"{BASE}{text}\n").confirm is asked
+
+
+def test_an_approval_counts_for_as_long_as_the_policy_says() -> None:
+    """For the life of the request where it says nothing."""
+    assert ruled("").valid_ms is None
+    assert ruled("", base=f'{BASE}approval_valid = "2h"\n').valid_ms == 2 * H
+
+
 def test_reminders_at_their_milliseconds() -> None:
     """One, three, seven, fifteen and thirty-one times the wait from the asking, then none."""
     ruling = ruled("", base=BASE + 'remind_after = "1s"\n')
@@ -305,6 +346,20 @@ OUT_OF_REACH = [
     ("a workflow's two", 'approvers = ["U0ADA"]\nworkflow = "quorum-of-two"',
      [Shortage(2, 1)]),
     ("a workflow's two can be given", 'workflow = "quorum-of-two"', []),
+    ("workflows and people alike", 'approvers = ["S0GONE"]\nworkflow = "quorum-of-two"',
+     [Shortage(1, 0), Shortage(2, 0)]),
+    ("denied from one GPU on", '[[rule]]\nwhen = { min_gpus = 1 }\ndeny = "no"\n[[rule]]\nquorum = 5', []),
+    ("denied from two GPUs on", '[[rule]]\nwhen = { min_gpus = 2 }\ndeny = "no"\n[[rule]]\nquorum = 5',
+     [Shortage(5, 3)]),
+    ("denied from no memory on", '[[rule]]\nwhen = { min_gb = 0 }\ndeny = "no"\n[[rule]]\nquorum = 5', []),
+    ("denied from some memory on", '[[rule]]\nwhen = { min_gb = 1 }\ndeny = "no"\n[[rule]]\nquorum = 5',
+     [Shortage(5, 3)]),
+    ("denied as computed", '[[rule]]\nwhen = { override = false }\ndeny = "no"\n[[rule]]\nquorum = 5',
+     [Shortage(5, 3)]),
+    ("denied as chosen", '[[rule]]\nwhen = { override = true }\ndeny = "no"\n[[rule]]\nquorum = 5',
+     [Shortage(5, 3)]),
+    ("only some memory, by hand", "[[rule]]\nwhen = { min_gb = 9, override = true }\nquorum = 5",
+     [Shortage(5, 3)]),
     ("an allowed workflow asks for no more", 'approvers = ["U0ADA"]\nworkflow = "allow"', []),
 ]  # fmt: skip
 

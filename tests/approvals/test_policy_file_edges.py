@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,6 +118,11 @@ LIMITS = [
     ("rule.0.quorum", "[[rule]]\nquorum = {}\n", 1, 20),
     ("rule.0.when.min_gpus", "[[rule]]\nwhen = {{ min_gpus = {} }}\n", 1, None),
     ("rule.0.when.min_gb", "[[rule]]\nwhen = {{ min_gb = {} }}\n", 0, None),
+    ("defaults.confirm_from_gpus", "[defaults]\nconfirm_from_gpus = {}\n", 1, None),
+    ("limits.open_per_person", "[limits]\nopen_per_person = {}\n", 1, None),
+    ("limits.asks_per_minute", "[limits]\nasks_per_minute = {}\n", 1, None),
+    ("limits.gpus_per_person", "[limits]\ngpus_per_person = {}\n", 1, None),
+    ("limits.gpus_per_space", "[limits]\ngpus_per_space = {}\n", 1, None),
 ]  # fmt: skip
 
 
@@ -131,6 +137,17 @@ def test_numbers_have_limits(place: str, text: str, least: int, most: int | None
         (problem,) = caught.value.problems
         assert problem.startswith(f"{FILE}: {place}: Input should be ")
         assert problem.endswith(".")
+
+
+def test_a_party_has_one_to_twenty_places() -> None:
+    """As many people as a card can name."""
+    text = '[defaults]\nneed = [{{ name = "A", from = ["S0A"], count = {} }}]\n'
+    for count in (1, 20):
+        (need,) = policy_file.load(text.format(count)).defaults.need or ()
+        assert need.count == count
+    for count in (0, 21):
+        with pytest.raises(SettingsError, match=r"defaults\.need\.0\.count: Input should be"):
+            policy_file.load(text.format(count))
 
 
 def test_a_denial_needs_words_and_not_too_many() -> None:
@@ -342,3 +359,90 @@ def test_the_digest_of_a_known_policy() -> None:
     assert found.digest == "c7590d5bdfaeb7300af69db336ae2475f2c46449452ac17ac9c63d57711fe97c"
     nested = policy_file.load('[[rule]]\nwhen = { min_gpus = 2 }\nquorum = 2\ndeny = "No."\n')
     assert found.digest != nested.digest == "2bd464dddedb4574deadf25e96e746467b9ed430311ce93169a85336dd8dc585"
+
+
+@pytest.mark.parametrize("name", ["", "x" * 31, " A", "A ", " "])
+def test_what_is_no_name_of_a_party(name: str) -> None:
+    """It would not be told apart from another one on the card, or not fit there."""
+    with pytest.raises(SettingsError, match=r"defaults\.need\.0\.name"):
+        policy_file.load(f"[defaults]\nneed = [{party(name)}]\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[defaults]\nneed = [{ name = "A", from = [] }]\n', "defaults.need.0.from"),
+        ('[defaults]\nneed = [{ name = "A" }]\n', "defaults.need.0.from"),
+        ('[defaults]\nescalate = [{ after = "1h", to = [] }]\n', "defaults.escalate.0.to"),
+        ('[[case]]\nasks = ""\ndenied = true\n', "case.0.asks"),
+        ('[defaults]\npurpose_pattern = ""\n', "defaults.purpose_pattern"),
+        (f'[defaults]\npurpose_pattern = "{"x" * 201}"\n', "defaults.purpose_pattern"),
+        (f'[defaults]\nname_pattern = "{"x" * 201}"\n', "defaults.name_pattern"),
+    ],
+)
+def test_what_names_nobody_or_nothing_is_refused(text: str, place: str) -> None:
+    """By its place; a pattern may be two hundred characters long."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(text)
+    assert caught.value.problems[0].startswith(f"{FILE}: {place}: ")
+    assert policy_file.load(f'[defaults]\nname_pattern = "{"x" * 200}"\n').defaults.name_pattern == "x" * 200
+
+
+def test_a_link_needs_a_pattern() -> None:
+    """Which says what it leads to."""
+    link = '[defaults]\npurpose_link = "https://tracker.example.com/{match}"\n'
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load(link)
+    problem = "there is no purpose_pattern to say what {match} stands for"
+    assert caught.value.problems == (f"{FILE}: defaults.purpose_link: {problem}.",)
+    assert policy_file.load(f'{link}purpose_pattern = "x"\n').defaults.purpose_link is not None
+
+
+def test_what_holds_where_the_file_says_nothing() -> None:
+    """The keys that are no part of a ruling."""
+    found = policy_file.load("")
+    assert (found.defaults.cli_decisions, found.defaults.purpose, found.defaults.confirm_from_gpus) == (
+        "deny",
+        "optional",
+        None,
+    )
+    assert set(found.limits.model_dump().values()) == {None}
+
+
+SAYS = """
+[defaults]
+approvers = ["U0ADA", "S0TEAM", "anyone"]
+admins = ["S0OPS", "U0BEN"]
+notify = ["S0NEWS"]
+escalate = [{ after = "1h", to = ["S0BOSS"] }]
+[[rule]]
+when = { spaces = ["prod"] }
+need = [{ name = "Leads", from = ["S0LEADS", "U0ADA"] }]
+escalate = [{ after = "2h", to = ["U0CEO"] }]
+[[rule]]
+when = { spaces = ["dev", "prod"] }
+approvers = ["S0DEV"]
+"""
+
+
+def test_whom_and_what_a_policy_names() -> None:
+    """People, groups and spaces, wherever they stand; groups only where they may give a person a say."""
+    found = policy_file.load(SAYS)
+    voting = {"U0ADA", "S0TEAM", "S0BOSS", "S0LEADS", "U0CEO", "S0DEV"}
+    assert found.approvers() == voting | {"anyone"}
+    assert found.entries() == voting | {"S0OPS", "U0BEN", "S0NEWS"}
+    assert found.reached_later() == {"S0BOSS", "U0CEO"}
+    assert found.spaces() == {"prod", "dev"}
+    assert found.groups_for("U0ADA") == {"S0OPS", "S0BOSS", "S0DEV"}
+    assert found.groups_for("U0BEN") == {"S0TEAM", "S0BOSS", "S0LEADS", "S0DEV"}
+
+
+def test_the_golden_digest() -> None:
+    """The text that is hashed, by hand: another form would have every policy taken for a new one."""
+    text = '{"defaults":{"approvers":["S0GPU","U0ADA"]},"rule":[{"quorum":2,"when":{"min_gb":"1.5"}}]}'
+    found = policy_file.load(
+        '[defaults]\napprovers = ["U0ADA", "S0GPU"]\n[[rule]]\nwhen = { min_gb = 1.5 }\nquorum = 2\n'
+        '[[case]]\nasks = "10b"\nneed = { Approvers = 1 }\n'
+    )
+    assert found.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert found.digest == "3108ba28c97295a54fe2522133167dc4a7037dec05703ecb22e86a6de75afbbb"
