@@ -147,6 +147,8 @@ class _People:
     def look_up(self, *_: object) -> Person:
         return ADA
 
+    asker = known = look_up
+
     def members(self, *_: object) -> None:
         return None
 

@@ -63,6 +63,9 @@ REFUSALS: Mapping[str, str] = {
     "no_existing": "No existing spec fits this request. Approve or reject it instead.",
     "unreadable": "The request text could not be read, so nothing was changed. Rewrite it.",
     "nothing_to_override": "The computed number of GPUs works as it is. There is nothing to change.",
+    "not_admitted": "Slack has not said yet who asked for this, so nothing was decided. Try again in a minute.",
+    "asked_just_now": "Somebody has just asked for the same, and Slack is being asked who that is, so nothing was "
+    "stored. Ask again in a minute.",
     # the person
     "may_not_ask": "The policy lets only some people ask for hardware, so nothing was posted. Have one of them ask, "
     "or talk to whoever runs this bot.",
@@ -82,6 +85,8 @@ REFUSALS: Mapping[str, str] = {
     "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
     "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. There is no need "
     "to click again.",
+    "checking_asker": "Checking with Slack who you are… Your request is kept and its card comes after that. There is "
+    "no need to ask again.",
     "too_many_clicks": "You pressed too many times, so nothing was decided. Wait a minute, then press once.",
     "unsealed_click": "This click was not stored by this release, so nothing was decided. Press the button again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
@@ -238,6 +243,8 @@ def state_words(request: Request) -> str:
         Such as ``approved, creating…``, ``created 1f2e…`` or ``failed: duplicate name``. Plain text.
     """
     state = request.state
+    if not request.admitted:
+        return "waiting for Slack to say who asks"
     if state is State.CREATED:
         words = f"created {request.spec_id}" if request.spec_id else "created"
         return f"{words}, deleted since" if request.retired_by else words

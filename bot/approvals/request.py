@@ -129,6 +129,7 @@ class Request:
         ended_at: When.
         revised_at: When this revision was asked for.
         groups_edited: User groups that gave somebody a vote and had been edited since the request was made.
+        admitted: Whether the requester was looked up and may ask; until then only they see it, and nothing is done.
     """
 
     id: str
@@ -172,6 +173,7 @@ class Request:
     purpose: str | None = None
     groups_edited: tuple[GroupEdit, ...] = ()
     escalated_ms: int | None = None
+    admitted: bool = True
 
     @property
     def asked_at(self) -> int:

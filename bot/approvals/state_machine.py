@@ -279,7 +279,7 @@ def step(
 ) -> Transition | None:
     """Return the transition of one of the bot's own actions, or None where it does not apply."""
     to_state = target(request.state, action, request.kind)
-    if to_state is None:
+    if to_state is None or not request.admitted:
         return None
     return Transition(
         action,
@@ -295,6 +295,8 @@ def ready(request: Request, ruling: Ruling) -> str | None:
 
     The same rules as at the click, asked once more just before the effect.
     """
+    if not request.admitted:
+        return "nobody has looked up yet who asks"
     if ruling.deny is not None:
         return f"the policy denies it: {ruling.deny}"
     found = progress(request, ruling)
@@ -322,6 +324,8 @@ def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transi
 
 def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refusal | None:
     """Refuse a person whose place it is not, whatever the state."""
+    if not request.admitted:
+        return Refusal("not_admitted")
     same_grid = bool(actor.enterprise_id) and actor.enterprise_id == request.enterprise_id
     is_requester = (actor.team_id == request.team_id or same_grid) and actor.user_id == request.requester_id
     own = is_own(request, actor.user_id)

@@ -135,6 +135,10 @@ _RECEIVED_ONE = Prepared(
 )
 
 
+_ASKS = '"action": "admit"'
+"""What the body of an ask holds that waits for its person to be looked up: ``bot.workflow.admission``."""
+
+
 class Queues:
     """Inbox, outbox and due requests, within one transaction.
 
@@ -168,8 +172,10 @@ class Queues:
         return (json.loads(rows[0]["body"]), rows[0]["tries"], rows[0]["received_at"]) if rows else None
 
     def undecided(self, before_ms: int) -> bool:
-        """Return whether a delivery received before this time is still undecided."""
-        waits = select(inbox.c.key).where(inbox.c.due_at.is_not(None), inbox.c.received_at < before_ms)
+        """Return whether a click received before this time is still undecided; asks decide nothing."""
+        waits = select(inbox.c.key).where(
+            inbox.c.due_at.is_not(None), inbox.c.received_at < before_ms, ~inbox.c.body.contains(_ASKS)
+        )
         return self._connection.execute(waits.limit(1)).one_or_none() is not None
 
     def decided(self, key: str) -> None:
@@ -358,13 +364,16 @@ class Queues:
         return done.rowcount
 
     def scrub(self, before_ms: int) -> None:
-        """Delete response URLs that were put before this time and can no longer be used."""
-        old = select(outbox.c.key, outbox.c.body).where(
-            outbox.c.created_at < before_ms, outbox.c.body.contains("response_url")
-        )
-        for key, body in self._connection.execute(old).all():
-            kept = {name: value for name, value in json.loads(body).items() if name != "response_url"}
-            self._connection.execute(update(outbox).where(outbox.c.key == key).values(body=json.dumps(kept)))
+        """Delete response URLs that were stored before this time and can no longer be used."""
+        for table, came_at in ((outbox, outbox.c.created_at), (inbox, inbox.c.received_at)):
+            old = select(table.c.key, table.c.body).where(
+                came_at < before_ms, table.c.body.contains("response_url")
+            )
+            for key, body in self._connection.execute(old).all():
+                kept = {name: value for name, value in json.loads(body).items() if name != "response_url"}
+                self._connection.execute(
+                    update(table).where(table.c.key == key).values(body=json.dumps(kept))
+                )
 
     def oldest_message(self) -> int | None:
         """Return when the oldest undelivered message was put, in UTC epoch milliseconds."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.approvals.request import GroupEdit, Kind, Maker, Request, State, Vote
@@ -61,6 +61,12 @@ _COPY = {
     "sqlite": sqlite.insert(cards).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(cards).on_conflict_do_nothing(),
 }
+_ADMIT = Prepared(
+    update(requests)
+    .where(requests.c.id == bindparam("request_id"), ~requests.c.admitted)
+    .values(admitted=true(), due_at=bindparam("first_due"))
+    .returning(requests.c.id)
+)
 _ADD_REVISION = Prepared(insert(revisions).values(every(revisions.columns)))
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
 _RESERVED: ColumnElement[bool] = literal_column("requests.reserved")
@@ -131,13 +137,28 @@ class Requests:
         if not _RESERVE(self._connection, row):
             return False
         _ADD_REVISION(self._connection, _revision_row(request, request.created_at))
-        search.add(self._connection, request)
+        if request.admitted:
+            search.add(self._connection, request)
         return True
 
     def get(self, request_id: str) -> Request | None:
         """Return a request with its revision and votes, or None."""
         rows = _ONE(self._connection, {"request_id": request_id})
         return self._whole(rows[0]) if rows else None
+
+    def admit(self, request: Request, due_at: int | None) -> bool:
+        """Let everybody see a request whose requester may ask; False if another transaction was first."""
+        if not _ADMIT(self._connection, {"request_id": request.id, "first_due": due_at}):
+            return False
+        search.add(self._connection, request)
+        return True
+
+    def discard(self, request: Request) -> bool:
+        """Remove a request that was never admitted, with all that it took; False if another transaction was first."""
+        waits = select(requests.c.id).where(requests.c.id == request.id, ~requests.c.admitted)
+        self._connection.execute(delete(revisions).where(revisions.c.request_id.in_(waits)))
+        gone = delete(requests).where(requests.c.id == request.id, ~requests.c.admitted)
+        return self._connection.execute(gone).rowcount == 1
 
     def hold(self, request: Request) -> bool:
         """Lock a row until this transaction ends; False if it changed since it was read."""
@@ -247,7 +268,7 @@ class Requests:
 
         Args:
             states: Only these; empty for all.
-            requester: Only this ``(team, user)``.
+            requester: Only this ``(team, user)``; nobody else sees those that are not admitted yet.
             text: Only those whose canonical text, purpose, name, id, spec id or requester contains it.
             spec_id: Only those about this spec.
             limit: At most so many; None for all.
@@ -263,6 +284,7 @@ class Requests:
                 requests.c.id.in_(search.holding(self._connection, text, states, where, limit))
             )
         else:
+            where += [] if requester else [requests.c.admitted]  # a search finds no others
             found = search.newest(states, where, limit).subquery()
             query = query.where(requests.c.id.in_(select(found.c.id)))
         rows = [dict(row) for row in self._connection.execute(query).mappings()]
@@ -400,6 +422,7 @@ def _whole(row: Mapping[str, Any], cast: tuple[Vote, ...]) -> Request:
             "kind": Kind(row["kind"]),
             "state": State(row["state"]),
             "reserved": bool(row["reserved"]),
+            "admitted": bool(row["admitted"]),
             "existing": existing if existing[0] else None,
             "votes": cast,
             "groups_edited": tuple(GroupEdit(*edit) for edit in json.loads(row["groups_edited"] or "[]")),

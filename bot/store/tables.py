@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -69,6 +70,7 @@ requests = Table(
     Column("num_gpus", Integer),
     Column("due_at", BigInteger),
     Column("claimed_by", String(32)),
+    Column("admitted", Boolean, nullable=False, server_default=true()),
 )
 Index(
     "uq_requests_reserved_name",

@@ -257,6 +257,11 @@ def _use_existing(case: Case) -> Decision:
     return decided if isinstance(decided, Refusal) else replace(decided, answer="adopted")
 
 
+def _post_again(case: Case) -> Decision:
+    """Draw the card again; there is none before its requester is known."""
+    return Redraw(case.request) if case.request.admitted else Refusal("not_admitted")
+
+
 ACTIONS: Mapping[str, Callable[[Case], Decision]] = {
     "approve": _approve,
     "withdraw": _move(Action.WITHDRAW),
@@ -268,5 +273,5 @@ ACTIONS: Mapping[str, Callable[[Case], Decision]] = {
     "use_gpus": _use_gpus,
     "use_existing": _use_existing,
     "delete": _delete,
-    "post_again": lambda case: Redraw(case.request),
+    "post_again": _post_again,
 }

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.approvals.request import Request
+    from bot.approvals.state_machine import Refusal
     from bot.store import Tx
+    from bot.workflow.ports import Ask
 
 RESPONSE_URL_MS = 30 * 60_000
 """How long Slack takes posts to a response URL, and so how long one is kept.
@@ -144,6 +146,12 @@ def answer(
     )
 
 
+def answer_ask(tx: Tx, ask: Ask, code: str, detail: str) -> None:
+    """Answer one person privately about what they ask for, where they ask."""
+    where, url = ask.asked_in or None, {"response_url": ask.response_url} if ask.response_url else {}
+    answer(tx, ask.key, ask.person.user_id, where, code=code, detail=detail, thread_ts=ask.thread_ts, **url)
+
+
 def notice(
     tx: Tx,
     code: str,
@@ -219,6 +227,12 @@ def home_tab(tx: Tx, team_id: str, user_id: str, wait_ms: int = 0) -> None:
 def workflow_step(tx: Tx, request: Request) -> None:
     """Complete the workflow step that waits for a request."""
     tx.queues.put(f"step:{request.id}", "step", request_id=request.id, rank=Rank.DECISION)
+
+
+def step_refused(tx: Tx, execution_id: str, refusal: Refusal) -> None:
+    """Complete a workflow step whose requester may not ask."""
+    body = {"execution_id": execution_id, "code": refusal.code, "detail": refusal.detail}
+    tx.queues.put(f"step:{execution_id}", "step", body=body, rank=Rank.DECISION)
 
 
 def step_without_request(tx: Tx, execution_id: str, outcome: dict[str, Any]) -> None:

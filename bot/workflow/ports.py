@@ -21,7 +21,7 @@ class Ask:
     Args:
         key: Names the delivery, so that the same one is never stored twice.
         text: As typed.
-        person: Who asks; not looked up, asking needs no right.
+        person: Who asks, as the delivery says; whether they may is found out before anybody sees the request.
         channel_id: Where the card belongs.
         origin: As in the audit.
         trigger_hash: Of the trigger, for the audit.
@@ -30,6 +30,7 @@ class Ask:
         execution_id: The workflow step that waits for the end.
         thread_ts: The thread in which it was asked for; its card belongs there.
         purpose: What it is for, where that has a field of its own; else the text may say it.
+        asked_in: The channel in which somebody asks, which the policy may go by; empty where that is none.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Ask:
     execution_id: str | None = None
     thread_ts: str | None = None
     purpose: str = ""
+    asked_in: str = ""
 
 
 class Source(StrEnum):
@@ -114,8 +116,8 @@ class Outcome:
     """What came of an ask or a click.
 
     Args:
-        code: ``submitted``, ``existing``, ``name_taken``, ``denied``, ``duplicate``; for a click
-            ``done`` or the code of a refusal.
+        code: ``submitted``, ``existing``, ``name_taken``, ``denied``, ``duplicate``, ``may_not_ask``; for a
+            click ``done`` or the code of a refusal.
         request: The row, where there is one.
         detail: A fact the sentence needs.
     """
@@ -235,6 +237,16 @@ class People(Protocol):
         Raises:
             PeopleError: Slack could not say.
         """
+
+    def asker(self, team_id: str, user_id: str) -> Person:
+        """Describe somebody who asks or reads, without their groups; the answer may be a few seconds old.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+
+    def known(self, team_id: str, user_id: str) -> Person | None:
+        """Return what ``asker`` would, if Slack need not be asked for it."""
 
     def edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
         """Return those of the user groups that were edited at a time or later, UTC epoch milliseconds.

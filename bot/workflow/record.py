@@ -9,7 +9,7 @@ from bot.approvals.request import State
 from bot.approvals.state_machine import Action, Refusal
 from bot.audit.chain import Rest, Who
 from bot.errors import VersionConflict
-from bot.workflow import outbox
+from bot.workflow import admission, outbox
 from bot.workflow.actions import Change, NewRequest
 from bot.workflow.audit_events import described, event_of, who_asked, who_clicked
 from bot.workflow.limits import over_limit
@@ -43,25 +43,50 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, limits: Limit
         ruling: What the policy says of it.
         limits: How much may be asked for.
         due_at: When it is first looked at, UTC epoch milliseconds.
+
+    Returns:
+        What came of it; one that is not admitted yet is ``submitted``, too, and goes on with ``record_admission``.
     """
-    if not tx.queues.receive(ask.key, None):
+    awaited = None if request.admitted else admission.stored(ask, request, due_at)
+    if not tx.queues.receive(ask.key, awaited):
         holder = tx.requests.holder(request.space_id, request.kind, request.name)
         return Outcome("existing", holder) if holder else Outcome("duplicate")
-    who = who_asked(ask)
-    if ruling.deny is not None:
-        return _refuse_ask(tx, ask, request, Refusal("denied", ruling.deny))
-    refusal = over_limit(tx, limits, request)
-    if refusal is not None or not tx.requests.insert(request, due_at=due_at):
-        holder = tx.requests.holder(request.space_id, request.kind, request.name)
-        if holder is None and refusal is not None:
-            return _refuse_ask(tx, ask, request, refusal)
-        identical = holder is not None and holder.digest == request.digest
-        return Outcome("existing" if identical else "name_taken", holder, request.name)
-    tx.queues.wake(request.id, due_at)
-    tx.audit_log.append(event_of(request, "requested", who, ask, reason=described(request), at=tx.now))
-    notify(tx, None, request, (), ruling, response_url=ask.response_url)
-    redraw_homes(tx)
-    return Outcome("submitted", request)
+    outcome = _insert_ask(tx, ask, request, ruling, limits, due_at)
+    if awaited is None and outcome.code == "submitted":
+        _begin(tx, ask, request, ruling, due_at)
+    elif awaited is not None and outcome.code != "submitted":
+        tx.queues.decided(ask.key)
+    return outcome
+
+
+def record_admission(
+    tx: Tx, ask: Ask, request: Request, refusal: Refusal | None, ruling: Ruling, due_at: int
+) -> Outcome:
+    """Write whether somebody may ask, now that they were looked up.
+
+    Args:
+        tx: The transaction in which the row was read.
+        ask: Who asks, where; a refusal is told there.
+        request: The row that is not admitted yet.
+        refusal: Why they may not; the row is gone then, and free is what it took.
+        ruling: What the policy says of it.
+        due_at: When it is first looked at, UTC epoch milliseconds.
+
+    Raises:
+        VersionConflict: Another transaction was first.
+    """
+    if not (tx.requests.admit(request, due_at) if refusal is None else tx.requests.discard(request)):
+        raise VersionConflict
+    if refusal is None:
+        after = replace(request, admitted=True)
+        _begin(tx, ask, after, ruling, due_at)
+        return Outcome("submitted", after)
+    is_first = _audit_refused_ask(tx, ask, request, refusal)
+    if ask.execution_id:
+        outbox.step_refused(tx, ask.execution_id, refusal)
+    elif is_first:
+        outbox.answer_ask(tx, ask, refusal.code, refusal.detail)
+    return Outcome(refusal.code, None, refusal.detail)
 
 
 def record(
@@ -169,13 +194,43 @@ def write_transition(
     return after
 
 
+def _insert_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, limits: Limits, due_at: int) -> Outcome:
+    """Insert the row of an ask, or say why there is none."""
+    if ruling.deny is not None:
+        return _refuse_ask(tx, ask, request, Refusal("denied", ruling.deny))
+    refusal = over_limit(tx, limits, request)
+    if refusal is None and tx.requests.insert(request, due_at=due_at if request.admitted else None):
+        return Outcome("submitted", request)
+    holder = tx.requests.holder(request.space_id, request.kind, request.name)
+    if holder is None and refusal is not None:
+        return _refuse_ask(tx, ask, request, refusal)
+    if holder is not None and not holder.admitted and holder.requester_id != request.requester_id:
+        return Outcome("asked_just_now")
+    identical = holder is not None and holder.digest == request.digest
+    return Outcome("existing" if identical else "name_taken", holder, request.name)
+
+
+def _begin(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) -> None:
+    """Let the life of an admitted request begin: its audit, its card, who hears of it."""
+    tx.queues.wake(request.id, due_at)
+    reason, at = described(request), request.created_at
+    tx.audit_log.append(event_of(request, "requested", who_asked(ask), ask, reason=reason, at=at))
+    notify(tx, None, request, (), ruling, response_url=ask.response_url)
+    redraw_homes(tx)
+
+
 def _refuse_ask(tx: Tx, ask: Ask, request: Request, refusal: Refusal) -> Outcome:
     """Audit that nothing was stored of what somebody asked for."""
+    _audit_refused_ask(tx, ask, request, refusal)
+    return Outcome(refusal.code, None, refusal.detail)
+
+
+def _audit_refused_ask(tx: Tx, ask: Ask, request: Request, refusal: Refusal) -> bool:
+    """Audit the refusal of an ask; return whether it is the first within a minute."""
     why = refusal.detail if refusal.code == "denied" else f"{refusal.code}: {refusal.detail}"
     reason = f"{why} ({request.canonical})"
     event = event_of(None, "request.refused", who_asked(ask), ask, reason=reason, at=tx.now)
-    _audit_refusal(tx, replace(event, digest=request.digest), refusal.code)
-    return Outcome(refusal.code, None, refusal.detail)
+    return _audit_refusal(tx, replace(event, digest=request.digest), refusal.code)
 
 
 def _audit_refusal(tx: Tx, event: Event, code: str) -> bool:

@@ -1,9 +1,9 @@
 """The line from a request to a decision, top to bottom.
 
 ``submit`` stores what somebody asked for. ``receive`` stores a click before it is acknowledged.
-``handle`` looks up who clicked, and ``decide`` reads the row, rules on it, decides, and writes the
-row, its audit event and the messages to Slack in one transaction. What follows an approval is in
-``bot.provisioning``.
+``handle`` looks up who asked or clicked: a request goes on if its person may ask, and ``decide`` reads
+the row, rules on it, decides, and writes the row, its audit event and the messages to Slack in one
+transaction. What follows an approval is in ``bot.provisioning``.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from bot.approvals.state_machine import Refusal, has_live_spec
 from bot.approvals.wording import refuse_words
 from bot.errors import PeopleError
 from bot.log_context import bind
-from bot.workflow import actions, outbox, sealing
+from bot.workflow import actions, admission, outbox, sealing
 from bot.workflow.actions import Case, Change, NewRequest
 from bot.workflow.backoff import wait_ms
 from bot.workflow.click_limit import ClickLimit
 from bot.workflow.limits import over_limit
 from bot.workflow.ports import Click, Outcome, Source
-from bot.workflow.record import record, record_ask, write_transition
+from bot.workflow.record import record, record_admission, record_ask, write_transition
 from bot.workflow.revise import changed_columns, next_revision
 from bot.workflow.submit import first_due, new_request, read_purpose
 from bot.workflow.surface import LEADS_TO_A_SPEC, is_being_posted, misplaced
 from bot.workflow.use import look_up_use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from bot.approvals.draft import Content, Draft, Site
     from bot.approvals.parties import Outlook
@@ -116,7 +116,7 @@ class RequestService:
         return ruling_of(request, self.rules, self.site, self.clock() if at is None else at)
 
     def submit(self, ask: Ask) -> Outcome:
-        """Store a request and ask for its card, in one transaction.
+        """Store a request, in one transaction; its card is asked for once it is known that the person may ask.
 
         Raises:
             SizingError: The text cannot be read; nothing was stored.
@@ -127,6 +127,8 @@ class RequestService:
         if (refusal := refuse_words(self.rules.defaults, purpose, drafted)) is not None:
             return Outcome(refusal.code, None, refusal.detail)
         ruling = self.ruling(drafted, workflow=ask.execution_id is not None)
+        known = self.people.known(ask.person.team_id, ask.person.user_id)
+        admitted = known is not None and policy.barred_from_asking(self.rules, known, ask.asked_in) is None
 
         def once(tx: Tx) -> Outcome:
             request = new_request(
@@ -139,11 +141,48 @@ class RequestService:
                 now=tx.now,
                 execution_id=ask.execution_id,
                 thread_ts=ask.thread_ts,
+                admitted=admitted,
             )
             due_at = first_due(request, drafted, ruling, dry_run=self.site.dry_run)
             return record_ask(tx, ask, request, ruling, self.rules.limits, due_at)
 
         return self.store.run(once)
+
+    def _admit(self, content: Mapping[str, Any], tries: int) -> Outcome | None:
+        """Look up who asked: the request goes on, or it is gone and its person is told why."""
+        ask, request_id = admission.ask_of(content, self.clock()), content["request_id"]
+        try:
+            why = policy.barred_from_asking(self.rules, self._asker(ask), ask.asked_in)
+        except PeopleError as error:
+            log.warning("Slack did not say who asked", extra={"facts": {"what": error.what, "tries": tries}})
+            with self.store.write() as tx:
+                tx.queues.postpone("inbox", ask.key, tx.now + wait_ms(tries + 1, error.retry_after_s))
+                if tries == 0 and ask.execution_id is None:
+                    outbox.answer_ask(tx, ask, "checking_asker", error.error)
+            return None
+        refusal = None if why is None else Refusal("may_not_ask", why)
+
+        def once(tx: Tx) -> Outcome | None:
+            request = tx.requests.get(request_id)
+            tx.queues.decided(ask.key)
+            if request is None or request.admitted:
+                return None
+            return record_admission(tx, ask, request, refusal, self.ruling_of(request), content["due_at"])
+
+        outcome = self.store.retry_on_conflict(once)
+        if outcome is not None:
+            self.on_outcome(outcome)
+        return outcome
+
+    def _asker(self, ask: Ask) -> Person:
+        """Look up who asks, and those of the policy's groups of requesters that they are in; raises ``PeopleError``."""
+        person = self.people.asker(ask.person.team_id, ask.person.user_id)
+        if policy.barred_from_asking(self.rules, person, ask.asked_in) is None:
+            return person
+        ids = {person.user_id, *person.aliases}
+        groups = [entry for entry in sorted(self.rules.defaults.requesters) if entry.startswith("S")]
+        inside = (group for group in groups if not ids.isdisjoint(self.people.members(group) or ()))
+        return replace(person, groups=frozenset(inside))
 
     # --- clicks
 
@@ -156,7 +195,7 @@ class RequestService:
         return fresh
 
     def handle(self, key: str) -> Outcome | None:
-        """Look up who pressed and decide; called by the worker, as often as needed.
+        """Look up who asked or pressed, and decide; called by the worker, as often as needed.
 
         Returns:
             What came of it, or None if it was decided before or waits for another try.
@@ -165,6 +204,9 @@ class RequestService:
             found = tx.queues.received(key)
             if found is None:
                 return None
+            if found[0].get("action") == admission.ADMIT:
+                with bind(request_id=found[0]["request_id"]):
+                    return self._admit(*found[:2])
             click, tries = Click.from_stored(found[0]), found[1]
             too_early = tries + 1 < LOOK_UP_TRIES and is_being_posted(tx, click)
         if click.action not in actions.ACTIONS:

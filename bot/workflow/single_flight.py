@@ -61,18 +61,19 @@ class SingleFlight(Generic[Answer]):
         self._asked_at: dict[str, int] = {}
         self._closed_at, self._closed_ms = 0, 0
 
-    def get(self, key: str, *, live: bool = False) -> Answer:
+    def get(self, key: str, *, live: bool = False, fresh_ms: int | None = None) -> Answer:
         """Return the answer for a key.
 
         Args:
             key: What to ask about.
             live: Ask now; an answer to somebody who asked earlier will not do.
+            fresh_ms: How old an answer may be for this caller.
 
         Raises:
             TooSoon: There is no answer that will do, and nobody may ask yet.
         """
         with self._gate:
-            flight, leads = self._board(key, live=live)
+            flight, leads = self._board(key, self._fresh_ms if fresh_ms is None else fresh_ms, live=live)
         if leads:
             self._fly(key, flight)
         flight.landed.wait()
@@ -80,18 +81,28 @@ class SingleFlight(Generic[Answer]):
             raise flight.error
         return flight.answer  # type: ignore[return-value]  # set where there is no error; it may be None
 
+    def known(self, key: str, fresh_ms: int) -> Answer | None:
+        """Return the answer for a key if there is one that is not too old; nobody is asked."""
+        with self._gate:
+            flight = self._flights.get(key)
+            is_there = flight is not None and flight.landed.is_set() and self._is_fresh(flight, fresh_ms)
+        return flight.answer if flight is not None and is_there else None
+
     def forget(self, key: str) -> None:
         """Serve no earlier answer: what was looked up has changed."""
         with self._gate:
             self._flights.pop(key, None)
 
-    def _board(self, key: str, *, live: bool) -> tuple[_Flight[Answer], bool]:
+    def _is_fresh(self, flight: _Flight[Answer], fresh_ms: int) -> bool:
+        return flight.error is None and abs(self._clock() - flight.began_at) < fresh_ms
+
+    def _board(self, key: str, fresh_ms: int, *, live: bool) -> tuple[_Flight[Answer], bool]:
         """Return the flight that serves, and whether the caller has to fly it."""
         now = self._clock()
         flight = self._flights.get(key)
         if flight is not None and not live:
             under_way = not flight.landed.is_set()
-            if under_way or (flight.error is None and abs(now - flight.began_at) < self._fresh_ms):
+            if under_way or self._is_fresh(flight, fresh_ms):
                 return flight, False
         since_ms = abs(now - self._asked_at.get(key, -self._gap_ms))
         wait_ms = max(self._gap_ms - since_ms, self._closed_ms - abs(now - self._closed_at))

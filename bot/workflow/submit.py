@@ -41,6 +41,7 @@ def new_request(
     spec_id: str | None = None,
     execution_id: str | None = None,
     thread_ts: str | None = None,
+    admitted: bool = True,
 ) -> Request:
     """Return a request as its first row.
 
@@ -56,6 +57,7 @@ def new_request(
         spec_id: The specification to delete.
         execution_id: The workflow step that waits for the end.
         thread_ts: The thread that its card belongs in.
+        admitted: Whether it is known already that the asker may ask.
     """
     return Request(
         **content.columns(),
@@ -84,6 +86,7 @@ def new_request(
         origin=origin,
         execution_id=execution_id,
         thread_ts=thread_ts,
+        admitted=admitted,
     )
 
 

@@ -34,6 +34,9 @@ ACTORS = {
     "bystander": EVE,
     "guest": Actor("T1", "UGUS", "Gus", may_vote=True, via=("UGUS",), is_admin=True, barred="guest"),
     "stranger": Actor("T2", "UFAY", "Fay", may_vote=True, via=("UADA",), barred="foreign_team"),
+    "deactivated": Actor("T1", "UADA", "Ada", may_vote=True, via=("UADA",), barred="deleted"),
+    "guest who asked": replace(ROSA, barred="guest"),
+    "external who asked": replace(ROSA, barred="foreign_team"),
 }
 
 
@@ -93,6 +96,26 @@ def test_every_cell_is_a_transition_or_the_exact_refusal(state: State, action: A
         expected = ALLOWED[state, action].get(who, WRONG_PERSON[action])
     code = got.code if isinstance(got, Refusal) else got.event
     assert code == expected
+
+
+@pytest.mark.parametrize(("action", "who"), list(product(PEOPLE_ACTIONS, ACTORS)))
+def test_nobody_does_anything_to_a_request_that_is_not_admitted(action: Action, who: str) -> None:
+    """Whoever knows its id is told to wait, except for what a waiting request never allows."""
+    request = a_request(votes=() if action is Action.APPROVE else (VOTE,), admitted=False)
+    got = state_machine.decide(request, action, ACTORS[who], ESCALATED, HOUR, revision=1, reason="no room")
+    possible = (State.PENDING, action) in ALLOWED
+    assert got == Refusal(
+        ACTORS[who].barred or ("not_admitted" if possible else "wrong_state"),
+        "" if ACTORS[who].barred or possible else "pending",
+    )
+
+
+@pytest.mark.parametrize(("state", "action"), list(product(State, Action)))
+def test_the_bot_does_nothing_to_a_request_that_is_not_admitted(state: State, action: Action) -> None:
+    """Not even an approval that got into the row somehow is carried out."""
+    request = a_request(state, votes=(VOTE,), admitted=False)
+    assert state_machine.step(request, action) is None
+    assert state_machine.ready(request, RULING) is not None
 
 
 def test_terminal_states_lead_nowhere() -> None:

@@ -264,7 +264,7 @@ def test_the_card_is_drawn_again_for_it(bench: Bench) -> None:
     """Where the card was posted before the look-up."""
     bench.add_spec(nodes_of(LORA), "same")
     assert bench.slack.command("rosa", "#ml-serving", LORA).ok
-    bench.run_due("outbox")
+    bench.run_due("inbox", "outbox")
     (request,) = bench.rows()
     assert "same" not in bench.shows(request)
     assert bench.step()
@@ -372,7 +372,7 @@ def test_cancelled_during_the_look_for_it(bench: Bench) -> None:
     """The row has moved on; nothing is noted."""
     bench.add_spec(nodes_of(LORA), "same")
     assert bench.slack.command("rosa", "#ml-serving", LORA).ok
-    bench.run_due("outbox")
+    bench.run_due("inbox", "outbox")
     (request,) = bench.rows()
     bench.during("list", lambda: bench.press("rosa", "cancel", request))
     bench.run_due()

@@ -296,7 +296,9 @@ def test_everybody_is_told_how_much_they_can_approve(client: Client) -> None:
     """Those who may approve what waits have a number, until they have approved; nobody else has."""
     client.post("say", person="ada", channel="C0MLSERVE", text="/peftsize 10b 2x128MB qlora4")
     client.post("say", person="rosa", channel="C0MLSERVE", text="/peftsize 70b 10x500MB lora")
-    assert client.state()["waiting"] == {"U0ADA0001": 1, "U0BEN0001": 2}
+    until = time.monotonic() + 10
+    while (waiting := client.state()["waiting"]) != {"U0ADA0001": 1, "U0BEN0001": 2}:
+        assert time.monotonic() < until, waiting
 
 
 def test_the_diagram_has_every_state(client: Client) -> None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.fixtures import new_folder, new_team, team
+from tests.support.fixtures import bench, either_bench, new_bench, new_folder, new_team, team
 
-__all__ = ["new_folder", "new_team", "team"]
+__all__ = ["bench", "either_bench", "new_bench", "new_folder", "new_team", "team"]

@@ -39,6 +39,7 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
 
 
 def asked(team: Team, number: int) -> Request:
+    team.product.service.people.asker(HOME, ROSA)  # who was just looked up is admitted at once
     outcome = team.product.service.submit(
         Ask(
             f"ask{number}", f"{number}b 2x128MB qlora4", Person(HOME, ROSA, "rosa"), "C0MLSERVE", "slack-http"

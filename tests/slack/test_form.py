@@ -229,6 +229,7 @@ def test_the_box_wins_over_the_fields(office):
     office.slack.suggest(ROSA, view, form.FIELD, "70b", block_id="model")
     values = {"model": "70b", "adapters": "4x1GB", "request": "10b 2x128MB qlora4"}
     assert office.slack.submit(ROSA, view, values).ok
+    office.work()
     assert office.row().canonical == "10b 2x128MB qlora4"
 
 

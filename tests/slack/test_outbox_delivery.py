@@ -139,7 +139,7 @@ def test_the_real_limits_are_never_met(office):
 
 def test_a_response_url_is_gone_after_thirty_minutes(office):
     """Whatever became of the card, the address is taken out of the stored message."""
-    office.slack.faults.down = "reset"
+    office.slack.faults.only, office.slack.faults.down = frozenset({"chat.postMessage"}), "reset"
     office.ask()
     assert "response_url" in office.outbox_messages()[0].body
     office.later(RESPONSE_URL_MS / 1000 + 1)

@@ -8,7 +8,7 @@ from bot.approvals.policy_file import Policy
 from bot.errors import PeopleError
 from bot.sandbox.slack.people import Person
 from bot.slack.inbound.app import web_client
-from bot.slack.outbound.people import GROUP_FRESH_MS, SlackPeople, identify
+from bot.slack.outbound.people import FRESH_MS, SlackPeople, identify
 from tests.support.menu import press
 
 HOME, AWAY = "T0HOME001", "T0AWAY001"
@@ -63,10 +63,10 @@ def test_groups_are_asked_anew_and_missing_ones_have_no_members(office, people):
     asked = ["S0APPROVE", "S0NOTHERE"]
     assert people.look_up(HOME, "U0ADA0001", asked).groups == {"S0APPROVE"}
     office.slack.directory.change_group("approvers", members=("U0BEN0001",))
-    office.clock.ahead_ms += GROUP_FRESH_MS
+    office.clock.ahead_ms += FRESH_MS
     assert people.look_up(HOME, "U0ADA0001", asked).groups == frozenset()
     office.slack.directory.change_group("approvers", disabled=True)
-    office.clock.ahead_ms += GROUP_FRESH_MS
+    office.clock.ahead_ms += FRESH_MS
     assert people.look_up(HOME, "U0BEN0001", asked).groups == frozenset()
     assert people.members("S0NOTHERE") is None
 
@@ -91,7 +91,7 @@ def test_one_who_presses_often_spends_no_budget(office):
     for _ in range(22):
         press(office.slack, "ines", office.card(), "approve")
     office.work()
-    assert _asked(office, "usergroups.users.list") <= 1 + (office.clock() - began_at) // GROUP_FRESH_MS
+    assert _asked(office, "usergroups.users.list") <= 1 + (office.clock() - began_at) // FRESH_MS
     office.press("ada", "approve")
     assert office.row().state == "approved"
 
@@ -99,7 +99,7 @@ def test_one_who_presses_often_spends_no_budget(office):
 def test_slacks_pause_is_kept_and_refuses_nobody(office):
     """A group that Slack will not tell for 20 s is asked for again after that, once, and the vote counts."""
     office.ask()
-    office.later(GROUP_FRESH_MS / 1000)
+    office.later(FRESH_MS / 1000)
     office.slack.faults.only = frozenset({"usergroups.users.list"})
     office.slack.faults.rate_limited, office.slack.faults.retry_after_s = 1, 20
     office.press("ada", "approve")
@@ -116,7 +116,7 @@ def test_an_approver_who_is_named_needs_no_group(office):
         {"defaults": {"approvers": ["U0ADA0001", "S0APPROVE"], "admins": ["U0INES001"]}}
     )
     office.ask()
-    office.later(GROUP_FRESH_MS / 1000)
+    office.later(FRESH_MS / 1000)
     before = _asked(office, "usergroups.users.list")
     office.service.look_up(HOME, "U0ADA0001")
     assert _asked(office, "usergroups.users.list") == before

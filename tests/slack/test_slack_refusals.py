@@ -55,10 +55,11 @@ def test_a_refused_card_of_a_mention_is_told_in_a_direct_message(office):
 def test_a_deactivated_app_still_answers_through_the_response_url(office):
     """Every method fails; the address that the command came with does not need the token."""
     office.slack.faults.revoked = "account_inactive"
-    office.ask()
+    office.slack.command(ROSA, TEAM, "10b 2x128MB qlora4")
+    office.work()
     assert "deactivated" in office.slack.ephemerals(ROSA)[-1].text
     office.slack.faults.clear()
-    restart(office)
+    office.later(60)
     assert office.row().message_ts is not None
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert, literal, select
 
 from bot.approvals.request import Kind, State, Vote
 from bot.approvals.state_machine import Action
 from bot.errors import StoreError
 from bot.store.attempts import Attempt
 from bot.store.requests import Copy
+from bot.store.tables import requests, revisions
 from tests.support.rows import APPROVE, REJECT, T0, request, stored, transition, vote
 
 if TYPE_CHECKING:
@@ -227,3 +228,61 @@ def test_a_page_of_rows_asks_for_its_votes_once(store: Store) -> None:
         listed = tx.requests.listed(limit=12)
     assert [vote.user_id for row in listed for vote in row.votes] == [f"U{row.id}" for row in listed]
     assert len(asked) == 2
+
+
+def test_a_request_is_admitted_once_or_discarded(store: Store) -> None:
+    """Until then only its requester finds it; it is admitted or gone for good, whoever comes second."""
+    waits, refused = request(1, admitted=False), request(2, admitted=False)
+    with store.write() as tx:
+        assert tx.requests.insert(waits, due_at=None)
+        assert tx.requests.insert(refused, due_at=None)
+        assert (tx.requests.listed(), tx.requests.listed(text="lora")) == ([], [])
+        mine = tx.requests.listed(requester=(waits.team_id, waits.requester_id))
+        assert {row.id for row in mine} == {waits.id, refused.id}
+        assert [row.id for row in mine if row.admitted] == []
+    with store.write() as tx:
+        assert tx.requests.admit(waits, T0)
+        assert not tx.requests.admit(waits, T0)
+        assert not tx.requests.discard(waits)
+        assert tx.requests.discard(refused)
+        assert not tx.requests.discard(refused)
+        assert not tx.requests.admit(refused, T0)
+    with store.read() as tx:
+        assert tx.requests.get(waits.id) == replace(waits, admitted=True)
+        assert [row.id for row in tx.requests.listed()] == [waits.id]
+        assert [row.id for row in tx.requests.listed(text=waits.canonical)] == [waits.id]
+        assert tx.requests.get(refused.id) is None
+        assert tx.queues.due_at("requests", waits.id) == T0
+    with store.write() as tx:
+        assert tx.requests.insert(request(3, name=refused.name), due_at=None)
+
+
+def test_what_a_release_before_writes_is_admitted(store: Store) -> None:
+    """It does not know the column, and asked nobody."""
+    row = stored(store, 1)
+    kept = [column for column in requests.columns if column.name not in {"admitted", "id", "name"}]
+    copied = select(literal("R0000009"), literal("other"), *kept)
+    with store.write() as tx:
+        tx.connection.execute(
+            insert(requests).from_select(["id", "name", *kept], copied, include_defaults=False)
+        )
+        again = select(literal("R0000009"), *[one for one in revisions.columns if one.name != "request_id"])
+        names = ["request_id", *(one.name for one in revisions.columns if one.name != "request_id")]
+        tx.connection.execute(insert(revisions).from_select(names, again))
+    with store.read() as tx:
+        assert {one.id for one in tx.requests.listed()} == {row.id, "R0000009"}
+
+
+def test_a_stored_ask_keeps_no_response_url_and_holds_nothing_up(store: Store) -> None:
+    """Slack takes nothing there after half an hour; and no request waits to expire until an ask is looked up."""
+    with store.write() as tx:
+        tx.queues.receive(
+            "ask", {"action": "admit", "response_url": "https://hooks.example/secret", "at": T0}
+        )
+        assert not tx.queues.undecided(tx.now + 1)
+        tx.queues.receive("click", {"action": "approve"})
+        assert tx.queues.undecided(tx.now + 1)
+        tx.queues.scrub(tx.now + 1)
+        found = tx.queues.received("ask")
+    assert found is not None
+    assert found[0] == {"action": "admit", "at": T0}

@@ -307,7 +307,7 @@ def spied_on(owner: Owner) -> Callable[[], list[dict[str, Any]]]:
     owner.write("CREATE TABLE kept AS SELECT * FROM inbox WHERE 0")
     owner.write(
         "CREATE TRIGGER spy AFTER INSERT ON inbox BEGIN "
-        "INSERT INTO kept SELECT * FROM inbox WHERE key = NEW.key AND body IS NOT NULL; END"
+        "INSERT INTO kept SELECT * FROM inbox WHERE key = NEW.key AND body LIKE '%\"mac\"%'; END"
     )
     return lambda: owner.rows("SELECT * FROM kept")
 

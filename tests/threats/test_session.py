@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.request import State
-from bot.slack.outbound.people import GROUP_FRESH_MS
+from bot.slack.outbound.people import FRESH_MS
 from tests.support.team import ADA, BEN, INES, POLICY, TWO
 from tests.threats.claims import Threat
 
@@ -84,7 +84,7 @@ def test_from_the_next_click_on(team: Team, how: str) -> None:
         reason = "deleted"
     else:
         team.slack.directory.change_group("approvers", members=(BEN,))
-        team.clock.advance(GROUP_FRESH_MS)
+        team.clock.advance(FRESH_MS)
         reason = "not_an_approver"
     team.approve("ada", request)
     assert (team.last("approve.refused")["reason"], team.row(request).votes) == (reason, ())

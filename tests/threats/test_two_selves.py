@@ -8,7 +8,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.sandbox.slack.people import HOME_TEAM, Person, default_directory
-from bot.slack.outbound.people import GROUP_FRESH_MS
+from bot.slack.outbound.people import FRESH_MS
 from tests.support.team import ADA, CHANNEL, INES, POLICY, TWO
 from tests.threats.claims import Threat
 
@@ -95,7 +95,7 @@ def test_an_edited_group_is_named(new_team: Callable[..., Team]) -> None:
     members = (*team.slack.directory.group("approvers").members, INES)
     now_s = team.clock.now_ms() // 1000
     team.slack.directory.change_group("approvers", members=members, updated_by=INES, updated_s=now_s)
-    team.clock.advance(GROUP_FRESH_MS)
+    team.clock.advance(FRESH_MS)
     after = team.approve("ines", request)
     assert [(edit.group, edit.by) for edit in after.groups_edited] == [("S0APPROVE", INES)]
     assert f"user group S0APPROVE was edited by {INES}" in str(team.last("voted")["reason"])

@@ -76,6 +76,11 @@ _SLACK_REFUSED_LIKE: Mapping[str, str] = {
 """Words of Slack's that mean the same to whoever reads it."""
 
 
+def is_known(word: str) -> bool:
+    """Return whether we know what a word of Slack's means."""
+    return word in SLACK_REFUSED or word in _SLACK_REFUSED_LIKE
+
+
 def slack_refused(word: str) -> str:
     """Say what a refusal of Slack's means and what to do about it.
 

@@ -95,6 +95,8 @@ def submit(context: ListenerContext, typed: Ask) -> Message | None:
             return answers.name_taken(request, context.link(request))
         case "denied":
             return answers.denied(outcome.detail)
+        case "asked_just_now":
+            return answers.refused("asked_just_now")
         case code if code in LIMITS:
             return answers.refused(code, outcome.detail)
         case code if code in wording.CODES:

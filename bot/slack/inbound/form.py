@@ -89,8 +89,11 @@ class FormListeners(Responder):
 
     def _asked(self, args: Args, filled: Filled, opened: Mapping[str, Any]) -> Outcome:
         """Ask."""
-        channel_id = filled.channel_id or str(opened.get("channel_id") or "")[:32]
-        typed = replace(self.typed(args, filled.request_text, channel_id), purpose=filled.purpose)
+        opened_in = str(opened.get("channel_id") or "")[:32]
+        typed = self.typed(args, filled.request_text, filled.channel_id or opened_in)
+        typed = replace(
+            typed, purpose=filled.purpose, asked_in=opened_in
+        )  # whoever chooses a channel is not in it
         return self.context.service.submit(commands.placed(self.context, typed))
 
     def _edited(self, args: Args, filled: Filled) -> Outcome:

@@ -52,7 +52,8 @@ class Responder:
         """Return a text with who sent it and where."""
         body = args.body
         who = person_of_event(body) if "event" in body else person(body)
-        return Ask(delivery_key(body), text, who, channel_id, origin(args), trigger_hash(body))
+        key, trigger = delivery_key(body), trigger_hash(body)
+        return Ask(key, text, who, channel_id, origin(args), trigger, asked_in=channel_id)
 
     def open(self, args: Args, view: dict[str, Any]) -> Answer:
         """Open a modal, the one call to Slack that is made before the acknowledgement."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from bot import messages
 from bot.approvals.policy_file import ANYONE
 from bot.approvals.request import Request, State
 from bot.approvals.state_machine import TERMINAL
 from bot.errors import PeopleError, SlackTrouble
 from bot.slack.blocks import answers
 from bot.slack.blocks.kit import Message
+from bot.slack.blocks.slack_refusals import is_known, slack_refused
 from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view, waiting_for
 from bot.slack.outbound.people import card_link
@@ -24,6 +26,7 @@ from bot.slack.outbound.private import (
     listed_specs,
     not_posted,
     notice,
+    said,
     thread_line,
     vote_voided,
 )
@@ -62,6 +65,8 @@ _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_clos
 _NOBODY = frozenset(
     {"user_not_found", "user_disabled", "cannot_dm_bot", "user_not_visible", "messages_tab_disabled"}
 )
+_CHECKING = frozenset({"checking", "checking_asker"})
+"""Answers that are pointless once it is decided."""
 _STEP_OVER = frozenset(
     {"function_execution_not_found", "function_execution_already_completed", "function_execution_not_running"}
 )
@@ -140,7 +145,7 @@ class OutboxDelivery:
 
     def _card(self, item: OutboxMessage) -> None:
         request, copies = self._row(item)
-        if request is None:
+        if request is None or not request.admitted:
             return
         message = self._cards.message(request)
         refused = None
@@ -346,10 +351,13 @@ class OutboxDelivery:
     def _private(self, item: OutboxMessage) -> None:
         body = item.body
         request, _ = self._row(item)
-        if body.get("code") == "checking" and self._is_decided(item.key.removeprefix("private:")):
+        if body.get("code") in _CHECKING and self._is_decided(item.key.removeprefix("private:")):
             return
         user_id, channel_id = str(body["user_id"]), body.get("channel_id")
         message = self._answer(body, request)
+        url = str(body.get("response_url") or "")
+        if may_post(url, self._api_url) and self._calls.respond(url, **_content(message)):
+            return
         if channel_id:
             try:
                 self._calls(
@@ -367,7 +375,7 @@ class OutboxDelivery:
         self._to_person(user_id, message)
 
     def _is_decided(self, key: str) -> bool:
-        """Return whether a click has been decided in the meantime."""
+        """Return whether a request or a click has been decided in the meantime."""
         with self._store.read() as tx:
             return tx.queues.received(key) is None
 
@@ -379,6 +387,8 @@ class OutboxDelivery:
             return listed_specs(self._service, self._specs, int(body.get("page") or 1))
         if body["code"] == "adopted" and request is not None:
             return answers.adopted(request)
+        if body["code"] == "checking_asker" and is_known(str(body["detail"])):
+            return said(f"{messages.refusal('checking_asker')} {slack_refused(str(body['detail']))}")
         link = self._link(request)
         if body["code"] == "vote_voided" and request is not None:
             return vote_voided(request, body, link)
@@ -420,7 +430,9 @@ class OutboxDelivery:
         if execution_id is None:
             return
         outcome = body.get("outcome") or (
-            answers.step_result(request) if request is not None else {"error": "unknown"}
+            answers.step_result(request)
+            if request is not None
+            else {"error": messages.refusal(str(body.get("code")), str(body.get("detail") or ""))}
         )
         method = "functions.completeError" if "error" in outcome else "functions.completeSuccess"
         try:

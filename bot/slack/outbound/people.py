@@ -9,7 +9,7 @@ A failed look-up is a ``PeopleError``, never a guess.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.approvals.policy import Person
@@ -32,8 +32,11 @@ _SLACKBOT = "USLACKBOT"
 _USER = "users.info"
 _MEMBERS = "usergroups.users.list"
 _GROUPS = "usergroups.list"
-GROUP_FRESH_MS = 5_000
-"""How long the members of a user group are cached: a removal may take this long to count, except before a POST."""
+FRESH_MS = 5_000
+"""How long the members of a user group, and for asking and reading a user, are cached.
+
+A removal may take this long to count, except before a POST.
+"""
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
@@ -136,12 +139,8 @@ class SlackPeople:
         self._client = client
         self._identity = identity
         self._users = SingleFlight(self._ask_user, clock, fresh_ms=0, retry_after_s=_asked_to_wait)
-        self._groups = SingleFlight(
-            self._ask_members, clock, fresh_ms=GROUP_FRESH_MS, retry_after_s=_asked_to_wait
-        )
-        self._edited = SingleFlight(
-            self._ask_edits, clock, fresh_ms=GROUP_FRESH_MS, retry_after_s=_asked_to_wait
-        )
+        self._groups = SingleFlight(self._ask_members, clock, fresh_ms=FRESH_MS, retry_after_s=_asked_to_wait)
+        self._edited = SingleFlight(self._ask_edits, clock, fresh_ms=FRESH_MS, retry_after_s=_asked_to_wait)
 
     def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
         """Describe a person, and which of the groups they are in.
@@ -154,31 +153,33 @@ class SlackPeople:
         Raises:
             PeopleError: Slack could not say.
         """
-        identity = self._identity()
-        if identity is None:
-            raise PeopleError("auth.test", "not answered yet")
-        user = _shared(self._users, _USER, user_id, live=live)
-        if user is None:
-            return Person(team_id, user_id, user_id, barred="unknown_person")
-        enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
-        ids = {user_id, str(user.get("id") or user_id), str(enterprise.get("id") or user_id)}
-        global_id = str(enterprise.get("id") or user_id)
-        barred = _barred(user) or _foreign(identity, team_id, user, enterprise)
-        return Person(
-            team_id=team_id,
-            user_id=global_id,
-            name=_name(user) or user_id,
-            enterprise_id=enterprise.get("enterprise_id") or None,
-            barred=barred,
-            groups=frozenset() if barred else self._groups_of(ids, groups, live=live),
-            aliases=frozenset(ids - {global_id}),
-        )
+        identity = self._who_we_are()
+        person = _described(identity, team_id, user_id, _shared(self._users, _USER, user_id, live=live))
+        if person.barred:
+            return person
+        ids = {person.user_id, *person.aliases}
+        return replace(person, groups=self._groups_of(ids, groups, live=live))
+
+    def asker(self, team_id: str, user_id: str) -> Person:
+        """Describe somebody who asks or reads, without their groups; the answer is at most ``FRESH_MS`` old.
+
+        Raises:
+            PeopleError: Slack could not say.
+        """
+        identity = self._who_we_are()
+        user = _shared(self._users, _USER, user_id, fresh_ms=FRESH_MS)
+        return _described(identity, team_id, user_id, user)
+
+    def known(self, team_id: str, user_id: str) -> Person | None:
+        """Return what ``asker`` would, if Slack need not be asked for it."""
+        identity, user = self._identity(), self._users.known(user_id, FRESH_MS)
+        return _described(identity, team_id, user_id, user) if identity and user else None
 
     def members(self, group_id: str, *, live: bool = False) -> frozenset[str] | None:
         """Return the members of a user group; None if there is no such group.
 
         Args:
-            live: Whether to ask now; otherwise the answer is at most ``GROUP_FRESH_MS`` old.
+            live: Whether to ask now; otherwise the answer is at most ``FRESH_MS`` old.
 
         Raises:
             PeopleError: Slack could not say.
@@ -210,6 +211,12 @@ class SlackPeople:
         edits = _shared(self._edited, _GROUPS, "all")
         return tuple(edit for edit in edits if edit.group in groups and edit.at // 1000 >= since // 1000)
 
+    def _who_we_are(self) -> Identity:
+        identity = self._identity()
+        if identity is None:
+            raise PeopleError("auth.test", "not answered yet")
+        return identity
+
     def _groups_of(self, ids: Collection[str], groups: Collection[str], *, live: bool) -> frozenset[str]:
         """Return which of the groups somebody is in, by any of their ids; a deleted group has no members."""
         return frozenset(
@@ -227,6 +234,8 @@ class SlackPeople:
 
     def _ask_user(self, user_id: str) -> Mapping[str, Any] | None:
         """Return Slack's answer about a user, or None if there is none."""
+        if not user_id:  # a workflow may name nobody
+            return None
         try:
             user: Mapping[str, Any] = _asked(_USER, self._client.users_info, user=user_id)["user"]
         except PeopleError as error:
@@ -245,10 +254,12 @@ class SlackPeople:
         return frozenset(answer.get("users") or ())
 
 
-def _shared(flights: SingleFlight[Answer], method: str, key: str, *, live: bool = False) -> Answer:
+def _shared(
+    flights: SingleFlight[Answer], method: str, key: str, *, live: bool = False, fresh_ms: int | None = None
+) -> Answer:
     """Return a shared answer; raises ``PeopleError`` while Slack asks to wait."""
     try:
-        return flights.get(key, live=live)
+        return flights.get(key, live=live, fresh_ms=fresh_ms)
     except TooSoon as early:
         raise PeopleError(method, "ratelimited", retry_after_s=early.wait_s) from None
 
@@ -266,23 +277,40 @@ def _asked(method: str, call: Callable[..., Any], **arguments: str) -> Mapping[s
     return answer
 
 
-def _barred(user: Mapping[str, Any]) -> str | None:
-    """Return why a person can have no say in any workspace, or None."""
+def _described(identity: Identity, team_id: str, user_id: str, user: Mapping[str, Any] | None) -> Person:
+    """Return somebody as Slack describes them, without their groups."""
+    if user is None:
+        return Person(team_id, user_id, user_id, barred="unknown_person")
+    enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
+    ids = {user_id, str(user.get("id") or user_id), str(enterprise.get("id") or user_id)}
+    global_id = str(enterprise.get("id") or user_id)
+    return Person(
+        team_id=team_id,
+        user_id=global_id,
+        name=_name(user) or user_id,
+        enterprise_id=enterprise.get("enterprise_id") or None,
+        barred=_gone(user) or _foreign(identity, team_id, user, enterprise) or _guest(user),
+        aliases=frozenset(ids - {global_id}),
+    )
+
+
+def _gone(user: Mapping[str, Any]) -> str | None:
+    """Return why nobody acts under an account, or None."""
     if user.get("deleted"):
         return "deleted"
-    if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == _SLACKBOT:
-        return "bot"
-    if user.get("is_stranger"):
-        return "stranger"
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return "guest"
-    return None
+    return "bot" if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == _SLACKBOT else None
+
+
+def _guest(user: Mapping[str, Any]) -> str | None:
+    return "guest" if user.get("is_restricted") or user.get("is_ultra_restricted") else None
 
 
 def _foreign(
     identity: Identity, team_id: str, user: Mapping[str, Any], enterprise: Mapping[str, Any]
 ) -> str | None:
     """Bar people of other workspaces: the delivery and Slack must both name one of ours."""
+    if user.get("is_stranger"):
+        return "stranger"
     grid = enterprise.get("enterprise_id")
     workspaces = {user.get("team_id"), *(enterprise.get("teams") or ())}
     at_home = any(identity.is_ours(one) for one in workspaces) or identity.is_ours(None, grid)
