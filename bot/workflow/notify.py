@@ -307,13 +307,14 @@ _TELL: Mapping[tuple[Who, Place], Callable[[Tx, Heard, Request | None, Request],
 
 def _facts(before: Request | None, after: Request) -> dict[str, Any]:
     """Return what a line in the thread says, as it is at this moment; the row may go on."""
+    was = before or after
     return {
-        "before": before.canonical if before else "",
+        "before": was.canonical,
         "after": after.canonical,
-        "purpose": (after.purpose or "none") if before and before.purpose != after.purpose else None,
+        "purpose": (after.purpose or "none") if was.purpose != after.purpose else None,
         "use_gpus": after.use_gpus,
         "by": after.author_id if after.state is State.PENDING else after.ended_by,
         "spec_id": after.spec_id,
         "reason": after.error,
-        "voided": len(before.votes) if before else 0,
+        "voided": len(was.votes),
     }
