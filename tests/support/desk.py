@@ -14,17 +14,17 @@ from bot.approvals.policy_file import Policy
 from bot.log_context import bound
 from bot.store import Database, Store
 from bot.store.requests import Copy
-from bot.store.tables import outbox
+from bot.store.tables import outbox, requests
 from bot.workflow.ports import Ask, Click
 from bot.workflow.service import RequestService
 from tests.support.rows import KEY, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
-    from bot.approvals.request import Request
+    from bot.approvals.request import GroupEdit, Request
     from bot.errors import PeopleError
-    from bot.workflow.ports import Outcome
+    from bot.workflow.ports import Outcome, Specs
 
 SITE = Site("https://cpd.example", "space-0", {"dev": "space-1"})
 ROSA = Person("T1", "U0ROSA", "Rosa", "E1")
@@ -35,12 +35,16 @@ BEN = Person("T1", "U0BEN", "Ben", "E1")
 class Everybody:
     """A directory in which everybody is a full member.
 
-    ``silent`` is why nothing is known for now, ``log_facts`` what a line logged during the last look-up bears.
+    ``groups`` are everybody's; ``silent`` and ``silent_edits`` say why nothing is known for now; ``log_facts`` is what
+    a line logged during the last look-up bears, and ``live`` whether it was one.
     """
 
     def __init__(self) -> None:
+        self.groups: frozenset[str] = frozenset()
         self.silent: PeopleError | None = None
+        self.silent_edits: PeopleError | None = None
         self.log_facts: dict[str, str] = {}
+        self.live = False
 
     def look_up(
         self,
@@ -48,17 +52,35 @@ class Everybody:
         user_id: str,
         _groups: Collection[str],
         *,
-        live: bool = False,  # noqa: ARG002 - always as fresh as can be
+        live: bool = False,
     ) -> Person:
-        self.log_facts = dict(bound())
+        self.log_facts, self.live = dict(bound()), live
         if self.silent is not None:
             raise self.silent
-        return Person(team_id, user_id, user_id.title())
+        return Person(team_id, user_id, user_id.title(), groups=self.groups)
 
     def asker(self, team_id: str, user_id: str) -> Person:
         return self.look_up(team_id, user_id, ())
 
     known = asker
+
+    def edits(self, _groups: Collection[str], _since: int) -> tuple[GroupEdit, ...]:
+        if self.silent_edits is not None:
+            raise self.silent_edits
+        return ()
+
+
+class Dispatcher:
+    """Notes what it is woken for."""
+
+    def __init__(self) -> None:
+        self.woken: list[tuple[str, str, int]] = []
+
+    def defer(self, *_: object) -> None:
+        """Nothing is put off here."""
+
+    def wake(self, woken: Sequence[tuple[str, str, int]]) -> None:
+        self.woken += woken
 
 
 class Desk:
@@ -67,12 +89,19 @@ class Desk:
     Args:
         url: Of a migrated database.
         site: Target and spaces.
+        specs: The cluster, if it is asked anything.
         ids: Numbers of requests and deliveries, where several desks share a database.
         **rules: Sections of the policy; Ada approves unless they say otherwise.
     """
 
     def __init__(
-        self, url: str, *, site: Site = SITE, ids: Iterator[int] | None = None, **rules: Any
+        self,
+        url: str,
+        *,
+        site: Site = SITE,
+        specs: Specs | None = None,
+        ids: Iterator[int] | None = None,
+        **rules: Any,
     ) -> None:
         numbers, self._keys = ids or count(1), ids or count(1)
         self.clock, self.people = Clock(), Everybody()
@@ -85,9 +114,11 @@ class Desk:
             rules=Policy.model_validate({"defaults": {"approvers": ["U0ADA"]}} | rules),
             clock=self.clock,
             new_id=lambda: f"R{next(numbers):07d}",
+            specs=specs,
             on_outcome=self.outcomes.append,
         )
-        self.store = self.service.store
+        self.store, self.dispatcher = self.service.store, Dispatcher()
+        self.store.waker = self.dispatcher
 
     # --- what people do
 
@@ -143,6 +174,12 @@ class Desk:
         """Return every request, newest first."""
         with self.store.read() as tx:
             return tx.requests.listed(limit=None)
+
+    def due_at(self, request_id: str) -> int | None:
+        """Return when somebody must look at a request."""
+        with self.store.read() as tx:
+            query = select(requests.c.due_at).where(requests.c.id == request_id)
+            return tx.connection.execute(query).scalar()
 
     def events(self) -> list[dict[str, Any]]:
         """Return the audit rows."""

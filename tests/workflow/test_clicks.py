@@ -21,6 +21,8 @@ from tests.support.desk import ADA, ROSA
 from tests.support.rows import T0
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.desk import Desk
 
 TEXT = "10b 2x128MB qlora4"
@@ -81,7 +83,7 @@ def test_while_slack_does_not_say_who_clicked(desk: Desk, caplog: pytest.LogCapt
         with caplog.at_level(logging.WARNING):
             assert desk.service.handle("k9") is None
         assert due(desk, "k9") == (wait_ms, tries + 1)
-        assert desk.people.log_facts == {"request_id": request.id}
+        assert (desk.people.log_facts, desk.people.live) == ({"request_id": request.id}, False)
         told = [("private:k9", {"user_id": "U0ADA", "channel_id": "C1", "code": "checking"})]
         assert desk.told() == (told if tries == 0 else [])
         record = caplog.records[-1]
@@ -106,6 +108,25 @@ def test_slack_is_left_alone_as_long_as_it_asks(desk: Desk) -> None:
     desk.people.silent = None
     assert desk.service.handle("k9") == Outcome("done", desk.row(request.id))
     assert desk.row(request.id).state is State.APPROVED
+
+
+def test_while_slack_does_not_say_who_edited_a_group(
+    new_desk: Callable[..., Desk], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is kept from voting; the log says what failed."""
+    desk = new_desk(defaults={"approvers": ["S0TEAM"]})
+    request = desk.carded(TEXT)
+    desk.people.groups, desk.people.silent_edits = (
+        frozenset({"S0TEAM"}),
+        PeopleError("usergroups.list", "fatal"),
+    )
+    assert desk.service.receive(desk.click(ADA, "approve", request.id, key="k9"))
+    with caplog.at_level(logging.WARNING):
+        assert desk.service.handle("k9") == Outcome("done", desk.row(request.id))
+    (record,) = caplog.records
+    assert record.getMessage() == "edits of user groups are not known"
+    assert record.facts == {"what": "usergroups.list: fatal"}  # type: ignore[attr-defined]
+    assert desk.row(request.id).groups_edited == ()
 
 
 def test_the_command_line_is_told_nothing_in_between(desk: Desk) -> None:

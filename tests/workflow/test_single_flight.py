@@ -107,8 +107,11 @@ def test_changes_cost_one_question_a_gap(desk: Desk) -> None:
     desk.now_ms += 400
     with pytest.raises(TooSoon) as early:
         flights.get("a")
-    assert early.value.wait_s == 0.6
-    desk.now_ms += 600
+    assert (early.value.wait_s, str(early.value)) == (0.6, "0.6")
+    desk.now_ms += 599
+    with pytest.raises(TooSoon):
+        flights.get("a")
+    desk.now_ms += 1
     assert flights.get("a") == 2
 
 
@@ -135,3 +138,19 @@ def test_a_clock_that_is_set_back_keeps_no_answer_alive(desk: Desk) -> None:
     assert flights.get("a") == 1
     desk.now_ms -= 3_600_000
     assert flights.get("a") == 2
+
+
+def test_without_a_gap_every_live_question_is_asked(desk: Desk) -> None:
+    """However soon one comes after the other."""
+    flights = desk.flights()
+    assert [flights.get("a", live=True) for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_is_kept_is_bounded(desk: Desk) -> None:
+    """Above a thousand answers all are forgotten, and when they were asked for, too."""
+    flights = desk.flights(gap_ms=1_000)
+    for number in range(1_001):
+        flights.get(f"{number}")
+    assert flights.get("0") == 1
+    assert flights.get("another") == 1_002
+    assert flights.get("0") == 1_003

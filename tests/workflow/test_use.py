@@ -7,8 +7,8 @@ import time
 import pytest
 
 from bot.errors import Unavailable
-from bot.workflow.ports import RemoteSpec
-from bot.workflow.use import Use
+from bot.workflow.ports import Deployment, RemoteSpec
+from bot.workflow.use import Use, look_up_use, users_by_spec
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,21 @@ from bot.workflow.use import Use
 def test_who_uses_it(use: Use, words: str) -> None:
     """Five by name, the others by their number; or that nobody knows."""
     assert use.words == words
+
+
+class Cluster:
+    """Lists three deployments, of two specs."""
+
+    def deployments(self, _space_id: str) -> tuple[Deployment, ...]:
+        names = (("chat", "s1"), ("api", "s2"), ("batch", "s1"))
+        return tuple(Deployment(f"id-{name}", name, spec_id) for name, spec_id in names)
+
+
+def test_who_uses_each_spec() -> None:
+    """By name."""
+    cluster = Cluster()
+    assert look_up_use(cluster, "s1", "space") == Use(("batch", "chat"))  # type: ignore[arg-type] # one question of it
+    assert users_by_spec(cluster, "space") == {"s1": ("batch", "chat"), "s2": ("api",)}  # type: ignore[arg-type] # likewise
 
 
 @pytest.mark.parametrize(
