@@ -1,4 +1,4 @@
-"""Every error that is expected, and nothing else.
+"""Every expected error.
 
 ::
 
@@ -8,31 +8,31 @@
     ├── SpecsError           the hardware-specification API
     │   ├── Unavailable      provably nothing happened; trying again is safe
     │   ├── Rejected         a definite no, in the service's own words
-    │   │   └── NameTaken    there is a specification of this name already
+    │   │   └── NameTaken    a specification with this name exists
     │   └── Uncertain        it may or may not have happened
     ├── SlackTrouble         Slack delivery failed; it is tried again, or given up
     ├── PeopleError          Slack could not say who somebody is
-    ├── StoreError           the database did not take it: nothing was stored
+    ├── StoreError           the database failed; nothing was stored
     │   └── VersionConflict  another transaction changed the row first
     ├── NoDatabase           there is none yet, and only ``serve`` creates one
     └── SettingsError        every problem of the settings at once, never a value
 
-Errors hold facts; ``bot.messages`` makes the words. ``sizing.SizingError`` stands apart: the
-grammar is useful without the bot.
+Errors hold facts; ``bot.messages`` makes the words. ``sizing.SizingError`` stands apart, so that the grammar is useful
+without the bot.
 """
 
 from __future__ import annotations
 
 
 class BotError(Exception):
-    """Anything the bot expects to go wrong."""
+    """Any expected error."""
 
 
 class Refused(BotError):
     """Somebody asked for what they may not have; nothing changed.
 
     Args:
-        code: The reason, a key of ``bot.messages.REFUSALS``.
+        code: A key of ``bot.messages.REFUSALS``.
         facts: What the sentence needs, by name.
     """
 
@@ -47,13 +47,12 @@ class UnknownRequest(Refused):
 
 
 class SpecsError(BotError):
-    """The hardware-specification API did not do what was asked.
+    """The hardware-specification API failed or refused.
 
     Args:
-        message: What happened, in the service's own words where it had any; no secret.
-        status: The HTTP status, if an answer came.
-        trace: The service's trace id, if it gave one.
-        code: The service's error code, if it gave one.
+        message: What happened, in the service's own words if it had any; no secret.
+        trace: The service's trace id, if any.
+        code: The service's error code, if any.
     """
 
     def __init__(
@@ -67,14 +66,10 @@ class SpecsError(BotError):
 
 
 class Unavailable(SpecsError):
-    """Provably nothing happened there, so trying again is safe.
+    """Provably nothing happened, so trying again is safe.
 
     Args:
-        message: As for ``SpecsError``.
-        status: As for ``SpecsError``.
-        trace: As for ``SpecsError``.
-        code: As for ``SpecsError``.
-        retry_after_s: Seconds the service asked us to wait, if it did.
+        retry_after_s: Seconds the service asks to wait, if it does.
     """
 
     def __init__(
@@ -95,7 +90,7 @@ class Rejected(SpecsError):
 
 
 class NameTaken(Rejected):
-    """There is a specification of this name already."""
+    """A specification with this name exists."""
 
 
 class Uncertain(SpecsError):
@@ -103,13 +98,13 @@ class Uncertain(SpecsError):
 
 
 class SlackTrouble(BotError):
-    """A Slack effect was not had.
+    """Slack delivery failed.
 
     Args:
-        what: The method and the error it named.
-        retry_after_s: Seconds to wait, where Slack or our own pacing says so.
-        permanent: Whether it takes a repair, or a newer program, before trying again can help.
-        paced: Whether it was not even tried, since its turn comes later.
+        what: The method and its error.
+        retry_after_s: Seconds to wait, by Slack or by our own pacing.
+        permanent: Whether trying again cannot help before a repair or an upgrade.
+        paced: Whether it was not tried, because it must wait for its budget.
     """
 
     def __init__(
@@ -127,8 +122,8 @@ class PeopleError(BotError):
 
     Args:
         method: The Web API method.
-        error: Slack's name for the error, or the kind of the failure.
-        retry_after_s: Seconds that Slack asked us to wait, if it did.
+        error: Slack's error, or the kind of the failure.
+        retry_after_s: Seconds Slack asks to wait, if it does.
     """
 
     def __init__(self, method: str, error: str, *, retry_after_s: float | None = None) -> None:
@@ -144,11 +139,11 @@ class PeopleError(BotError):
 
 
 class StoreError(BotError):
-    """The database did not take the change; nothing was stored.
+    """The database failed; nothing was stored.
 
     Args:
-        what: ``full``, ``read-only``, ``forbidden``, ``away``, ``busy``, or ``conflict`` where somebody else's
-            commit came first and the transaction may be run again.
+        what: ``full``, ``read-only``, ``forbidden``, ``away``, ``busy``, or ``conflict`` if another commit came first
+            and the transaction may be run again.
     """
 
     def __init__(self, what: str) -> None:
@@ -164,10 +159,10 @@ class VersionConflict(StoreError):
 
 
 class NoDatabase(BotError):
-    """There is no database yet; a command that looks at one does not create it.
+    """There is no database yet; a command that reads one does not create it.
 
     Args:
-        path: The SQLite file that is missing; None for a server's database without tables.
+        path: The missing SQLite file; None for a server's database without tables.
     """
 
     def __init__(self, path: str | None = None) -> None:
@@ -176,11 +171,7 @@ class NoDatabase(BotError):
 
 
 class SettingsError(BotError):
-    """The settings cannot work; every problem is named at once, no value is shown.
-
-    Args:
-        problems: One sentence each, with the setting's name.
-    """
+    """The settings are invalid; every problem is one sentence that names the setting and shows no value."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))

@@ -1,4 +1,4 @@
-"""Facts that every log line of the work at hand carries, such as the request's id."""
+"""Facts on every log line of the current work, such as the request's id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _bound: ContextVar[Mapping[str, str]] = ContextVar("bound")
 
 @contextmanager
 def bind(**facts: str | None) -> Iterator[None]:
-    """Put facts on every line logged inside the block; None is left out."""
+    """Add facts to every line logged inside the block, except those that are None."""
     token = _bound.set({**bound(), **{key: value for key, value in facts.items() if value}})
     try:
         yield

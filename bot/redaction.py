@@ -1,7 +1,7 @@
 """Secrets that people paste where they do not belong: found before a text is stored or shown.
 
-False alarms cost a reworded sentence, a miss puts a credential into an audit that is never
-changed; so the last rule takes any long string that looks drawn by lot.
+A false alarm costs a reworded sentence; a miss puts a credential into an audit that is never changed. So the last rule
+catches any long string that looks random.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _PIECE = re.compile(r"[A-Za-z0-9]+")
 _IBM_KEY_LENGTH = 44
 """An IBM Cloud API key. Source: https://cloud.ibm.com/docs/account?topic=account-userapikey."""
 _DRAWN_BITS = 3.5
-"""Entropy of a character from which a string of 20 counts as drawn by lot; English names have less."""
+"""Entropy per character from which a string of 20 counts as random; English names have less."""
 _LONG_PIECE = 20
 
 
 def mask_credentials(text: str) -> str:
-    """Return a text with everything replaced that has the form of a credential, for logs.
+    """Return a text with everything masked that has the form of a credential, for logs.
 
     >>> mask_credentials("Authorization: Bearer abcdef-123456")
     'Authorization: Bearer [secret removed]'
@@ -52,7 +52,7 @@ def mask_credentials(text: str) -> str:
 
 
 def mask_secrets(text: str) -> str:
-    """Return a text with everything that looks like a credential replaced.
+    """Return a text with everything masked that looks like a credential.
 
     >>> mask_secrets("use xoxb-1234567890-abcdef instead")
     'use [secret removed] instead'
@@ -68,7 +68,7 @@ def looks_secret(text: str) -> bool:
 
 
 def _keep_name(found: re.Match[str]) -> str:
-    """Mask what stands behind ``token=`` or ``Bearer``, unless that was masked before."""
+    """Mask what follows ``token=`` or ``Bearer``, unless it is masked already."""
     return found[0] if found[2].startswith(MASK.split(maxsplit=1)[0]) else found[1] + MASK
 
 
@@ -88,6 +88,6 @@ def _mixed(run: str) -> bool:
 
 
 def _bits(run: str) -> float:
-    """Return Shannon's entropy of a character, in bits."""
+    """Return Shannon's entropy per character, in bits."""
     total = len(run)
     return -sum(n / total * math.log2(n / total) for n in Counter(run).values())

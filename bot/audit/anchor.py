@@ -1,8 +1,8 @@
-"""What was noted of the audit outside its table: the head of every commit, and a checkpoint a minute.
+"""What is noted of the audit outside its table: the head of every commit, and a checkpoint a minute.
 
-A plain file that is only ever appended to, one line a head: whoever can change the database alone
-cannot cut the end off the chain or fork it unseen. Checkpoints stand between the lines as they are
-signed (``bot.audit.checkpoint``): whoever can change this file, too, cannot forge those.
+The file is append-only, with one line per head: whoever can change only the database cannot cut the chain short or
+fork it unnoticed. Signed checkpoints (``bot.audit.checkpoint``) stand between the lines: whoever can change this file
+too cannot forge those.
 """
 
 from __future__ import annotations
@@ -28,15 +28,11 @@ _SIGNED = "— ".encode()
 _KEEP_LINES = 1000
 _COMPACT_BYTES = 1_000_000
 FORKED = ""
-"""Stands for the hash of a row that two files know differently: no row has it."""
+"""The hash of a row on which two files disagree; no real row has it."""
 
 
 class AnchorFile:
-    """Appends heads and checkpoints to a file.
-
-    Args:
-        path: The file; made when first needed, readable by its owner only.
-    """
+    """Appends heads and checkpoints to a file, created when first needed and readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,7 +41,7 @@ class AnchorFile:
         """Append a head.
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: The file cannot be written.
         """
         self._append(f"{head.seq} {head.hash}\n".encode())
 
@@ -53,7 +49,7 @@ class AnchorFile:
         """Append a checkpoint, and shorten the file if it has grown long.
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: The file cannot be written.
         """
         self._append(signed.text.encode())
         compact(self.path)
@@ -63,31 +59,31 @@ class AnchorFile:
         return read_current(self.path)
 
     def try_out(self) -> None:
-        """Open the file as for a write, and write nothing.
+        """Open the file for writing, and write nothing.
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: The file cannot be written.
         """
         self._append(b"")
 
     def _append(self, lines: bytes) -> None:
-        """Write lines at the end; opened for one write, so that processes may share the file."""
+        """Append lines; the file is opened for each write, so that processes may share it."""
         with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as file:
             file.write(lines)
 
 
 @dataclass(slots=True)
 class Anchors:
-    """What is known from one or several files.
+    """The content of one or several files.
 
     Args:
-        heads: Hash by row number; a number noted with two hashes keeps the first.
+        heads: Hash by row number; of two hashes for one row, the first.
         roots: Roots by size, of every checkpoint.
-        signed: Sizes of the checkpoints that are signed by a key we trust.
-        forged: Sizes of those that bear a false signature.
+        signed: Sizes of the checkpoints signed by a trusted key.
+        forged: Sizes of those with a false signature.
         origins: Every origin, in the order of the files.
-        last: The checkpoint that was noted last.
-        begun_at: Rows that an earlier origin had signed, or might have, when the present one began; 0 for the first.
+        last: The last checkpoint.
+        begun_at: Rows that an earlier origin signed, or might have, when the current one began; 0 for the first.
     """
 
     heads: dict[int, str] = field(default_factory=dict)
@@ -100,11 +96,11 @@ class Anchors:
 
     @property
     def most_rows(self) -> int:
-        """The highest row that is known of."""
+        """The highest known row."""
         return max(max(self.heads, default=0), max(self.roots, default=0))
 
     def add(self, noted: Head | Checkpoint, keys: Collection[VerifierKey]) -> None:
-        """Take in what one place of a file says."""
+        """Add a head or checkpoint from a file."""
         if isinstance(noted, Head):
             self.heads.setdefault(noted.seq, noted.hash)
             return
@@ -121,51 +117,51 @@ class Anchors:
 
 
 def read(path: Path, keys: Collection[VerifierKey] = ()) -> Anchors:
-    """Return what a file knows; a missing one knows nothing.
+    """Return the content of a file; a missing file is empty.
 
     Args:
-        path: The file. A line or checkpoint that a crash tore is passed over.
-        keys: Whose signatures are trusted.
+        path: A line or checkpoint that a crash left incomplete is skipped.
+        keys: Trusted keys.
     """
-    found = Anchors()
+    anchors = Anchors()
     for noted in _noted(path):
-        found.add(noted, keys)
-    return found
+        anchors.add(noted, keys)
+    return anchors
 
 
 def read_all(paths: Iterable[Path], keys: Collection[VerifierKey] = ()) -> Anchors:
-    """Return what several files know together, such as one of each replica.
+    """Return the combined content of several files, such as one per replica.
 
-    A row that two files know differently gets a hash that no row has, so that the fork is found.
+    A row on which two files disagree gets a hash that no row has, so that the fork is anchors.
     """
-    found = Anchors()
+    anchors = Anchors()
     for path in paths:
         own = read(path, keys)
         for seq, noted in own.heads.items():
-            if found.heads.setdefault(seq, noted) != noted:
-                found.heads[seq] = FORKED
+            if anchors.heads.setdefault(seq, noted) != noted:
+                anchors.heads[seq] = FORKED
         for size, roots in own.roots.items():
-            found.roots.setdefault(size, set()).update(roots)
-        found.signed |= own.signed
-        found.forged += own.forged
-        found.origins += [origin for origin in own.origins if origin not in found.origins]
-        if own.last is not None and (found.last is None or own.last.size >= found.last.size):
-            found.last = own.last
-    return found
+            anchors.roots.setdefault(size, set()).update(roots)
+        anchors.signed |= own.signed
+        anchors.forged += own.forged
+        anchors.origins += [origin for origin in own.origins if origin not in anchors.origins]
+        if own.last is not None and (anchors.last is None or own.last.size >= anchors.last.size):
+            anchors.last = own.last
+    return anchors
 
 
 def read_current(path: Path) -> Anchors:
-    """Return what a file knows since its last new origin, for whoever goes on writing it."""
-    found = Anchors()
+    """Return the content of a file since its last new origin, for whoever continues it."""
+    anchors = Anchors()
     for noted in _noted(path):
-        if isinstance(noted, Checkpoint) and found.origins and found.origins != [noted.origin]:
-            found = Anchors(begun_at=noted.size)
-        found.add(noted, ())
-    return found
+        if isinstance(noted, Checkpoint) and anchors.origins and anchors.origins != [noted.origin]:
+            anchors = Anchors(begun_at=noted.size)
+        anchors.add(noted, ())
+    return anchors
 
 
 def compact(path: Path) -> None:
-    """Keep only the last lines of a file that has grown long, and the last checkpoint of each origin."""
+    """Shorten a long file to its last lines, and the last checkpoint of each origin."""
     if not path.exists() or path.stat().st_size < _COMPACT_BYTES:
         return
     last = {noted.origin: noted.text.encode() for noted in _noted(path) if isinstance(noted, Checkpoint)}

@@ -1,6 +1,6 @@
-"""What happened, one event a row, each row holding the hash of the one before.
+"""The audit's events, one per row, each row holding the hash of the one before.
 
-``bot.audit.verification`` finds what was done to it.
+``bot.audit.verification`` finds changes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ class Who:
     Args:
         enterprise_id: Enterprise Grid, if any.
         team_id: Workspace.
-        user_id: The person.
-        name: Display name.
-        known_as: The id under which the request knows the person, where that is another one.
+        known_as: The id by which the request knows the person, if it is another one.
         os_uid: On the command line, the operating-system user who acted in that person's name.
     """
 
@@ -42,9 +40,6 @@ class Where:
     """The Slack side of an event; the trigger only as a hash.
 
     Args:
-        channel_id: The channel.
-        message_ts: The message.
-        trigger_hash: Of the trigger.
         workflow: Whether a workflow asked, in a person's name.
     """
 
@@ -71,17 +66,10 @@ class Event:
     Args:
         at: UTC epoch milliseconds; for a click, when it was pressed.
         event: Past tense, or ``<what>.refused``.
-        request_id: The request, if it is about one.
-        revision: Its revision.
-        actor: Who.
         origin: ``slack-http``, ``slack-socket``, ``cli``, ``sandbox`` or ``system``.
         from_state: State before, if it changed or was asked to.
-        to_state: State after.
-        reason: Why.
         digest: Of the exact REST body and its target.
-        slack: Where in Slack.
-        rest: What the service said.
-        seal: Of an approval, or of a leave to send again (``bot.audit.seals``).
+        seal: Of an approval, or of the permission to send again (``bot.audit.seals``).
     """
 
     at: int
@@ -144,10 +132,9 @@ class Head:
 
 
 def entry(head: Head, event: Mapping[str, Any]) -> bytes:
-    """Return the text of the row that follows a head: what is hashed, and a leaf of the log.
+    """Return the text of the row that follows a head: it is hashed, and is a leaf of the log.
 
     Args:
-        head: The row before.
         event: The fields of ``Event``, as JSON types.
     """
     return json.dumps(
@@ -159,10 +146,5 @@ def entry(head: Head, event: Mapping[str, Any]) -> bytes:
 
 
 def chain(head: Head, event: Mapping[str, Any]) -> tuple[int, str]:
-    """Return the number and the hash of the row that follows a head.
-
-    Args:
-        head: The row before.
-        event: The fields of ``Event``, as JSON types.
-    """
+    """Return the number and the hash of the row that follows a head; ``event`` as for ``entry``."""
     return head.seq + 1, hashlib.sha256(entry(head, event)).hexdigest()

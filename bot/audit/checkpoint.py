@@ -1,4 +1,4 @@
-"""Checkpoints: the root of the audit's Merkle tree at one size, signed.
+"""Checkpoints: the signed root of the audit's Merkle tree at one size.
 
 A checkpoint is a signed note; a key is PEM, a verifier key, or 32 bytes in base64.
 Source: https://c2sp.org/tlog-checkpoint and https://c2sp.org/signed-note
@@ -38,11 +38,11 @@ _VERIFIER_KEY = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)")
 
 
 class MalformedNote(ValueError):
-    """Text that is no checkpoint, or no key."""
+    """Text that is not a checkpoint, or not a key."""
 
 
 class Standing(Enum):
-    """What a checkpoint's signatures are worth to somebody who trusts certain keys."""
+    """What a checkpoint's signatures are worth, given the trusted keys."""
 
     SIGNED = auto()
     UNKNOWN = auto()
@@ -52,11 +52,11 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public key that is trusted.
+    """A trusted public key.
 
     Args:
         public: Ed25519, 32 bytes.
-        name: The only origin that it is trusted for; None trusts it for any.
+        name: The only origin that it is trusted for; None for any.
     """
 
     public: bytes
@@ -81,7 +81,7 @@ class Checkpoint:
 
     @property
     def body(self) -> str:
-        """What is signed."""
+        """The signed text."""
         return f"{self.origin}\n{self.size}\n{encode(self.root)}\n"
 
     @property
@@ -91,8 +91,8 @@ class Checkpoint:
         return f"{self.body}\n{''.join(lines)}"
 
     def standing(self, keys: Iterable[VerifierKey]) -> Standing:
-        """Return what the signatures are worth to somebody who trusts these keys."""
-        found = Standing.UNKNOWN
+        """Return what the signatures are worth, given these trusted keys."""
+        standing = Standing.UNKNOWN
         for key in keys:
             if key.name not in {None, self.origin}:
                 continue
@@ -101,8 +101,8 @@ class Checkpoint:
                     continue
                 if not verifies(key.public, self.body.encode(), signature):
                     return Standing.FORGED
-                found = Standing.SIGNED
-        return found
+                standing = Standing.SIGNED
+        return standing
 
 
 def sign(origin: str, size: int, root: bytes, key: SigningKey) -> Checkpoint:
@@ -118,15 +118,15 @@ def key_hash(name: str, public: bytes) -> bytes:
 
 
 def verifier_key(name: str, public: bytes) -> str:
-    """Return a key in the form that other verifiers of signed notes read."""
+    """Return a key in the format of other verifiers of signed notes."""
     return f"{name}+{key_hash(name, public).hex()}+{encode(ED25519 + public)}"
 
 
 def parse(text: str) -> Checkpoint:
-    """Read a checkpoint.
+    """Parse a checkpoint.
 
     Raises:
-        MalformedNote: It is none, says why.
+        MalformedNote: It is not a checkpoint; the text says why.
     """
     body, blank, signed = text.partition("\n\n")
     lines = body.split("\n")
@@ -152,25 +152,25 @@ def parse(text: str) -> Checkpoint:
 
 
 def read_key(text: str) -> VerifierKey:
-    """Read a public key.
+    """Parse a public key.
 
     Args:
         text: PEM, ``name+hash+key`` as for signed notes, or the 32 bytes in base64.
 
     Raises:
-        MalformedNote: It is no public Ed25519 key, says why.
+        MalformedNote: It is not a public Ed25519 key; the text says why.
     """
     text = text.strip()
     if text.startswith("-----BEGIN"):
         if "PRIVATE KEY" in text:  # base64 has no blanks
             raise MalformedNote("this is the private key; print the public one with: peftsize audit key")
         try:
-            found = load_pem_public_key(text.encode())
+            public = load_pem_public_key(text.encode())
         except (ValueError, UnsupportedAlgorithm):
             raise MalformedNote("this is no public key in PEM form") from None
-        if not isinstance(found, Ed25519PublicKey):
+        if not isinstance(public, Ed25519PublicKey):
             raise MalformedNote("this is no Ed25519 key")
-        return VerifierKey(found.public_bytes_raw())
+        return VerifierKey(public.public_bytes_raw())
     if match := _VERIFIER_KEY.fullmatch(text):
         typed = decode(match[3], 1 + _PUBLIC_BYTES)
         if typed[:1] != ED25519 or key_hash(match[1], typed[1:]).hex() != match[2]:
@@ -185,10 +185,10 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str, length: int | None = None) -> bytes:
-    """Return the bytes of base64 that has but one spelling.
+    """Return the bytes of base64 in its one canonical spelling.
 
     Raises:
-        MalformedNote: It is spelt otherwise, or has another length.
+        MalformedNote: It is spelled otherwise, or has another length.
     """
     try:
         data = base64.b64decode(text, validate=True)

@@ -1,4 +1,4 @@
-"""What the audit may not say, whoever wrote it: that something was sent without approvals, or created unsent."""
+"""What no audit may say, whoever wrote it: that something was sent without approvals, or created unsent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _NEW_CONTENT = frozenset({"requested", "edited", "revised"})
 _ENDS = frozenset({"created", "deleted", "rejected", "cancelled", "expired"})
-"""States after which nothing is sent for a request."""
+"""States after which nothing more is sent for a request."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Meaning:
     """Follows every request that may still be sent, row by row.
 
     Args:
-        keys: Public keys (32 bytes) by their id, of those who may have sealed; with none, seals are not checked.
+        keys: Public keys (32 bytes) by id, of those who may have sealed; if empty, seals are not checked.
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
@@ -39,7 +39,7 @@ class Meaning:
         self._sealed = False
 
     def add(self, row: Mapping[str, Any]) -> str | None:
-        """Take in the next row; return what makes no sense about it, or None.
+        """Add the next row; return what is wrong with it, or None.
 
         Raises:
             AttributeError: A part of the row is missing.
@@ -88,7 +88,7 @@ class Meaning:
         return "it was sent, and no approval covers it"
 
     def _unsealed(self, vote: Mapping[str, Any]) -> str | None:
-        """Return what is wrong with the seal of an approval; those before the first seal have none."""
+        """Return what is wrong with the seal of an approval; approvals before the first seal have none."""
         seal = vote.get("seal")
         if seal is None:
             return "its approval bears no seal" if self._sealed else None

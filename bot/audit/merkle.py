@@ -1,4 +1,4 @@
-"""The Merkle tree over the audit's rows: roots, and paths that prove a row is under one.
+"""The Merkle tree over the audit's rows: its roots, and paths that prove a row is in it.
 
 Source: https://www.rfc-editor.org/rfc/rfc6962#section-2.1
 """
@@ -27,14 +27,14 @@ def _node_hash(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Subtree:
-    """A complete subtree: its root, and the paths that are being collected in it."""
+    """A complete subtree: its root, and the paths being collected in it."""
 
     root: bytes
     paths: list[list[bytes]]
 
 
 class Tree:
-    """Grows leaf by leaf, and keeps no more than the roots of its complete subtrees: one for each bit of its size."""
+    """Grows leaf by leaf, keeping only the roots of its complete subtrees: one for each bit of its size."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -45,7 +45,7 @@ class Tree:
 
         Args:
             leaf: Its hash.
-            path: A list that will hold its inclusion proof once ``finish`` was called.
+            path: A list that receives its inclusion proof, complete after ``finish``.
         """
         fresh, size = _Subtree(leaf, [] if path is None else [path]), self.size
         while size % 2:  # a subtree for each bit: those of the lowest ones are full
@@ -63,7 +63,7 @@ class Tree:
         return root
 
     def finish(self) -> bytes:
-        """Return the root, and complete the paths; nothing can be added after that."""
+        """Return the root and complete the paths; nothing can be added afterwards."""
         while len(self._subtrees) > 1:
             right = self._subtrees.pop()
             self._subtrees.append(_join(self._subtrees.pop(), right))
@@ -84,7 +84,7 @@ def root_of(leaf: bytes, index: int, size: int, path: Iterable[bytes]) -> bytes 
     Args:
         leaf: The hash of the leaf.
         index: Its place, from 0.
-        size: How many leaves the tree has.
+        size: Number of leaves of the tree.
         path: From the leaf's sibling up to the root's child.
 
     Source: https://www.rfc-editor.org/rfc/rfc9162#section-2.1.3.2

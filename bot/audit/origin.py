@@ -1,4 +1,4 @@
-"""Which name the log goes by: a history that contradicts what was signed begins a new one."""
+"""The log's name: a history that contradicts what was signed begins a new one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Origin:
 
     Args:
         name: As in its checkpoints.
-        fresh: Whether no checkpoint has borne it.
-        why: Why a log with rows begins anew; None where it goes on, or has never been signed.
+        fresh: Whether no checkpoint has this name yet.
+        why: Why a log with rows gets a new name; None if it continues, or was never signed.
     """
 
     name: str
@@ -30,9 +30,9 @@ def choose(
     """Decide under which origin the rows are signed.
 
     Args:
-        noted: The origin that the database knows.
+        noted: The origin in the database.
         last: The last checkpoint in the anchor file.
-        contradiction: How the rows contradict that file; None where they agree.
+        contradiction: How the rows contradict that file; None if they agree.
         fresh: A name that no log has.
         shared: Whether other replicas sign the same rows: then the database says under which origin.
     """

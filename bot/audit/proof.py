@@ -1,7 +1,7 @@
-"""Proofs that rows of the audit are in its log, to be checked without the database.
+"""Proofs that rows of the audit are in its log, checked without the database.
 
-A bundle is a JSON object with a proof for each row of one request. Each row stands in it as the
-very text that is hashed, so that whoever checks it needs no canonical form of ours.
+A bundle is a JSON object with a proof for each row of one request. It holds each row as the exact text that is hashed,
+so that a verifier needs no canonical form of ours.
 Source: https://c2sp.org/tlog-proof
 """
 
@@ -32,10 +32,10 @@ _UNSIGNED = {
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That a row is in the log.
+    """Proves that a row is in the log.
 
     Args:
-        index: Its place, from 0.
+        index: The row's place, from 0.
         path: From its sibling up to the root's child.
         checkpoint: Over at least this row.
     """
@@ -51,7 +51,7 @@ class Proof:
         return "\n".join(lines) + f"\n\n{self.checkpoint.text}"
 
     def fault(self, entry: bytes, keys: Iterable[VerifierKey]) -> str | None:
-        """Return why this does not prove that a row is in the log, or None where it does."""
+        """Return why this does not prove that a row is in the log, or None if it does."""
         if (why := _UNSIGNED.get(self.checkpoint.standing(keys))) is not None:
             return why
         leaf = merkle.leaf_hash(entry)
@@ -61,10 +61,10 @@ class Proof:
 
 
 def parse(text: str) -> Proof:
-    """Read a proof.
+    """Parse a proof.
 
     Raises:
-        MalformedNote: It is none, says why.
+        MalformedNote: It is not a proof; the text says why.
     """
     head, blank, note = text.partition("\n\n")
     lines = head.split("\n")
@@ -79,21 +79,15 @@ def bundle(request_id: str, rows: Iterable[tuple[bytes, Proof]], key: str | None
     """Return the proofs of a request's rows as one JSON object.
 
     Args:
-        request_id: Whose rows they are.
-        rows: The text that is hashed, and the proof, of each.
-        key: The verifier key, a hint for other programs: whoever checks must have it from elsewhere.
+        rows: The hashed text and the proof of each.
+        key: The verifier key, as a hint for other programs: a verifier must get it from elsewhere.
     """
     proofs = [{"entry": entry.decode("utf-8", "surrogatepass"), "proof": proof.text} for entry, proof in rows]
     return {"request_id": request_id, "key": key, "proofs": proofs}
 
 
 def faults(found: Any, keys: Collection[VerifierKey]) -> list[str]:
-    """Return what is wrong with a bundle, a sentence each; empty where every row is proven.
-
-    Args:
-        found: The JSON value.
-        keys: Who is trusted.
-    """
+    """Return what is wrong with a bundle (a JSON value), one sentence each; empty if every row is proven."""
     try:
         request_id, proofs = found["request_id"], found["proofs"]
         rows = [(one["entry"].encode("utf-8", "surrogatepass"), one["proof"]) for one in proofs]

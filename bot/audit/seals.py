@@ -1,7 +1,7 @@
 """Seals: signatures, by a key outside the database, over what may lead to a POST.
 
-An approval is sealed when it is decided, and so is the leave to send again after an attempt. The seal
-stands in the audit event, whose other fields are what it signs: who has the public key can check a row.
+An approval is sealed when it is decided, and so is the permission to send again after an attempt. The seal is part of
+the audit event and signs its other fields: whoever has the public key can check a row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 APPROVALS = frozenset({"voted", "approved"})
 RELEASES = frozenset({"released", "retried"})
-"""The events that bear a seal: approvals, and leaves to send again."""
+"""The events with a seal: approvals, and permissions to send again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,12 @@ class Statement:
     """What a seal signs.
 
     Args:
-        request_id: The request.
-        revision: Its revision.
-        digest: Of what would be sent, where.
+        digest: Of what would be sent, and where.
         user_id: The person, by the id that the request knows; None for the bot itself.
-        at: When it was decided, UTC epoch milliseconds; for a click, when it was pressed.
+        at: When it was decided, in UTC epoch milliseconds; for a click, when it was pressed.
         begun: Hash of the request's first audit row, so that its story cannot begin elsewhere.
-        entries: Of an approval: the entries of the policy that let the person approve.
-        attempt: Of a release: the attempt after which another may be made.
+        entries: Of an approval: the policy entries that let the person approve.
+        attempt: Of a release: the attempt after which another one may be made.
     """
 
     request_id: str
@@ -49,14 +47,14 @@ class Statement:
     attempt: str | None = None
 
     def message(self) -> bytes:
-        """Return the bytes that are signed."""
+        """Return the signed bytes."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         return b"peftsize seal 1\n" + json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A signature, and what it signs beside the fields of the row that bears it.
+    """A signature, and what it signs besides the fields of its row.
 
     Args:
         key: Id of the key.
@@ -71,12 +69,12 @@ class Seal:
     entries: tuple[str, ...] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """Return the seal as it stands in an audit row."""
+        """Return the seal as stored in an audit row."""
         fields: dict[str, Any] = {"key": self.key, "signature": self.signature, "begun": self.begun}
         return fields if self.entries is None else fields | {"entries": list(self.entries)}
 
     def text(self) -> str:
-        """Return the seal as it stands beside a vote."""
+        """Return the seal as stored with a vote."""
         return json.dumps(self.fields())
 
 
@@ -87,7 +85,7 @@ def seal(statement: Statement, key: SigningKey) -> Seal:
 
 
 def read(text: str | None) -> Seal | None:
-    """Return a seal as it stands beside a vote; None where there is none, or it cannot be read."""
+    """Parse the seal of a vote; None if there is none, or it cannot be read."""
     try:
         return _seal(json.loads(text)) if text else None
     except ValueError:
@@ -104,13 +102,13 @@ def holds(found: Seal, statement: Statement, public: bytes) -> bool:
 
 
 def voter(actor: Mapping[str, Any]) -> str | None:
-    """Return the id under which a request knows an actor: in an Enterprise Grid one human may have several."""
+    """Return the id by which a request knows an actor: in an Enterprise Grid, a person may have several."""
     found: str | None = actor.get("known_as") or actor["user_id"]
     return found
 
 
 def of_row(row: Mapping[str, Any]) -> tuple[Seal, Statement] | None:
-    """Return the seal that an audit row bears and what it must sign; None for a row without one."""
+    """Return the seal of an audit row and what it must sign; None for a row without a seal."""
     found, actor = _seal(row.get("seal")), row["actor"]
     if found is None:
         return None
@@ -128,14 +126,14 @@ def of_row(row: Mapping[str, Any]) -> tuple[Seal, Statement] | None:
 
 
 def row_holds(row: Mapping[str, Any], public: bytes) -> bool:
-    """Return whether an audit row bears a seal of this public key (32 bytes) over what it says."""
+    """Return whether an audit row has a seal of this public key (32 bytes) over its content."""
     found = of_row(row)
     kind = "entries" if row["event"] in APPROVALS else "attempt"
     return found is not None and getattr(found[1], kind) is not None and holds(*found, public)
 
 
 def _seal(fields: Any) -> Seal | None:
-    """Read a seal; None where that is none."""
+    """Parse a seal; None if it is not one."""
     try:
         entries: Sequence[str] | None = fields.get("entries")
         found = Seal(

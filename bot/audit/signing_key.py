@@ -1,7 +1,7 @@
 """The Ed25519 key that seals what may lead to a POST, and signs the audit's checkpoints.
 
-It is a file outside the database: whoever can write to the database alone can forge no signature.
-The file is PEM (PKCS #8), so that ``openssl pkey -pubout`` shows its public key.
+It is a file outside the database: whoever can write only to the database cannot forge a signature. The file is PEM
+(PKCS #8), so ``openssl pkey -pubout`` prints its public key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPEN_TO_OTHERS = stat.S_IRWXO | stat.S_IWGRP
-"""A group may read the file: Kubernetes and Docker hand secrets over that way."""
+"""A group may read the file, since Kubernetes and Docker provide secrets that way."""
 
 
 class UnusableKey(Exception):
@@ -30,7 +30,7 @@ class UnusableKey(Exception):
 
     Args:
         why: ``missing``, ``open`` to others, ``unreadable``, or ``garbage``.
-        detail: The mode, or what the system said.
+        detail: The mode, or the system's message.
     """
 
     def __init__(self, why: Literal["missing", "open", "unreadable", "garbage"], detail: str = "") -> None:
@@ -40,11 +40,7 @@ class UnusableKey(Exception):
 
 
 class SigningKey:
-    """Signs.
-
-    Args:
-        private: The key.
-    """
+    """A key that signs."""
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
@@ -62,7 +58,7 @@ class SigningKey:
         return self._private.sign(message)
 
     def mac(self, message: bytes) -> str:
-        """Return a keyed hash that only holders of the key can make or check; 2 µs, where a signature takes 50."""
+        """Return a keyed hash that only holders of the key can make or check, in 2 µs; a signature takes 50."""
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def made(self, mac: object, message: bytes) -> bool:
@@ -88,7 +84,7 @@ def load(path: Path) -> SigningKey:
     """Read the key.
 
     Raises:
-        UnusableKey: There is none, others can read or change it, or it is no Ed25519 key.
+        UnusableKey: It does not exist, others can read or change it, or it is not an Ed25519 key.
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -109,10 +105,10 @@ def load(path: Path) -> SigningKey:
 
 
 def create(path: Path) -> SigningKey:
-    """Write a fresh key, readable by its owner only; never over an existing file.
+    """Write a new key, readable by its owner only; never over an existing file.
 
     Raises:
-        FileExistsError: There is one; it may have been made this moment.
+        FileExistsError: The file exists; it may just have been created.
         OSError: It cannot be written.
     """
     private = Ed25519PrivateKey.generate()
@@ -125,14 +121,14 @@ def create(path: Path) -> SigningKey:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        os.link(whole, path)  # whole or not at all, and never over another one
+        os.link(whole, path)  # complete or not at all, and never over an existing file
     finally:
         whole.unlink(missing_ok=True)
     return SigningKey(private)
 
 
 def load_or_create(path: Path) -> SigningKey:
-    """Read the key, or write a fresh one where there is none.
+    """Read the key, or write a new one if there is none.
 
     Raises:
         UnusableKey: It cannot be used.

@@ -1,8 +1,7 @@
-"""A request's story as the audit tells it: which approvals stand, and what was sent already.
+"""A request's story according to the audit: which approvals stand, and what has been sent.
 
-Rows that permit something count only with their seal. Rows that forbid something count in any case,
-and cannot be taken away: the rows from the request's first one to the end must follow each other and
-agree with the anchor.
+Rows that permit something count only with their seal. Rows that forbid something always count, and cannot be removed:
+the rows from the request's first one to the end must follow each other and agree with the anchor.
 """
 
 from __future__ import annotations
@@ -19,31 +18,30 @@ if TYPE_CHECKING:
 
 _NEW_CONTENT = frozenset({"edited", "revised"})
 _ENDS = frozenset({"created", "deleted", "rejected", "cancelled", "expired"})
-"""States after which nothing is sent for a request."""
+"""States after which nothing more is sent for a request."""
 
 
 class BrokenStory(Exception):
-    """The audit's rows cannot be believed; the text says why."""
+    """The audit's rows cannot be trusted; the text says why."""
 
 
 @dataclass(slots=True)
 class Story:
-    """What the audit says of one request.
+    """What the audit says about one request.
 
     Args:
         begun: Hash of its first row.
-        revision: Its latest revision; 0 where the audit does not know the request.
+        revision: Its latest revision; 0 if the audit does not know the request.
         digest: Of that revision.
-        state: The state it is in.
         requester: Workspace and user who asked.
         author: User who wrote the latest revision.
-        since: The row that began that revision.
-        asked_at: When that was asked for, UTC epoch milliseconds.
+        since: Number of the row that began that revision.
+        asked_at: When that revision was asked for, in UTC epoch milliseconds.
         workflow: Whether a workflow asked.
-        approvals: Signature of each approval of the latest revision that stands, by user.
-        pressed_as: The id in their own workspace of whoever approved, by user; in a Grid the two differ.
-        unreleased: Attempts of that revision after which nobody has let another be made.
-        ended: Whether nothing may be sent any more.
+        approvals: Signature of each standing approval of the latest revision, by user.
+        pressed_as: The approver's id in their own workspace, by user; in a Grid the two differ.
+        unreleased: Attempts of that revision after which nobody has permitted another.
+        ended: Whether nothing more may be sent.
     """
 
     begun: str = field(init=False)
@@ -60,17 +58,17 @@ class Story:
     unreleased: list[str | None] = field(default_factory=list)
     ended: bool = False
     _spent: set[tuple[str, int]] = field(default_factory=set)
-    """Clicks on this revision that have counted: none counts twice."""
+    """Clicks on this revision that have counted; none counts twice."""
 
     def add(self, row: Mapping[str, Any], public: bytes) -> None:
-        """Take in the next row of the request.
+        """Add the request's next row.
 
         Args:
             row: The export's object.
             public: The key whose seals count (32 bytes).
 
         Raises:
-            BrokenStory: It cannot come after the rows before it.
+            BrokenStory: It cannot follow the rows before it.
         """
         event, actor = row["event"], row["actor"]
         voter = seals.voter(actor)
@@ -99,13 +97,13 @@ class Story:
         self.ended = self.ended or self.state in _ENDS or event == "given_up"
 
     def _begin(self, row: Mapping[str, Any], author: str | None) -> None:
-        """Begin a revision: no approval of an earlier one counts."""
+        """Begin a revision, for which no earlier approval counts."""
         self.revision, self.digest, self.asked_at = row["revision"], row["digest"], row["at"]
         self.since, self.author = row["seq"], author
         self.approvals, self.unreleased, self._spent = {}, [], set()
 
     def _permits(self, row: Mapping[str, Any], public: bytes, voter: str | None) -> bool:
-        """Return whether a row that permits something is sealed, about this story, and there for the first time."""
+        """Return whether a row that permits something is sealed, about this story, and not a repetition."""
         mark = None if voter is None else (voter, row["at"])
         if (
             row["revision"] != self.revision
@@ -122,16 +120,15 @@ class Story:
 def tell(
     request_id: str, rows: Iterable[Mapping[str, Any]], heads: Mapping[int, str], public: bytes
 ) -> Story:
-    """Tell a request's story, from rows that are checked on the way.
+    """Return a request's story, checking the rows it is made from.
 
     Args:
-        request_id: The request.
         rows: The export's objects, from the request's first row to the end of the audit.
         heads: Hash by row number, as noted outside the table.
         public: The key whose seals count (32 bytes).
 
     Raises:
-        BrokenStory: The rows do not follow each other, or not what the anchor knows.
+        BrokenStory: The rows do not follow each other, or contradict the anchor.
     """
     story, head = Story(), Head()
     for row in rows:
@@ -149,7 +146,7 @@ def tell(
 
 
 def _next(row: Mapping[str, Any], head: Head, heads: Mapping[int, str]) -> Head:
-    """Return the head that a row makes, if it follows the one before and the anchor agrees."""
+    """Return the head after a row, if it follows the one before and agrees with the anchor."""
     before = head if head.seq else Head(row["seq"] - 1, row["prev_hash"])
     seq, digest = chain(before, {key: row[key] for key in row if key != "hash"})
     if (row["seq"], row["prev_hash"], row["hash"]) != (seq, before.hash, digest):

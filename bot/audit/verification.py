@@ -1,7 +1,7 @@
-"""Checking the audit: each row against the one before, and all of them against what was noted outside.
+"""Verifies the audit: each row against the one before, and all of them against what was noted outside.
 
-A changed, removed or reordered row breaks the chain. A cut-off end or a second history holds
-together; heads and checkpoints that were noted outside the table (``bot.audit.anchor``) find it.
+A changed, removed or reordered row breaks the chain. A truncated or second history is consistent in itself; the heads
+and checkpoints noted outside the table (``bot.audit.anchor``) reveal it.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from bot.audit.meaning import Meaning
 
 FRESH_MS = 60_000
-"""How long a row may wait for its anchor: the file is written right after the commit."""
+"""How long a row may lack its anchor, which is written right after the commit."""
 NOT_A_ROW = "it is no audit row"
 ORIGIN_BEGUN = "origin_begun"
-"""The event that tells of a new origin."""
+"""The event of a new origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What checking the audit found.
+    """The result of a verification.
 
     Args:
         rows: Rows read.
         head: The last row.
         bad_seq: The first bad row, or None.
         reason: What is wrong with it, or with the end of the chain.
-        anchored: The highest row that an anchor vouches for, 0 where there is none.
-        tail_at: When the first row after that one happened, None where there is none.
-        signed: The highest row under a checkpoint whose signature was checked, None without any.
-        begun: Why the log has a new origin since an earlier one, as its audit row says; None where it has not.
+        anchored: The highest row that an anchor vouches for, 0 if none.
+        tail_at: When the first row after that one happened, None if there is none.
+        signed: The highest row under a checkpoint with a verified signature, None if there is none.
+        begun: Why the log has a new origin, according to its audit row; None if it has not.
         first_at: When the first row happened, None without rows.
     """
 
@@ -58,20 +58,16 @@ class Verdict:
         return self.reason is None
 
     def unsigned(self, now: int) -> str | None:
-        """Return that no trusted checkpoint vouches for any row, though the bot has had time to sign one.
-
-        Args:
-            now: UTC epoch milliseconds.
-        """
+        """Say that no trusted checkpoint covers any row, if the bot had time to sign one by ``now``."""
         if self.signed is not None or (self.first_at is not None and abs(now - self.first_at) < FRESH_MS):
             return None
         return "no checkpoint is signed with the key"
 
     def unproven(self, now: int) -> str | None:
-        """Return why a chain that holds together proves nothing, or None where an anchor vouches for it.
+        """Return why a consistent chain proves nothing, or None if an anchor vouches for it.
 
         Args:
-            now: UTC epoch milliseconds; rows younger than ``FRESH_MS`` may still wait for their anchor.
+            now: UTC epoch milliseconds; rows younger than ``FRESH_MS`` may still lack their anchor.
         """
         if self.rows == 0 and self.signed is None:
             return "no checkpoint vouches for an audit without rows"
@@ -83,11 +79,11 @@ class Verdict:
 
 
 class Verification:
-    """Checks rows as they come, in memory that does not grow with them.
+    """Verifies rows as they come, in constant memory.
 
     Args:
         anchors: What was noted outside the table.
-        meaning: Checks what the rows say as well, if given.
+        meaning: Also checks what the rows say, if given.
     """
 
     def __init__(self, anchors: Anchors, meaning: Meaning | None = None) -> None:
@@ -104,14 +100,11 @@ class Verification:
         self.signed = 0 if 0 in anchors.signed and self.problem is None else None
 
     def add(self, row: Mapping[str, Any], path: list[bytes] | None = None) -> str | None:
-        """Check the next row.
+        """Verify the next row; return the first problem so far, after which nothing more is checked.
 
         Args:
             row: The export's object.
             path: A list for the row's inclusion proof, as for ``Tree.append``.
-
-        Returns:
-            What is wrong; the first problem stays, and nothing is checked after it.
         """
         if self.problem is None:
             self.rows += 1
@@ -172,7 +165,7 @@ class Verification:
         return None
 
     def verdict(self) -> Verdict:
-        """Return what was found, once every row was added."""
+        """Return the verdict, once every row was added."""
         bad = None if self.problem is None else self.head.seq + 1
         reason, most = self.problem, self._anchors.most_rows
         if reason is None and most > self.head.seq:
@@ -184,11 +177,7 @@ class Verification:
 
 
 def verify(rows: Iterable[Mapping[str, Any]], anchors: Anchors) -> Verdict:
-    """Check the audit against itself and against what was noted outside.
-
-    Args:
-        rows: The export's objects in the table's order.
-        anchors: What was noted.
+    """Verify the audit's rows (the export's objects, in order) against each other and against the anchors.
 
     Returns:
         The verdict, with the first bad row.
