@@ -1,4 +1,4 @@
-"""The command line: the same engine, the same rules and the same audit as in Slack."""
+"""The command line: the same engine, rules and audit as in Slack."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.cli.ending import told
+from bot.cli.ending import reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line with these words, or with those of the process.
+    """Run the command line with these arguments, or the process's.
 
-    ``serve`` is read before the other commands are even imported: a bot that runs for months
-    need not carry the parser of commands that people type.
+    ``serve`` is parsed before the other commands are imported: a bot that runs for months need not carry the parser for
+    commands that people type.
     """
     _settle_home()
     words = sys.argv[1:] if arguments is None else list(arguments)
-    with told():
+    with reported():
         if words[:1] == ["serve"]:
             from bot.cli.serve import run
 
@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _settle_home() -> None:
-    """Say where home is for a user number without a name, as containers have them.
+    """Set a home folder for a user id without a name, as in containers.
 
-    Slack's SDK asks for it when it is imported (``FileInstallationStore``), though nothing is read there.
+    Slack's SDK looks it up when imported (``FileInstallationStore``), though nothing is read there.
     """
     try:
         Path.home()

@@ -18,7 +18,7 @@ from bot.runtime.wiring import open_store
 
 
 def export(since: str | None, output: str | None) -> None:
-    """Print every event from a time on, or write them to a file, one JSON object a line."""
+    """Print every event since a time, or write them to a file, one JSON object per line."""
     since_ms = None if since is None else _time_ms(since)
     with open_store(configuration.load()) as store, store.read() as tx, _destination(output) as file:
         total = 0 if file.isatty() else tx.audit_log.head().seq
@@ -29,7 +29,7 @@ def export(since: str | None, output: str | None) -> None:
 
 
 def _destination(output: str | None) -> AbstractContextManager[TextIO]:
-    """Open the file, or take standard output."""
+    """Open the file, or return standard output."""
     if output is None:
         return nullcontext(sys.stdout)
     try:
@@ -39,10 +39,10 @@ def _destination(output: str | None) -> AbstractContextManager[TextIO]:
 
 
 def new_key(file: str | None) -> None:
-    """Write a fresh signing key, and say its public key."""
+    """Write a new signing key, and print its public key."""
     path = Path(file) if file else configuration.load().signing_key_file
     if path is None:
-        raise SettingsError(("Say where to write the key: peftsize audit new-key FILE",))
+        raise SettingsError(("Name the file for the key: peftsize audit new-key FILE",))
     try:
         key = signing_key.create(path)
     except FileExistsError:
@@ -54,7 +54,7 @@ def new_key(file: str | None) -> None:
 
 
 def print_key(file: str | None) -> None:
-    """Print the public half of the signing key, for whoever checks what it signed."""
+    """Print the public half of the signing key, for whoever verifies signatures."""
     path = Path(file) if file else configuration.load().signing_key_file
     if path is None:
         raise SettingsError((configuration.NO_KEY,))

@@ -1,4 +1,4 @@
-"""The breakdown as people read it: the result first, then how it comes about."""
+"""The breakdown for people: the result first, then how it is computed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BAR = 16
 def print_breakdown(
     request: sizing.SizingRequest, breakdown: sizing.Breakdown, serving: Serving | None
 ) -> None:
-    """Print what a request comes to, and why; with a second opinion where a server is given."""
+    """Print what a request needs, and why; with a second opinion if a server is given."""
     advice = sizing.advise(request, breakdown)
     result = result_line(request.canonical, breakdown.gpu_memory_gb, breakdown.num_gpus)
     prose(result, style=BOLD)
@@ -50,13 +50,13 @@ def print_breakdown(
 
 
 def _advice(advice: sizing.Advice) -> list[tuple[str, str]]:
-    found = []
+    rows = []
     if advice.more_fit is not None:
-        found.append(("still fit", f"{advice.more_fit} more of {advice.more_fit_size} before the next GPU"))
-    found.append(("largest base model", f"{advice.largest_base} on the same GPUs"))
+        rows.append(("still fit", f"{advice.more_fit} more of {advice.more_fit_size} before the next GPU"))
+    rows.append(("largest base model", f"{advice.largest_base} on the same GPUs"))
     if advice.cheaper is not None:
-        found.append(("fewer GPUs", f"{advice.cheaper.method}: {advice.cheaper.num_gpus}"))
-    return found
+        rows.append(("fewer GPUs", f"{advice.cheaper.method}: {advice.cheaper.num_gpus}"))
+    return rows
 
 
 def _methods(request: sizing.SizingRequest, advice: sizing.Advice) -> None:
@@ -75,7 +75,7 @@ def _methods(request: sizing.SizingRequest, advice: sizing.Advice) -> None:
 
 
 def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown, serving: Serving) -> None:
-    """Print the estimate of what a server does with these GPUs; it changes no number above."""
+    """Print an estimate of a server on these GPUs; it changes no number above."""
     estimate = sizing.explain(request, breakdown, serving=serving)
     if estimate is None:
         say()
@@ -94,14 +94,14 @@ def _second_opinion(request: sizing.SizingRequest, breakdown: sizing.Breakdown, 
         ("left for KV cache", _span(estimate.kv_gib)),
         ("KV cache per token", f"{estimate.kv_bytes_per_token / 1024:.0f} KiB"),
         ("tokens left", f"{low:,} to {high:,}"),
-        ("8k contexts at once", f"{estimate.contexts_8k:,}"),
+        ("concurrent 8k contexts", f"{estimate.contexts_8k:,}"),
         ("serve with", " ".join(estimate.serving_flags)),
-        ("of that by default", " ".join(estimate.vllm_defaults) or "nothing"),
+        ("set by default", " ".join(estimate.vllm_defaults) or "nothing"),
     )
     if (line := sizing.contradiction(breakdown, estimate)) is not None:
         say()
         prose(line)
-    for head, lines in (("A range, because", estimate.range_because), ("It assumes", estimate.assumptions)):
+    for head, lines in (("Why it is a range", estimate.range_because), ("Assumptions", estimate.assumptions)):
         title(head)
         for words in lines:
             prose(words, indent=GAP)

@@ -13,11 +13,11 @@ from bot.cli.ending import LARGEST_PORT, UsageProblem, no_option
 from bot.cli.output import complain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 NAME = "peftsize"
 _COMPLETION = "_PEFTSIZE_COMPLETE"
-"""Set by the shell that asks for completions; made of the name by Typer."""
+"""Set by a shell that asks for completions; Typer derives it from the name."""
 
 app = typer.Typer(
     name=NAME,
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 requests_app = typer.Typer(help="Requests, under the same rules and audit as in Slack.", no_args_is_help=True)
 specs_app = typer.Typer(help="Live hardware specifications in the space.", no_args_is_help=True)
-policy_app = typer.Typer(help="The policy file, tried out before it is in force.", no_args_is_help=True)
+policy_app = typer.Typer(help="Policy files, tested before you use them.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(requests_app, name="requests")
@@ -40,19 +40,16 @@ app.add_typer(database_app, name="database")
 
 
 def run_command(words: Sequence[str]) -> int:
-    """Run a command.
-
-    Returns:
-        Its exit code.
+    """Run a command, and return its exit code.
 
     Raises:
-        UsageProblem: The words cannot be read.
+        UsageProblem: The arguments cannot be read.
     """
     if _COMPLETION in os.environ:
         app(words, prog_name=NAME)
     command = get_command(app)
     try:
-        # not by `app()`, which ends the process with 1 where a pipe is closed, as by `head`
+        # not with `app()`, which exits with 1 if the reader, such as `head`, closes the pipe
         with command.make_context(NAME, list(words)) as begun:
             command.invoke(begun)
     except typer.Exit as ended:
@@ -67,7 +64,7 @@ def run_command(words: Sequence[str]) -> int:
 
 
 def _problem(error: TyperException) -> str:
-    """Return a sentence for what Typer could not read."""
+    """Return a sentence for arguments that Typer could not read."""
     option = getattr(error, "option_name", None)
     if option is None:
         return error.format_message()
@@ -124,10 +121,10 @@ def size(
         float | None, typer.Option(help="Share of GPU memory vLLM may use.", min=0.01, max=1)
     ] = None,
     max_num_seqs: Annotated[
-        int | None, typer.Option(help="Most sequences in one batch.", min=1, max=65_536)
+        int | None, typer.Option(help="Maximum sequences in one batch.", min=1, max=65_536)
     ] = None,
     max_model_len: Annotated[
-        int | None, typer.Option(help="Most tokens in one sequence.", min=1, max=10_000_000)
+        int | None, typer.Option(help="Maximum tokens in one sequence.", min=1, max=10_000_000)
     ] = None,
     kv_cache_dtype: Annotated[
         Literal["auto", "fp8"] | None, typer.Option(help="Type of the KV cache; auto is 16-bit.")
@@ -239,28 +236,31 @@ def requests_deploy_body(
     adapter: Annotated[str | None, typer.Option(help="Asset id of the adapter.", metavar="ASSET_ID")] = None,
     json: AsJson = False,
 ) -> None:
-    """Print the requests that deploy the base model and an adapter on a created specification."""
+    """Print the requests that deploy a created specification."""
     from bot.cli.requests import deploy_body
 
     deploy_body(request_id, adapter, as_json=json)
 
 
-def _act(action: str, request_id: str, user_id: str, reason: str | None = None) -> None:
-    from bot.cli.requests import act
+def _decision(action: str) -> Callable[[str, str], None]:
+    """Return the command for a decision that takes no reason."""
 
-    act(action, request_id, user_id, reason)
+    def decide(request_id: RequestId, as_user: AsUser) -> None:
+        from bot.cli.requests import act
+
+        act(action, request_id, as_user, None)
+
+    return decide
 
 
-@requests_app.command("approve")
-def requests_approve(request_id: RequestId, as_user: AsUser) -> None:
-    """Approve a request."""
-    _act("approve", request_id, as_user)
-
-
-@requests_app.command("withdraw")
-def requests_withdraw(request_id: RequestId, as_user: AsUser) -> None:
-    """Withdraw an approval, before the quorum is reached."""
-    _act("withdraw", request_id, as_user)
+for _name, _action, _help in (
+    ("approve", "approve", "Approve a request."),
+    ("withdraw", "withdraw", "Withdraw an approval, before the quorum is reached."),
+    ("cancel", "cancel", "Cancel a request, as its requester or an admin."),
+    ("retry", "retry", "Retry a create that failed or needs attention."),
+    ("give-up", "give_up", "Give up on a create and free its name."),
+):
+    requests_app.command(_name, help=_help)(_decision(_action))
 
 
 @requests_app.command("reject")
@@ -268,25 +268,9 @@ def requests_reject(
     request_id: RequestId, as_user: AsUser, reason: Annotated[str, typer.Option(help="Why, in one sentence.")]
 ) -> None:
     """Reject a request."""
-    _act("reject", request_id, as_user, reason)
+    from bot.cli.requests import act
 
-
-@requests_app.command("cancel")
-def requests_cancel(request_id: RequestId, as_user: AsUser) -> None:
-    """Cancel a request, as its requester or an admin."""
-    _act("cancel", request_id, as_user)
-
-
-@requests_app.command("retry")
-def requests_retry(request_id: RequestId, as_user: AsUser) -> None:
-    """Retry a create that failed or needs attention."""
-    _act("retry", request_id, as_user)
-
-
-@requests_app.command("give-up")
-def requests_give_up(request_id: RequestId, as_user: AsUser) -> None:
-    """Give up on a create and free its name."""
-    _act("give_up", request_id, as_user)
+    act("reject", request_id, as_user, reason)
 
 
 @specs_app.command("list")
@@ -326,7 +310,7 @@ PolicyFile = Annotated[str, typer.Argument(help="A policy file.", metavar="FILE"
 
 @policy_app.command("check")
 def policy_check(file: PolicyFile) -> None:
-    """Read a policy file; exit 2 with every mistake in it."""
+    """Check a policy file; exit 2 and list every mistake."""
     from bot.cli.policy import check
 
     check(file)
@@ -339,7 +323,7 @@ def policy_test(
         list[str] | None, typer.Argument(help="Files of further cases.", metavar="[CASES]...")
     ] = None,
 ) -> None:
-    """Check the cases of a policy; exit 1 with each that does not hold."""
+    """Run the cases of a policy; exit 1 and list each that fails."""
     from bot.cli.policy import test
 
     test(file, cases or [])
@@ -347,19 +331,19 @@ def policy_test(
 
 @policy_app.command("diff")
 def policy_diff(
-    old: Annotated[str, typer.Argument(help="The policy file in force.", metavar="OLD")],
-    new: Annotated[str, typer.Argument(help="The one that is to be.", metavar="NEW")],
+    old: Annotated[str, typer.Argument(help="The current policy file.", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="The new policy file.", metavar="NEW")],
     requests: Annotated[
         str | None,
         typer.Option(
-            help="Rule on the requests of this file instead of the database's: a text or a JSON object a line; - for "
+            help="Requests to rule on instead of the database's: one text or JSON object per line; - for "
             "stdin.",
             metavar="FILE",
         ),
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Rule on past requests under two policies; exit 1 with each request that they rule on differently."""
+    """Compare two policies on past requests; exit 1 and list each request that they rule on differently."""
     from bot.cli.policy import diff
 
     diff(old, new, requests, as_json=json)
@@ -370,7 +354,7 @@ def policy_explain(
     text: Annotated[list[str], typer.Argument(help="The request, such as 70b 10x500MB.", metavar="TEXT")],
     as_user: AsUser,
 ) -> None:
-    """Say what the policy in force asks of a request, why, and what a person may do."""
+    """Show what the current policy requires of a request, why, and what a person may do."""
     from bot.cli.policy import explain
 
     explain(" ".join(text), as_user)
@@ -470,7 +454,7 @@ def audit_new_key(
         str | None, typer.Argument(help="Where to write it instead of PEFTSIZE_SIGNING_KEY_FILE.")
     ] = None,
 ) -> None:
-    """Make the key that seals approvals; never over an existing file."""
+    """Create the key that seals approvals; an existing file is never overwritten."""
     from bot.cli.audit import new_key
 
     new_key(file)
@@ -478,7 +462,7 @@ def audit_new_key(
 
 @database_app.command("upgrade")
 def database_upgrade() -> None:
-    """Migrate the database to this program's schema; serve does so, too."""
+    """Migrate the database to this program's schema; serve also does this."""
     from bot.cli.setup import migrate
 
     migrate("head")

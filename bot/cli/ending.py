@@ -1,7 +1,7 @@
 """How a command ends: expected errors with a sentence, unexpected ones with a reference.
 
-Exit codes: 0 done, 1 refused or not found, 2 could not read the request or the settings,
-3 watsonx, Slack or the database failed, 70 bug, 130 interrupted.
+Exit codes: 0 done, 1 refused or not found, 2 the request or the settings could not be read, 3 watsonx, Slack or the
+database failed, 70 bug, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LARGEST_PORT = 65_535
 
 
 class UsageProblem(Exception):
-    """Words that are no command, or options that it does not take.
+    """Unknown commands or options.
 
     Args:
         what: What is wrong, in a sentence.
-        command: Whose help tells more, such as ``peftsize requests list``.
+        command: The command whose help to read, such as ``peftsize requests list``.
     """
 
     def __init__(self, what: str, command: str) -> None:
@@ -37,15 +37,15 @@ class UsageProblem(Exception):
 
 
 def no_option(given: str, near: Iterable[str]) -> str:
-    """Say that there is no such option, and which ones are near."""
+    """Say that there is no such option, and name similar ones."""
     meant = " or ".join(sorted(near))
     return f"There is no option {given}." + (f" Did you mean {meant}?" if meant else "")
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn whatever ends the block into a sentence on standard error and an exit code."""
-    # what libraries log is not for the terminal; `serve` and the sandbox set up logs of their own
+def reported() -> Iterator[None]:
+    """Turn an exception into a sentence on standard error and an exit code."""
+    # libraries must not log to the terminal; `serve` and the sandbox set up their own logs
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         try:
@@ -55,7 +55,7 @@ def told() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # whoever reads, such as `head`, has enough; the interpreter must not flush into the closed pipe again
+        # the reader, such as `head`, has closed the pipe, and the interpreter must not flush into it again
         # https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -66,7 +66,7 @@ def told() -> Iterator[None]:
 
 
 def ending(error: Exception) -> tuple[int, str]:
-    """Return exit code and sentence for an error."""
+    """Return the exit code and the sentence for an error."""
     from bot import errors, messages
     from sizing import ConfigError, SizingError
 
@@ -93,7 +93,7 @@ def ending(error: Exception) -> tuple[int, str]:
 
 
 def _log_bug(error: Exception, reference: str) -> None:
-    """Print the traceback, without secrets, where no log was set up."""
+    """Print the traceback, without secrets, if no log was set up."""
     from bot.runtime import logs
 
     if all(isinstance(handler, logging.NullHandler) for handler in logging.getLogger().handlers):

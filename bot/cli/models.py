@@ -1,4 +1,4 @@
-"""``peftsize models``: what the table knows, and what it makes of a name."""
+"""``peftsize models``: the model table, and which model a name means."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _COLUMNS = ("name", "billions", "counted", "IBM LoRA", "IBM QLoRA", "Hugging Fac
 
 
 def listing(words: Sequence[str], *, as_json: bool) -> None:
-    """Print the rows that a text names, or all.
+    """Print the models that a text names, or all.
 
     Args:
-        words: A model's name as people paste it, or a part of names; none for all.
-        as_json: Print a JSON array.
+        words: A model's name as people paste it, or part of a name; empty for all.
 
     Raises:
-        Refused: No row has it.
+        Refused: No model matches.
     """
     text = " ".join(words)
     rows = _rows(text)
@@ -37,14 +36,14 @@ def listing(words: Sequence[str], *, as_json: bool) -> None:
 
 
 def _rows(text: str) -> list[models.BaseModel]:
-    """Return the one row that a name means, else those with the text in a name."""
+    """Return the one model that a name means, else those whose name contains the text."""
     known = models.find(text) if text else None
     if known is not None:
         return [known]
     typed, reduced = text.lower().replace(" ", "-"), models.key(text)
     rows = models.table().values()
-    found = [row for row in rows if any(typed in name.lower() for name in row.names)]
-    return found or [row for row in rows if any(reduced in models.key(name) for name in row.names)]
+    matches = [row for row in rows if any(typed in name.lower() for name in row.names)]
+    return matches or [row for row in rows if any(reduced in models.key(name) for name in row.names)]
 
 
 def _cells(row: models.BaseModel) -> tuple[str, ...]:
@@ -53,13 +52,13 @@ def _cells(row: models.BaseModel) -> tuple[str, ...]:
 
 
 def _json(row: models.BaseModel) -> dict[str, Any]:
-    """Return a row with its layer shapes, None where only its name is known."""
-    found = {key: value for key, value in row._asdict().items() if key != "shapes"}
-    found["aliases"] = list(row.aliases)
+    """Return a model with its layer shapes, None if only its name is known."""
+    fields = {key: value for key, value in row._asdict().items() if key != "shapes"}
+    fields["aliases"] = list(row.aliases)
     shapes = row.shapes
-    found["shapes"] = None if shapes is None else shapes._asdict()
+    fields["shapes"] = None if shapes is None else shapes._asdict()
     for part in ("mamba", "latent"):
         inner = getattr(shapes, part, None)
         if inner is not None:
-            found["shapes"][part] = inner._asdict()
-    return found
+            fields["shapes"][part] = inner._asdict()
+    return fields

@@ -1,7 +1,9 @@
-"""Deciding from the command line: under the same rules, for a Slack user looked up as in Slack."""
+"""Decisions from the command line: under the same rules, by a Slack user who is looked up as in Slack."""
 
 from __future__ import annotations
 
+import os
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,23 +12,23 @@ from bot.errors import PeopleError
 from bot.runtime.settings import Need, check_settings
 from bot.runtime.wiring import build, need_database
 from bot.store import schema
+from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.dispatch.worker import Worker
     from bot.runtime.settings import Settings
-    from bot.workflow.ports import Click, Outcome
+    from bot.workflow.ports import Outcome
     from bot.workflow.service import RequestService
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What the command line decides with.
+    """What the command line needs to decide.
 
     Args:
-        service: Decisions.
-        home_team: The workspace whose people ``--as`` names.
+        home_team: The workspace of the user named by ``--as``.
         worker: Redraws the card.
     """
 
@@ -34,8 +36,22 @@ class Operator:
     home_team: str
     worker: Worker
 
-    def decide(self, click: Click) -> Outcome:
-        """Look the person up, decide, and redraw the card; raises ``PeopleError`` if Slack cannot say."""
+    def decide(self, action: str, request_id: str, user_id: str, reason: str | None = None) -> Outcome:
+        """Look the user up, decide, and redraw the card; raises ``PeopleError`` if Slack cannot say."""
+        click = Click(
+            key=f"cli:{secrets.token_hex(16)}",
+            action=action,
+            request_id=request_id,
+            revision=None,
+            team_id=self.home_team,
+            user_id=user_id,
+            name=user_id,
+            at=self.service.clock(),
+            origin="cli",
+            reason=reason,
+            os_uid=os.getuid(),
+            source=Source.CLI,
+        )
         person = self.service.who(click)
         outcome = self.service.decide(click, person)
         if outcome.request is not None:
@@ -44,7 +60,7 @@ class Operator:
 
 
 @contextmanager
-def operator(settings: Settings) -> Iterator[Operator]:
+def open_operator(settings: Settings) -> Iterator[Operator]:
     """Wire what the command line needs to decide; no worker runs."""
     check_settings(settings, Need(slack=True, watsonx=True, approvers=True))
     need_database(settings)

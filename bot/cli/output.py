@@ -1,4 +1,4 @@
-"""How the command line prints: aligned and coloured on a terminal, plain when piped, JSON when asked."""
+"""How the command line prints: aligned and coloured on a terminal, plain when piped, JSON on request."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 
 GAP = "  "
 _NARROWEST = 20
-"""Columns for the value of a pair; with fewer it stands under its name."""
+"""Columns for the value of a pair; with fewer, it goes under its name."""
 
 _UNSAFE = re.compile(r"\x1b(?!\[(?:0|1|2|31|32|33)m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
-"""What a terminal would obey or not show, but for line ends, tabs and our own colours."""
+"""What a terminal would obey or not show, except line ends, tabs and our own colours."""
 _SLACK_COMMAND = re.compile(r"/peftsize (list|show|specs)\b")
 _COMMANDS = {"list": "requests list", "show": "requests show", "specs": "specs list"}
 
 
 def say(text: str = "") -> None:
-    """Print text to standard output, whatever its encoding can show."""
+    """Print text to standard output, as far as its encoding can show it."""
     _print(text, sys.stdout)
 
 
@@ -43,7 +43,7 @@ def complain(text: str) -> None:
 
 
 def say_json(value: Any, file: TextIO | None = None) -> None:
-    """Print one JSON value on one line, to standard output unless to a file."""
+    """Print one JSON value on one line, to standard output or a file."""
     (file or sys.stdout).write(json.dumps(value, ensure_ascii=True) + "\n")
 
 
@@ -58,14 +58,13 @@ def paint(text: str, style: str, *, stream: TextIO | None = None) -> str:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how far a long run is, on standard error if that is a terminal.
+    """Show the progress of a long run, on standard error if that is a terminal.
 
     Args:
-        what: What is done.
-        total: In how many steps; with 0 nothing is shown.
+        total: Number of steps; 0 shows nothing.
 
     Yields:
-        Takes how many steps were done since.
+        A function that takes the number of steps done since its last call.
     """
     if not total or not sys.stderr.isatty():
         yield lambda _: None
@@ -77,18 +76,18 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def title(text: str) -> None:
-    """Print the headline of what follows."""
+    """Print a headline."""
     say()
     prose(text, style=BOLD)
 
 
 def prose(text: str, *, indent: str = "", hanging: str | None = None, style: str | None = None) -> None:
-    """Print words as wide as the terminal; no word and no number is cut.
+    """Print words, wrapped at the width of the terminal; no word or number is cut.
 
     Args:
         text: One line.
-        indent: In front of the first line.
-        hanging: In front of the others; as ``indent`` where None.
+        indent: Before the first line.
+        hanging: Before the others; None for the same as ``indent``.
         style: As for ``paint``.
     """
     for line in wrapped(text, indent, indent if hanging is None else hanging):
@@ -96,7 +95,7 @@ def prose(text: str, *, indent: str = "", hanging: str | None = None, style: str
 
 
 def wrapped(text: str, indent: str, hanging: str) -> list[str]:
-    """Return words as lines, as wide as the terminal."""
+    """Return words as lines, wrapped at the width of the terminal."""
     return textwrap.wrap(
         text,
         _width() or sys.maxsize,
@@ -108,7 +107,7 @@ def wrapped(text: str, indent: str, hanging: str) -> list[str]:
 
 
 def pairs(*rows: tuple[str, str]) -> None:
-    """Print names and values; the values stand under each other, or under their names on a narrow terminal."""
+    """Print names and values in two columns; on a narrow terminal, values go under their names."""
     left = max(len(name) for name, _ in rows) + 2 * len(GAP)
     narrow = 0 < _width() < left + _NARROWEST
     for name, text in rows:
@@ -121,12 +120,12 @@ def pairs(*rows: tuple[str, str]) -> None:
 
 
 def columns(rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), right: Collection[int] = ()) -> None:
-    """Print rows whose cells stand under each other; on a narrow terminal a cell a line. Nothing is cut.
+    """Print rows in columns; on a narrow terminal, one cell per line. Nothing is cut.
 
     Args:
-        rows: Cells; all rows have equally many.
-        head: Names of the columns, if they are shown.
-        right: Numbers of the columns that are aligned to the right.
+        rows: Cells; all rows have the same number.
+        head: Names of the columns, if shown.
+        right: Numbers of the right-aligned columns.
     """
     rows = [[visible(cell) for cell in row] for row in rows]
     cells = [head, *rows] if head else list(rows)
@@ -156,12 +155,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def visible(text: str) -> str:
-    """Return text from elsewhere fit for one cell: no escape, line end or invisible character."""
+    """Return foreign text safe for one cell: without escapes, line ends or invisible characters."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def time_of(at_ms: int | None) -> str:
-    """Return a time as people read it, in UTC."""
+    """Return a time for people, in UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC") if at_ms else "-"
 
 
@@ -171,24 +170,24 @@ def result_line(canonical: str, gpu_memory_gb: int, num_gpus: int) -> str:
 
 
 def hint(request: str) -> str:
-    """Return how to size a request on the command line, quoted where a shell needs it."""
+    """Return the command that sizes a request, quoted for a shell."""
     return f"Try: peftsize size {shlex.join(request.split())}"
 
 
 def sizing_error(error: SizingError) -> str:
-    """Say why a request cannot be read, with a mark under the place, and what to type next."""
+    """Say why a request cannot be read, with a mark under the place, and what to type instead."""
     picture = _picture(error) if error.source else ()
     ways = dict.fromkeys([error.suggestion or error.example or "", *error.candidates])
     return "\n".join([error.message, *picture, *map(hint, filter(None, ways))])
 
 
 def on_the_command_line(words: str) -> str:
-    """Name the commands of this command line where a sentence names those of Slack that have one."""
+    """Replace the Slack commands in a sentence by those of the command line, if there is one."""
     return _SLACK_COMMAND.sub(lambda found: f"peftsize {_COMMANDS[found[1]]}", words)
 
 
 def _picture(error: SizingError) -> Iterator[str]:
-    """Yield the text and the mark under the fault, as much of them as the terminal is wide."""
+    """Yield the text and the mark under the fault, as much as the terminal is wide."""
     text, mark = error.picture().split("\n")
     width = shutil.get_terminal_size().columns - len(GAP)
     start = max(0, min(len(mark) - width // 2, max(len(text), len(mark)) - width))
@@ -197,7 +196,7 @@ def _picture(error: SizingError) -> Iterator[str]:
 
 
 def _width() -> int:
-    """Return how many columns the terminal has; 0 when there is none."""
+    """Return the number of columns of the terminal; 0 without one."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 

@@ -1,4 +1,4 @@
-"""``peftsize size --plot``: the breakdown as a picture. The plotting library is an extra, imported here alone."""
+"""``peftsize size --plot``: the breakdown as a chart. Only this file imports the plotting library, an extra."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = {"base": "#0f62fe", "adapters": "#08bdba", "overhead": "#c6c6c6"}
 _LINES = {"lora": "#0f62fe", "qlora8": "#8a3ffc", "qlora4": "#198038"}
 _MOST_EDGES = 12
-_NEEDS_EXTRA = "drawing needs more packages: pip install 'peftsize[plot]'."
+_NEEDS_EXTRA = "charts need more packages: pip install 'peftsize[plot]'."
 
 
 def plot(request: SizingRequest, path: Path) -> None:
     """Draw what a request needs, and how it grows with its adapters.
 
     Raises:
-        typer.BadParameter: The format is not drawn here, the library is not installed, or the file cannot be written.
+        typer.BadParameter: The format is unknown, the library is not installed, or the file cannot be written.
     """
     if path.suffix.lower() not in FORMATS:
         raise _refused(f"“{path.name}” ends with none of {', '.join(FORMATS)}. Name the file out.png.")
@@ -49,7 +49,7 @@ def plot(request: SizingRequest, path: Path) -> None:
 
 
 def _memory(axes: Axes, request: SizingRequest, methods: tuple[Row, ...]) -> None:
-    """Draw a bar a method: base, adapters and overhead, against the edges of GPUs."""
+    """Draw a bar per method: base, adapters and overhead, against the edges of GPUs."""
     names = [f"{row.method} ←" if row.method == request.method else row.method for row in methods]
     left = [0.0] * len(methods)
     for part, colour in _COLOURS.items():
@@ -66,7 +66,7 @@ def _memory(axes: Axes, request: SizingRequest, methods: tuple[Row, ...]) -> Non
 
 
 def _gb(breakdown: Breakdown) -> dict[str, float]:
-    """The three parts of a breakdown in GB."""
+    """Return the three parts of a breakdown in GB."""
     base, adapters = breakdown.base_ticks, breakdown.adapter_ticks
     overhead = breakdown.raw_ticks - base - adapters
     parts = {"base": base, "adapters": adapters, "overhead": overhead}
@@ -74,22 +74,22 @@ def _gb(breakdown: Breakdown) -> dict[str, float]:
 
 
 def _growth(axes: Axes, request: SizingRequest) -> None:
-    """Draw GPUs over the number of adapters, a line a method."""
+    """Draw GPUs over the number of adapters, a line per method."""
     from matplotlib.ticker import MaxNLocator
 
-    found = growth(request)
-    for method, gpus in found.gpus.items():
+    curve = growth(request)
+    for method, gpus in curve.gpus.items():
         own = method == request.method
         axes.step(
-            found.counts,
+            curve.counts,
             gpus,
             where="post",
             color=_LINES[method],
             label=method,
             linewidth=2.5 if own else 1.2,
         )
-    axes.axvline(found.own, color="#8d8d8d", linewidth=1, linestyle=":")
-    axes.set_xlabel(f"adapters of {found.adapter} (dotted: the {found.own} of the request)")
+    axes.axvline(curve.own, color="#8d8d8d", linewidth=1, linestyle=":")
+    axes.set_xlabel(f"adapters of {curve.adapter} (dotted: the {curve.own} of the request)")
     axes.set_ylabel("GPUs")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)

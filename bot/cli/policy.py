@@ -93,7 +93,7 @@ def diff(old: str, new: str, requests: str | None, *, as_json: bool) -> None:
 
 
 def explain(text: str, user_id: str) -> None:
-    """Say what the policy in force asks of a request, why, and what a person may do."""
+    """Show what the current policy requires of a request, why, and what a person may do."""
     settings = configuration.load()
     check_settings(settings, Need(slack=True, approvers=True))
     rules, site = configuration.rules(settings), configuration.site(settings, dry_run=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ from bot.approvals.draft import draft
 from bot.approvals.in_force import ruling_of
 from bot.approvals.request import Request, State
 from bot.approvals.state_machine import has_live_spec, progress
-from bot.cli.operator import operator
+from bot.cli.operator import open_operator
 from bot.cli.output import (
     BOLD,
     GAP,
@@ -33,7 +31,6 @@ from bot.cli.output import (
 from bot.errors import Refused, SettingsError, UnknownRequest
 from bot.runtime import settings as configuration
 from bot.runtime.wiring import clock, open_store
-from bot.workflow.ports import Click, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -199,30 +196,16 @@ def _curl(target: str, deployment: sizing.Deployment) -> str:
 
 
 def act(action: str, request_id: str, user_id: str, reason: str | None) -> None:
-    """Decide as a Slack user, looked up live; the card is redrawn."""
+    """Decide as a Slack user, who is looked up live, and redraw the card."""
     if reason is not None and (wrong := messages.reason_problem(reason)) is not None:
         raise SettingsError((messages.refusal(wrong),))
-    with operator(configuration.load()) as desk:
-        click = Click(
-            key=f"cli:{secrets.token_hex(16)}",
-            action=action,
-            request_id=request_id.upper(),
-            revision=None,
-            team_id=desk.home_team,
-            user_id=user_id,
-            name=user_id,
-            at=desk.service.clock(),
-            origin="cli",
-            reason=reason,
-            os_uid=os.getuid(),
-            source=Source.CLI,
-        )
-        outcome = desk.decide(click)
+    with open_operator(configuration.load()) as operator:
+        outcome = operator.decide(action, request_id.upper(), user_id, reason)
     say_outcome(outcome)
 
 
 def say_outcome(outcome: Outcome) -> None:
-    """Print what came of a decision; exit 1 for a refusal."""
+    """Print the outcome of a decision; exit 1 for a refusal."""
     if outcome.code in {"done", "submitted", "existing"} and outcome.request is not None:
         say(f"{outcome.request.id}: {messages.state_words(outcome.request)}")
         return

@@ -1,4 +1,4 @@
-"""``peftsize serve``: its options, read without the parser of the other commands and looking the same."""
+"""``peftsize serve``: its options, parsed without Typer, with the same look."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Parser(ArgumentParser):
-    """Prints its help and refuses as the rest of the command line does."""
+    """Prints help and errors like the rest of the command line."""
 
     def format_help(self) -> str:
         """Return usage, purpose and a line for each option."""
@@ -32,7 +32,7 @@ class _Parser(ArgumentParser):
         return head + "\n".join(lines) + "\n"
 
     def error(self, message: str) -> NoReturn:
-        """Refuse words that cannot be read.
+        """Refuse an argument.
 
         Raises:
             UsageProblem: Always.
@@ -73,14 +73,14 @@ def run(arguments: Sequence[str]) -> None:
         UsageProblem: They cannot be read.
     """
     parser = options()
-    found, unknown = parser.parse_known_args(arguments)
+    given, unknown = parser.parse_known_args(arguments)
     if unknown:
         known = [spelling for action in parser._actions for spelling in action.option_strings]  # noqa: SLF001 - argparse has no public list
         raise UsageProblem(no_option(unknown[0], get_close_matches(unknown[0], known)), parser.prog)
 
     from bot.runtime.serve import serve
 
-    serve(mode=found.mode, host=found.host, port=found.port, dry_run=found.dry_run)
+    serve(mode=given.mode, host=given.host, port=given.port, dry_run=given.dry_run)
 
 
 def _spelling(action: Action) -> str:

@@ -1,4 +1,4 @@
-"""The options of ``peftsize size`` that say how a server is started, read into a ``Serving``."""
+"""The options of ``peftsize size`` that describe a server, parsed into a ``Serving``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def serving(options: Mapping[str, Any]) -> Serving:
         if version is None:
             oldest = ".".join(map(str, OLDEST))
             raise typer.BadParameter(
-                f"“{given['vllm']}” is no release of vLLM from {oldest} on. Write it as 0.10.2.",
+                f"“{given['vllm']}” is not a vLLM release from {oldest} on. Write it as 0.10.2.",
                 param_hint="--vllm",
             )
         given["vllm"] = version
@@ -40,21 +40,23 @@ def serving(options: Mapping[str, Any]) -> Serving:
 
 
 def need_explain(options: Mapping[str, Any]) -> None:
-    """Refuse options of the second opinion where none was asked for.
+    """Refuse options of the second opinion without ``--explain``.
 
     Raises:
         typer.BadParameter: One was given.
     """
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:
-        raise typer.BadParameter(f"{', '.join(given)}: add --explain, the second opinion is what it changes.")
+        raise typer.BadParameter(
+            f"{', '.join(given)}: needs --explain, since it changes only the second opinion."
+        )
 
 
 def need_one_request(words: Sequence[str]) -> None:
-    """Refuse to draw what standard input brings.
+    """Refuse to draw requests from standard input.
 
     Raises:
         typer.BadParameter: The words are ``-``.
     """
     if list(words) == ["-"]:
-        raise typer.BadParameter("a picture shows one request: write it instead of -.", param_hint="--plot")
+        raise typer.BadParameter("a chart shows one request: type it instead of -.", param_hint="--plot")

@@ -24,7 +24,7 @@ def print_manifest(url: str | None) -> None:
 
 
 def run_doctor(*, as_json: bool) -> int:
-    """Print what the checks came to, then each with its fix; return 1 when something would fail in use."""
+    """Print the number of failed checks, then each check with its fix; return 1 if any failed."""
     checks = examine()
     failed = sum(check.status == "failed" for check in checks)
     if as_json:
@@ -44,7 +44,7 @@ def run_doctor(*, as_json: bool) -> int:
 
 
 def migrate(to: str) -> None:
-    """Bring the database to a schema."""
+    """Migrate the database to a schema."""
     wanted = schema.HEAD if to == "head" else to
     if wanted not in {*schema.REVISIONS, "base"}:
         raise SettingsError((f"The schema must be one of {', '.join(schema.REVISIONS)}, or base.",))
@@ -57,4 +57,4 @@ def migrate(to: str) -> None:
         database.close()
     say(f"The database is at schema {wanted}{'' if done else ' already'}.")
     if restored:
-        say(f"Triggers of the audit were missing and are back: {', '.join(restored)}.")
+        say(f"Restored missing triggers of the audit: {', '.join(restored)}.")

@@ -1,4 +1,4 @@
-"""``peftsize size``: imports the engine and nothing of Slack, the database or the network."""
+"""``peftsize size``: imports the engine, but nothing of Slack, the database or the network."""
 
 from __future__ import annotations
 
@@ -27,15 +27,13 @@ def run(
     config: str | None,
     picture: str | None,
 ) -> None:
-    """Size one request, or one a line from standard input.
+    """Size one request, or one per line from standard input.
 
     Args:
         words: The request's words, or ``-``.
-        as_json: Print JSON.
-        explain: Add the second opinion.
-        options: How its server is started; None where an option was not given.
-        config: Path of a ``config.json`` with the base model; the words then name none.
-        picture: Draw the request to this file.
+        options: How the server is started; None for options not given.
+        config: Path of a ``config.json`` with the base model; then the words name none.
+        picture: File to draw the request to.
 
     Raises:
         SizingError: The one request cannot be read (text form).
@@ -74,7 +72,7 @@ def run(
 
 
 def _text_of(path: str) -> str:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Raises:
         ConfigError: It cannot be read.
@@ -82,12 +80,12 @@ def _text_of(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8 text"
         raise sizing.ConfigError(None, f"{path} cannot be read: {reason}") from None
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
-    """Yield each line as it comes: it ends at a newline, a carriage return before it is dropped."""
+    """Yield each line as it arrives; it ends at a newline, and a carriage return before that is dropped."""
     for raw in iter(stream.readline, b""):
         line = raw.removesuffix(b"\n")
         yield line.removesuffix(b"\r").decode("utf-8", "replace")
@@ -109,18 +107,18 @@ def _print_line(text: str, base: BaseModel | None, server: Serving | None, *, as
 
 
 def _error(error: sizing.SizingError | sizing.ConfigError) -> dict[str, Any]:
-    """Return an error as JSON, its hint in the words of the command line."""
-    found = error.to_json()
+    """Return an error as JSON, with a hint for the command line."""
+    fields = error.to_json()
     if isinstance(error, sizing.SizingError):
-        found["hint"] = hint(error.suggestion or error.example or "")
-    return found
+        fields["hint"] = hint(error.suggestion or error.example or "")
+    return fields
 
 
 def _answer(request: sizing.SizingRequest, server: Serving | None) -> dict[str, Any]:
-    """Return the answer as JSON, with an estimate where a server is given."""
+    """Return the answer as JSON, with an estimate if a server is given."""
     breakdown = sizing.size(request)
     result = sizing.answer_json(request, breakdown)
     if server is not None:
-        found = sizing.explain(request, breakdown, serving=server)
-        result["estimate"] = None if found is None else found.to_json()
+        estimate = sizing.explain(request, breakdown, serving=server)
+        result["estimate"] = None if estimate is None else estimate.to_json()
     return result

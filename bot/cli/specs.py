@@ -1,15 +1,13 @@
-"""``peftsize specs``: what is live in the space."""
+"""``peftsize specs``: the live specs of the space."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals.request import State
-from bot.cli.operator import operator
+from bot.cli.operator import open_operator
 from bot.cli.output import say, say_json, table, visible
 from bot.cli.requests import say_outcome
 from bot.errors import NoDatabase, UnknownRequest
@@ -17,7 +15,6 @@ from bot.provisioning.drift import compare
 from bot.runtime import settings as configuration
 from bot.runtime.settings import Need, check_settings
 from bot.runtime.wiring import connect_specs, need_database, open_store
-from bot.workflow.ports import Click, Source
 from bot.workflow.use import users_by_spec
 
 if TYPE_CHECKING:
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _listed(spec: RemoteSpec, made: Maker | None, users: Sequence[str] | None) -> dict[str, Any]:
-    """Return a spec with whose it is, what for, its age in seconds, and who uses it (None: not known)."""
+    """Return a spec with its owner, purpose, age in seconds, and users (None if unknown)."""
     at = spec.created_ms
     return _object(spec) | {
         "owner": made.owner_id if made else None,
@@ -82,7 +79,7 @@ def listing(*, as_json: bool) -> None:
 
 
 def _makers(settings: Settings, spec_ids: Sequence[str]) -> Mapping[str, Maker]:
-    """Return the requests behind specs, as far as there is a database that knows them."""
+    """Return the requests behind specs, if there is a database that knows them."""
     try:
         with open_store(settings) as store, store.read() as tx:
             return tx.requests.makers(spec_ids)
@@ -115,26 +112,13 @@ def show(spec_id: str, *, as_json: bool) -> None:
 
 
 def delete(spec_id: str, user_id: str) -> None:
-    """Ask for a deletion."""
-    with operator(configuration.load()) as desk:
-        with desk.service.store.read() as tx:
+    """Request a deletion."""
+    with open_operator(configuration.load()) as operator:
+        with operator.service.store.read() as tx:
             made = tx.requests.listed(states=(State.CREATED,), spec_id=spec_id, limit=1)
         if not made:
             raise UnknownRequest("not_ours", detail=spec_id)
-        click = Click(
-            key=f"cli:{secrets.token_hex(16)}",
-            action="delete",
-            request_id=made[0].id,
-            revision=None,
-            team_id=desk.home_team,
-            user_id=user_id,
-            name=user_id,
-            at=desk.service.clock(),
-            origin="cli",
-            os_uid=os.getuid(),
-            source=Source.CLI,
-        )
-        outcome = desk.decide(click)
+        outcome = operator.decide("delete", made[0].id, user_id)
     say_outcome(outcome)
 
 
@@ -144,18 +128,20 @@ def drift(*, as_json: bool) -> None:
     need_database(settings)
     check_settings(settings, Need(watsonx=True))
     with open_store(settings) as store, connect_specs(settings) as specs:
-        found = compare(store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values())
+        differences = compare(
+            store, specs, settings.watsonx_space_id or "", settings.peftsize_spaces.values()
+        )
     if as_json:
         say_json(
             [
                 {"kind": item.kind, "name": item.name, "spec_id": item.spec_id, "request_id": item.request_id}
-                for item in found
+                for item in differences
             ]
         )
-    elif not found:
-        say("No drift: every spec of ours is there as created.")
+    elif not differences:
+        say("No drift: all our specs exist as created.")
     else:
-        for item in found:
+        for item in differences:
             say(visible(item.sentence()))
-    if found:
+    if differences:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""``peftsize audit verify`` and ``audit proof``: what outsiders need to check the audit, and the check."""
+"""``peftsize audit verify`` and ``audit proof``: verify the audit, and export proofs for outsiders."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the command line names.
+    """The files named on the command line.
 
     Args:
         anchors: Files with heads and checkpoints, instead of those in the settings.
-        checkpoints: Files with a checkpoint each, besides.
+        checkpoints: Further files, with a checkpoint each.
         keys: Files with a public key each, instead of our own.
     """
 
@@ -47,19 +47,19 @@ class Evidence:
         """Read the keys.
 
         Raises:
-            SettingsError: A file is no public key.
+            SettingsError: A file is not a public key.
         """
-        found = []
+        keys = []
         for name in self.keys:
             try:
-                found.append(checkpoints.read_key(_text("--key", name)))
+                keys.append(checkpoints.read_key(_text("--key", name)))
             except MalformedNote as error:
                 raise SettingsError((f"--key {name}: {error}.",)) from None
-        return found
+        return keys
 
 
 def verify_export(file: str, evidence: Evidence, *, allow_unanchored: bool, as_json: bool) -> bool:
-    """Check an exported audit without a database; return whether it is whole and vouched for."""
+    """Verify an exported audit without a database; return whether it is intact and vouched for."""
     if evidence.checkpoints and not evidence.keys:
         raise SettingsError(
             ("--checkpoint proves nothing without --key FILE, the public key that it was signed with.",)
@@ -69,21 +69,21 @@ def verify_export(file: str, evidence: Evidence, *, allow_unanchored: bool, as_j
     path = _file("--export", file)
     with _exported(path) as (rows, total):
         verdict = _check(rows, known, keys, total)
-    return _told(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
+    return _report(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
 
 
 def verify_database(evidence: Evidence, *, allow_unanchored: bool, as_json: bool) -> bool:
-    """Check the audit in the database; return whether it is whole and vouched for."""
+    """Verify the audit in the database; return whether it is intact and vouched for."""
     settings = configuration.load()
     paths = [*map(Path, evidence.anchors)]
-    # heads that were noted elsewhere, such as in the channel, vouch without a signature
+    # heads noted elsewhere, such as in a channel, vouch without a signature
     keys = evidence.trusted() or ([] if paths else own_key(settings))
     with open_store(settings) as store:
         known = _known(paths or settings.anchor_files, evidence, keys)
         with store.read() as tx:
             verdict = _check(tx.audit_log.rows(), known, keys, tx.audit_log.head().seq)
             missing = tx.audit_log.missing_triggers()
-    whole = _told(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
+    whole = _report(verdict, known, keys, allow_unanchored=allow_unanchored, as_json=as_json)
     if missing:
         complain(
             f"Triggers of the audit are missing ({', '.join(missing)}): its rows can be changed. Restart the bot or "
@@ -93,20 +93,20 @@ def verify_database(evidence: Evidence, *, allow_unanchored: bool, as_json: bool
 
 
 def verify_proof(file: str, evidence: Evidence) -> bool:
-    """Check a bundle of proofs; return whether it proves each of its rows."""
+    """Verify a bundle of proofs; return whether it proves each of its rows."""
     keys = evidence.trusted()
     if not keys:
         raise SettingsError(("--proof proves nothing without --key FILE, the public key of the log.",))
     try:
-        found = json.loads(_text("--proof", file))
+        bundle = json.loads(_text("--proof", file))
     except ValueError:
-        found = None
-    faults = proofs.faults(found, keys)
+        bundle = None
+    faults = proofs.faults(bundle, keys)
     for fault in faults:
         complain(f"Not proven: {fault}.")
     if not faults:
-        count = len(found["proofs"])
-        say(f"{paint('Proven', GREEN)}: {count} rows of {found['request_id']} are in the signed log.")
+        count = len(bundle["proofs"])
+        say(f"{paint('Proven', GREEN)}: {count} rows of {bundle['request_id']} are in the signed log.")
     return not faults
 
 
@@ -114,7 +114,7 @@ def prove(request_id: str, evidence: Evidence, output: str | None) -> None:
     """Write a bundle with a proof for each row of a request.
 
     Raises:
-        Refused: A row is younger than the last checkpoint, or the rows contradict it.
+        Refused: A row is newer than the last checkpoint, or the rows contradict it.
     """
     settings, request_id = configuration.load(), request_id.upper()
     keys = evidence.trusted() or own_key(settings)
@@ -128,10 +128,10 @@ def prove(request_id: str, evidence: Evidence, output: str | None) -> None:
             raise UnknownRequest("unknown_request", detail=request_id)
         if (last := max(wanted)) > signed.size:
             raise Refused("not_signed_yet", detail=last)
-        found = _proven(tx.audit_log.rows(), signed, wanted)
+        rows = _proven(tx.audit_log.rows(), signed, wanted)
     key = next(key for key in keys if signed.standing([key]) is Standing.SIGNED)
     text = json.dumps(
-        proofs.bundle(request_id, found, checkpoints.verifier_key(signed.origin, key.public)), indent=1
+        proofs.bundle(request_id, rows, checkpoints.verifier_key(signed.origin, key.public)), indent=1
     )
     if output is None:
         say(text)
@@ -154,9 +154,9 @@ def own_key(settings: Settings) -> list[VerifierKey]:
 def _proven(
     rows: Iterator[Mapping[str, Any]], signed: Checkpoint, wanted: Collection[int]
 ) -> list[tuple[bytes, proofs.Proof]]:
-    """Return text and proof of each wanted row under a checkpoint."""
+    """Return the text and the proof of each wanted row under a checkpoint."""
     checking = Verification(Anchors())
-    found: dict[int, tuple[bytes, list[bytes]]] = {}
+    texts: dict[int, tuple[bytes, list[bytes]]] = {}
     with progress("Reading the audit", signed.size) as step:
         for row in rows:
             if checking.tree.size == signed.size:
@@ -165,13 +165,13 @@ def _proven(
             if row["seq"] in wanted:
                 fields = {key: value for key, value in row.items() if key != "hash"}
                 path = []
-                found[row["seq"]] = (entry(checking.head, fields), path)
+                texts[row["seq"]] = (entry(checking.head, fields), path)
             if checking.add(row, path) is not None:
                 break
             step(1)
     if checking.tree.size != signed.size or checking.tree.finish() != signed.root:
         raise Refused("audit_differs")
-    return [(text, proofs.Proof(seq - 1, tuple(path), signed)) for seq, (text, path) in sorted(found.items())]
+    return [(text, proofs.Proof(seq - 1, tuple(path), signed)) for seq, (text, path) in sorted(texts.items())]
 
 
 def _check(
@@ -186,7 +186,7 @@ def _check(
     return checking.verdict()
 
 
-def _told(
+def _report(
     verdict: Verdict,
     known: Anchors,
     keys: Sequence[VerifierKey],
@@ -194,7 +194,7 @@ def _told(
     allow_unanchored: bool,
     as_json: bool,
 ) -> bool:
-    """Print the verdict; return whether the audit is whole and vouched for."""
+    """Print the verdict; return whether the audit is intact and vouched for."""
     unproven = verdict.unproven(clock())
     if unproven is None and keys:
         unproven = verdict.unsigned(clock())
@@ -227,9 +227,9 @@ def _told(
 
 
 def _words(verdict: Verdict, known: Anchors, unproven: str | None) -> str:
-    """Return the verdict in a sentence, and what to do where nothing vouches for the chain."""
+    """Return the verdict in a sentence, and what to do if nothing vouches for the chain."""
     if not verdict.ok:
-        return f"{paint('The audit is NOT whole', RED)}: row {verdict.bad_seq}: {verdict.reason}."
+        return f"{paint('The audit is NOT intact', RED)}: row {verdict.bad_seq}: {verdict.reason}."
     if unproven is not None:
         return (
             f"{paint('The audit is NOT proven', RED)}: its {verdict.rows} rows follow each other, but {unproven}: "
@@ -245,14 +245,12 @@ def _words(verdict: Verdict, known: Anchors, unproven: str | None) -> str:
         if known.last is not None:
             vouched += f" by {known.last.origin}"
         if verdict.signed < verdict.head.seq:
-            vouched += (
-                f"; rows {verdict.signed + 1} to {verdict.head.seq} are younger than the last checkpoint"
-            )
-    return f"{paint('The audit is whole', GREEN)}: {verdict.rows} rows, {head}, {vouched}."
+            vouched += f"; rows {verdict.signed + 1} to {verdict.head.seq} are newer than the last checkpoint"
+    return f"{paint('The audit is intact', GREEN)}: {verdict.rows} rows, {head}, {vouched}."
 
 
 def _known(paths: Sequence[Path], evidence: Evidence, keys: Sequence[VerifierKey]) -> Anchors:
-    """Read what was noted outside; a file that the command line names must be there and say something."""
+    """Read what was noted outside; a file named on the command line must exist and hold something."""
     named = [_file("--anchor", name) for name in evidence.anchors]
     further = [_file("--checkpoint", name) for name in evidence.checkpoints]
     for path in further:
@@ -280,7 +278,7 @@ def _row(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:
-        return None  # no row: the verdict says which one
+        return None  # not a row: the verdict says which one
 
 
 def _file(option: str, name: str) -> Path:

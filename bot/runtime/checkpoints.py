@@ -1,4 +1,4 @@
-"""Signing the audit: a checkpoint a minute while rows come, and one at stop."""
+"""Signs the audit: a checkpoint a minute while rows are added, and one at stop."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ log = logging.getLogger(__name__)
 
 STOP_WAIT_S = 2.0
 NOTE = "origin"
-"""The key of the note that tells all replicas the log's name."""
+"""The key of the note with the log's name, for all replicas."""
 
 
 class Checkpoints:
     """Follows the audit's rows and signs the root of their tree.
 
-    What was signed once is never contradicted: rows that do not continue what this process has
-    seen are not signed, and at a start rows that contradict the anchor begin a new origin.
+    It never contradicts what was signed: rows that do not continue what this process has seen are not signed, and rows
+    that contradict the anchor at a start begin a new origin.
 
     Args:
         store: The rows, and the anchor that checkpoints are appended to.
-        key: Signs.
         new_origin: Returns a name that no log has.
     """
 
@@ -50,7 +49,7 @@ class Checkpoints:
         self._lock = threading.Lock()
 
     def sign(self) -> None:
-        """Sign what has come since the last checkpoint, if anything has.
+        """Sign the rows since the last checkpoint, if there are any.
 
         Raises:
             StoreError: The rows cannot be read.
@@ -83,10 +82,10 @@ class Checkpoints:
             if signed is None or (signed.origin, signed.size) != (self._origin, size):
                 self.latest = checkpoint.sign(self._origin, size, rows.tree.root(), self._key)
                 self._store.anchor.note_checkpoint(self.latest)
-        except OSError as error:  # the store tells ``/readyz`` of it
+        except OSError as error:  # the store reports it to ``/readyz``
             if self.latest is not None or self._rows is None:
                 facts = {"file": str(self._store.anchor.path), "error": error.strerror}
-                log.warning("the checkpoint was not noted", extra={"facts": facts})
+                log.warning("the checkpoint could not be written", extra={"facts": facts})
             self.latest = None
             return
         self.trouble = None
@@ -98,7 +97,7 @@ class Checkpoints:
         self.trouble = trouble
 
     def _open(self, path: Path) -> Verification:
-        """Read every row there is, and find the origin that they are signed under."""
+        """Read every row, and find the origin that they are signed under."""
         known = anchor.read_current(path)
         rows = Verification(known)
         self._follow(rows)
@@ -107,7 +106,7 @@ class Checkpoints:
             rows = Verification(Anchors())
             self._follow(rows)
             if rows.problem is not None:
-                self._rows = rows  # the chain itself is broken: it is signed under no origin
+                self._rows = rows  # the chain itself is broken, so it is signed under no origin
                 return rows
         with self._store.read() as tx:
             noted = tx.noted(NOTE)
@@ -120,7 +119,7 @@ class Checkpoints:
         return rows
 
     def _begun(self, chosen: Origin, noted: str | None) -> str:
-        """Make a new origin known to all replicas and audit why there is one; the first replica wins."""
+        """Announce a new origin to all replicas and audit why there is one; the first replica wins."""
         with self._store.write() as tx:
             if not tx.replace_note(NOTE, noted, chosen.name):
                 return str(tx.noted(NOTE))
@@ -131,7 +130,7 @@ class Checkpoints:
         return chosen.name
 
     def _follow(self, rows: Verification) -> None:
-        """Take in the rows after those that were seen; the number of rows tells of a cut end."""
+        """Read the rows after those already seen; fewer rows than seen means that the end was cut off."""
         with self._store.read() as tx:
             for row in tx.audit_log.rows(after=rows.head.seq):
                 if rows.add(row) is not None:

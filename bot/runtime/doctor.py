@@ -1,4 +1,4 @@
-"""``peftsize doctor``: what would fail in use, each with its fix. Looks, and changes nothing."""
+"""``peftsize doctor``: checks what would fail in use, each with its fix. It changes nothing."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from bot.store import Database
 
 LARGEST_SKEW_S = 60
-"""Slack refuses, and so do we, what is more than five minutes off."""
+"""Slack and the bot refuse requests that are more than five minutes off."""
 
 MOST_PEOPLE = 80
-"""People who are looked up in one run; Slack answers about a hundred ``users.info`` a minute.
+"""People looked up in one run; Slack answers about a hundred ``users.info`` a minute.
 
 Source: https://docs.slack.dev/reference/methods/users.info (tier 4).
 """
@@ -43,19 +43,18 @@ Source: https://docs.slack.dev/reference/methods/users.info (tier 4).
 REINSTALL = "add it under “OAuth & Permissions” (or update the manifest), then reinstall the app"
 NETWORK = "check the network and SLACK_API_URL"
 CHANNEL_SCOPES = "channels:read (for a private channel groups:read)"
-"""What ``conversations.info`` needs; nothing but these checks calls it."""
+"""What ``conversations.info`` needs; only these checks call it."""
 LATER = "check Slack's status page, then run the checks again"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was checked.
+    """The result of one check.
 
     Args:
-        name: What.
         status: ``ok``, ``warning`` or ``failed``.
         found: What was found, in words.
-        fix: What to do, where something is wrong.
+        fix: What to do, if something is wrong.
     """
 
     name: str
@@ -65,7 +64,7 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Run every check; one that an earlier failure makes pointless is left out."""
+    """Run every check, except those that an earlier failure makes pointless."""
     try:
         settings = configuration.load()
     except SettingsError as error:
@@ -90,13 +89,13 @@ def _settings(settings: Settings) -> Iterator[Check]:
 
 
 def _signing_key(settings: Settings) -> Iterator[Check]:
-    """Name the key that seals approvals; what is wrong with it is among the settings already."""
+    """Name the key that seals approvals; problems with it are already among the settings."""
     path = settings.signing_key_file
     with suppress(UnusableKey):
         if path is not None and path.exists():
             yield Check("signing key", "ok", f"key {signing_key.load(path).id} in {path}")
         elif path is not None and sqlite_path(settings.database_url) is not None:
-            yield Check("signing key", "ok", f"serve makes it at its first start, in {path}")
+            yield Check("signing key", "ok", f"serve creates it at its first start, in {path}")
 
 
 def _database(settings: Settings) -> Iterator[Check]:
@@ -135,7 +134,7 @@ def _database(settings: Settings) -> Iterator[Check]:
 
 
 def _triggers(database: Database) -> Check:
-    """Look whether the database refuses to change the audit."""
+    """Check whether the database refuses to change the audit."""
     with database.read() as connection:
         missing = triggers.missing(connection)
     if missing:
@@ -159,7 +158,7 @@ def _role_on(database: Database) -> Iterator[Check]:
 
 
 def _anchor(settings: Settings) -> Iterator[Check]:
-    """Look whether the anchor could be written."""
+    """Check whether the anchor can be written."""
     path = settings.anchor_file
     if path is None:
         return
@@ -208,7 +207,7 @@ def _slack(settings: Settings) -> Iterator[Check]:
 
 
 def _token_fix(word: str) -> str:
-    """Return what to do about a bot token that ``auth.test`` did not accept."""
+    """Return the fix for a bot token that ``auth.test`` refused."""
     if word[:1].isupper():  # the name of an exception: Slack did not answer
         return NETWORK
     if word in {"ratelimited", "internal_error", "service_unavailable", "fatal_error"}:
@@ -217,7 +216,7 @@ def _token_fix(word: str) -> str:
 
 
 def _unanswered(name: str, error: PeopleError) -> Check:
-    """Return the check that Slack did not answer, with the fix that the failure asks for."""
+    """Return the check for a call that Slack did not answer, with the fix for its failure."""
     from bot.slack.manifest import SCOPES
 
     if error.error == "missing_scope":
@@ -228,7 +227,7 @@ def _unanswered(name: str, error: PeopleError) -> Check:
 
 
 def _scopes(given: str | None) -> Check:
-    """Compare the token's scopes with the manifest's; a missing one takes its events and methods with it."""
+    """Compare the token's scopes with the manifest's; a missing scope disables its events and methods."""
     from bot.slack.manifest import EVENTS, FURTHER, SCOPES
 
     if given is None:
@@ -255,7 +254,7 @@ def _clock(date: str | None) -> Check:
 
 
 def _socket_mode(client: WebClient, app_token: str) -> Check:
-    """Ask for the address of a connection, and open none."""
+    """Ask for the address of a connection, without opening one."""
     from bot.slack.outbound.web_api import FAILURES, word_of
 
     try:
@@ -273,7 +272,7 @@ def _socket_mode(client: WebClient, app_token: str) -> Check:
 
 
 def _app_manifest(settings: Settings, client: WebClient, app_id: str | None) -> Check:
-    """Compare the app in Slack with our manifest; only a configuration token may see it."""
+    """Compare the app in Slack with our manifest, which takes a configuration token."""
     from bot.slack import manifest
     from bot.slack.outbound.web_api import FAILURES, word_of
 
@@ -322,13 +321,13 @@ def _member(client: WebClient, channel: str) -> Check:
 
 
 def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterator[Check]:
-    """Look up everybody whom the policy names, and count whether each quorum can be reached."""
+    """Look up everybody whom the policy names, and check whether each quorum can be reached."""
     from bot.slack.outbound.people import SlackPeople
 
     try:
         rules = configuration.rules(settings)
     except SettingsError:
-        return  # among the settings already
+        return  # already among the settings
     roll = _Roll(SlackPeople(client, lambda: identity, wiring.clock), min(identity.team_ids))
     try:
         useless = [(entry, why) for entry in sorted(rules.entries()) if (why := roll.useless(entry))]
@@ -353,19 +352,14 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
         )
     if groups := sorted(entry for entry in rules.entries() if entry.startswith("S")):
         found_groups = (
-            f"the policy goes by user groups ({', '.join(groups)}), and Slack may let every member edit them"
+            f"the policy uses user groups ({', '.join(groups)}), and Slack may let every member edit them"
         )
         fix = "let only admins edit user groups, in the workspace's permissions, or name people by user id"
         yield Check("user groups", "warning", found_groups, fix)
 
 
 class _Roll:
-    """Who of the policy's people can act, each asked of Slack once.
-
-    Args:
-        people: Asks Slack.
-        home: The workspace.
-    """
+    """Which of the policy's people can act; each is looked up once, in the workspace ``home``."""
 
     def __init__(self, people: SlackPeople, home: str) -> None:
         self._people = people
@@ -433,7 +427,7 @@ def _watsonx(settings: Settings) -> Iterator[Check]:
     try:
         check_settings(settings, Need(watsonx=True))
     except SettingsError:
-        return  # among the settings already
+        return  # already among the settings
     space = settings.watsonx_space_id or ""
     spaces = {space: "the default space"} | {found: name for name, found in settings.peftsize_spaces.items()}
     with wiring.connect_specs(settings) as specs:
@@ -447,13 +441,13 @@ def _watsonx(settings: Settings) -> Iterator[Check]:
 
 
 def _deployments(ask: Callable[[], object]) -> Check:
-    """Check whether deployments can be listed; without, everything works and a person decides on deletions."""
-    found = _answers(
+    """Check whether deployments can be listed; if not, all else works, and people decide on deletions."""
+    check = _answers(
         "watsonx deployments",
         ask,
         "give the user access to the space's deployments; until then nobody knows which specs are in use",
     )
-    return replace(found, status="warning") if found.status == "failed" else found
+    return replace(check, status="warning") if check.status == "failed" else check
 
 
 def _answers(name: str, call: Callable[[], object], fix: str) -> Check:

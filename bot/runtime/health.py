@@ -1,4 +1,4 @@
-"""``/livez``, ``/readyz`` and ``/metrics``, beside what Slack calls."""
+"""``/livez``, ``/readyz`` and ``/metrics``, beside Slack's endpoint."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class HealthServer:
-    """A WSGI app that answers the probes and hands the rest on.
+    """A WSGI app that answers the probes and passes other requests on.
 
     Args:
         inner: Answers everything else; None in Socket Mode.
-        problems: Says why the product is not ready; empty when it is.
-        metrics: What can be measured; None where ``/metrics`` is served elsewhere.
+        problems: Returns why the product is not ready; empty if it is.
+        metrics: None if ``/metrics`` is served elsewhere.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The HTTP server: waitress, with a deadline for the whole of each request."""
+"""The HTTP server: waitress, with a deadline for each whole request."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 REQUEST_WITHIN_S = 10.0
-"""How long a request may take to arrive, head and body together; Slack sends its own at once."""
+"""How long a request may take to arrive, head and body together; Slack sends at once."""
 IDLE_S = 30
 MOST_CONNECTIONS = 500
-"""waitress' own 100 were held open by 110 clients that sent a byte now and then."""
+"""110 clients that sent a byte now and then could hold all of waitress' own 100 open."""
 LARGEST_BODY = 1_048_576
 
 
 class DeadlineChannel(HTTPChannel):
-    """A connection that is closed where a request takes too long to arrive.
+    """A connection that is closed if a request takes too long to arrive.
 
-    waitress' ``channel_timeout`` begins anew with every byte, so a slow drip outlasts it.
+    waitress' ``channel_timeout`` starts again with every byte, so a slow sender outlasts it.
 
     Args:
-        within_s: Seconds from the connection, or the first byte of a later request, to the last byte of it.
+        within_s: Seconds from the connection, or from the first byte of a later request, to the request's last byte.
         *args: As for ``HTTPChannel``.
         **kwargs: Likewise.
     """
@@ -37,7 +37,7 @@ class DeadlineChannel(HTTPChannel):
         super().__init__(*args, **kwargs)
 
     def received(self, data: bytes) -> bool:
-        """Take bytes; a whole request ends the wait, empty lines between requests do not."""
+        """Receive bytes; a complete request ends the wait, empty lines between requests do not."""
         if self._began_s is None:
             self._began_s = time.monotonic()
         taken = bool(super().received(data))
@@ -46,7 +46,7 @@ class DeadlineChannel(HTTPChannel):
         return taken
 
     def readable(self) -> bool:
-        """Tell whether to read on; asked in every round of the loop, at least once a second."""
+        """Return whether to keep reading; called in every round of the loop, at least once a second."""
         if self._began_s is not None and time.monotonic() - self._began_s > self._within_s:
             self.will_close = True
         return bool(super().readable())
@@ -61,14 +61,12 @@ def listen(
     trust_proxy: bool = False,
     request_within_s: float = REQUEST_WITHIN_S,
 ) -> Any:
-    """Return a server that listens, and runs when its ``run`` is called.
+    """Return a listening server, which runs when its ``run`` is called.
 
     Args:
-        app: Answers.
-        host: Address to listen on.
-        port: 0 takes a free one; ``effective_port`` tells which.
-        threads: How many requests are answered at once.
-        trust_proxy: Whether to believe ``X-Forwarded-*``.
+        port: 0 takes a free one, see ``effective_port``.
+        threads: How many requests are answered concurrently.
+        trust_proxy: Whether to trust ``X-Forwarded-*``.
         request_within_s: See ``DeadlineChannel``.
     """
     trusted: dict[str, Any] = {
@@ -84,7 +82,7 @@ def listen(
         max_request_body_size=LARGEST_BODY,
         channel_timeout=IDLE_S,
         connection_limit=MOST_CONNECTIONS,
-        asyncore_use_poll=True,  # select() knows no descriptor above 1023
+        asyncore_use_poll=True,  # select() is limited to descriptors up to 1023
         clear_untrusted_proxy_headers=True,
         **(trusted if trust_proxy else {}),
     )

@@ -1,7 +1,7 @@
-"""Logs: one JSON object a line, or text on a terminal; secrets never pass.
+"""Logs: one JSON object per line, or text on a terminal, without secrets.
 
-Facts go in ``extra={"facts": {...}}``. Every text in a line is redacted before the line is written,
-whoever logged it: known secret values, anything with the form of a credential, and response URLs.
+Facts go in ``extra={"facts": {...}}``. Every text in a line is redacted before it is written, whoever logged it: known
+secret values, anything with the form of a credential, and response URLs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONGEST = 2_000
-"""Characters of a text in a line; a traceback is whole."""
+"""Characters of a text in a line; tracebacks are not cut."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -29,7 +29,7 @@ class Redact:
     """Removes secrets from what is logged.
 
     Args:
-        secrets: Known values; longer than three characters, or they would mask everything.
+        secrets: Known values; those of up to three characters are ignored, or they would mask everything.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -40,7 +40,7 @@ class Redact:
         self._known = re.compile("|".join(known)) if known else None
 
     def __call__(self, value: Any) -> Any:
-        """Return a value with the secrets in its texts masked, however deep they stand."""
+        """Return a value with the secrets in its texts masked, at any depth."""
         if isinstance(value, str):
             text = self._known.sub(MASK, value) if self._known is not None else value
             return mask_credentials(text)
@@ -57,7 +57,7 @@ class _Formatter(logging.Formatter):
         self._redact = redact
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return what a line says, without secrets."""
+        """Return the fields of a line, without secrets."""
         fields: dict[str, Any] = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",
@@ -74,12 +74,12 @@ class _Formatter(logging.Formatter):
 
 
 def _cut(value: Any) -> Any:
-    """Shorten a text, once it is redacted: a gateway's page must not fill the log."""
+    """Shorten a redacted text, so that a gateway's page does not fill the log."""
     return value[: LONGEST - 1] + "…" if isinstance(value, str) and len(value) > LONGEST else value
 
 
 class JsonFormatter(_Formatter):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -107,7 +107,7 @@ def set_up(shape: str | None, secrets: Iterable[str], stream: TextIO | None = No
     Args:
         shape: ``json`` or ``text``; None chooses text on a terminal.
         secrets: Values that must never appear.
-        stream: Standard error unless given.
+        stream: Standard error by default.
     """
     out = stream or sys.stderr
     handler = logging.StreamHandler(out)

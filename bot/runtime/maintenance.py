@@ -1,4 +1,4 @@
-"""What is watched now and then, and told to the people who run the bot: drift, the anchor, old rows."""
+"""Periodic checks reported to those who run the bot: the policy, drift, the anchor, old rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ class Maintenance:
     """Runs the periodic tasks.
 
     Args:
-        service: Transactions and the policy's admins.
         specs: The API; None in a dry run.
         anchor_channel: Where the head of the audit chain is posted daily, if anywhere.
         more_spaces: Deployment spaces besides the default one.
@@ -54,7 +53,7 @@ class Maintenance:
         self._groups: dict[str, frozenset[str] | None] | None = None
 
     def check_policy(self) -> None:
-        """Look whether every quorum can be reached; say so in the log, and on cards from then on."""
+        """Check whether every quorum can be reached; report it in the log, and from then on on cards."""
         try:
             groups = {entry: self.service.people.members(entry) for entry in self._named_groups()}
         except PeopleError as error:
@@ -65,12 +64,12 @@ class Maintenance:
             log.warning(
                 "the policy names a user group that does not exist", extra={"facts": {"group": group}}
             )
-        for found in policy.unreachable(self.service.rules, groups.get):
-            facts = {"party": found.party, "quorum": found.quorum, "able": found.able}
+        for short in policy.unreachable(self.service.rules, groups.get):
+            facts = {"party": short.party, "quorum": short.quorum, "able": short.able}
             log.warning("the policy has a quorum that cannot be reached", extra={"facts": facts})
 
     def short(self, ruling: Ruling, requester_id: str) -> tuple[Shortage, ...]:
-        """Return the parties that a request cannot reach, with the groups as they were last seen."""
+        """Return the parties that a request cannot reach, with the groups as last seen."""
         if self._groups is None:
             return ()
         own = {requester_id}
@@ -86,22 +85,24 @@ class Maintenance:
             tx.queues.forget(tx.now - DELIVERIES_KEPT_MS)
 
     def scrub(self) -> None:
-        """Drop the response URLs that Slack no longer takes."""
+        """Delete the response URLs that Slack no longer accepts."""
         with self.service.store.write() as tx:
             tx.queues.scrub(tx.now - outbox.RESPONSE_URL_MS)
 
     def audit_repeats(self) -> None:
-        """Audit as one row each what was refused again and again within a minute that is over."""
+        """Audit repeated refusals of a past minute, one row each."""
         with self.service.store.write() as tx:
             for event in tx.refusals.ended():
                 tx.audit_log.append(event)
 
     def look_for_drift(self) -> None:
-        """Compare live specs and records; tell the admins what is new since the last time."""
+        """Compare live specs and records; tell the admins about new differences."""
         if self.specs is None:
             return
-        found = drift.compare(self.service.store, self.specs, self.service.site.space_id, self.more_spaces)
-        lines = [item.sentence() for item in found]
+        differences = drift.compare(
+            self.service.store, self.specs, self.service.site.space_id, self.more_spaces
+        )
+        lines = [item.sentence() for item in differences]
         with self.service.store.write() as tx:
             known = set(tx.noted("drift") or [])
             fresh = [line for line in lines if line not in known]
@@ -112,7 +113,7 @@ class Maintenance:
                 self._tell(tx, "drift", fresh)
 
     def post_anchor(self) -> None:
-        """Post head and checkpoint of the audit where the database cannot be changed with them."""
+        """Post the audit's head and checkpoint to Slack, where a change of the database does not reach them."""
         if self.anchor_channel is None:
             return
         with self.service.store.write() as tx:
@@ -122,7 +123,7 @@ class Maintenance:
             outbox.notice(tx, "anchor", lines, about="anchor", channel_id=self.anchor_channel)
 
     def revoked(self, event: str) -> None:
-        """Note and log that the app was uninstalled or its token revoked: nobody in Slack can be told."""
+        """Note and log that the app was uninstalled or its token revoked; Slack can no longer be used to say so."""
         log.error(
             "Slack revoked the installation; install the app again and set the new SLACK_BOT_TOKEN",
             extra={"facts": {"event": event}},
@@ -130,7 +131,7 @@ class Maintenance:
         self.revoked_by = event
 
     def _tell(self, tx: Tx, code: str, lines: list[str]) -> None:
-        """Ask for a direct message to every admin; a group stands for those who were in it last."""
+        """Queue a direct message to every admin; a group stands for its members as last seen."""
         admins: set[str] = set()
         for entry in self.service.rules.defaults.admins:
             admins |= (self._groups or {}).get(entry) or frozenset() if entry.startswith("S") else {entry}

@@ -1,4 +1,4 @@
-"""What can be measured, as Prometheus text: counted as it happens, or read from the rows when asked."""
+"""Metrics as Prometheus text: counted as things happen, or read from the rows when scraped."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 _LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 _DECISION_BUCKETS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 MOST_WORDS = 64
-"""Distinct statuses in words; a further one counts as ``other``, since every label is a series for ever."""
+"""Distinct statuses in words; any further one counts as ``other``, since every label is a permanent series."""
 OUTCOMES = ("under way", "unknown", "created", "deleted", "failed", "unsent", "abandoned")
 
 
 class Metrics:
-    """The product's metrics in a registry of their own.
+    """The product's metrics, in their own registry.
 
     Args:
-        store: Read for what the rows know, when ``/metrics`` is asked.
-        unsigned: Says why the audit cannot be signed; None where it can.
+        store: Read when ``/metrics`` is scraped.
+        unsigned: Returns why the audit cannot be signed, or None.
     """
 
     def __init__(self, store: Store, unsigned: Callable[[], str | None] = lambda: None) -> None:
@@ -49,7 +49,7 @@ class Metrics:
         )
         self._due_age = Gauge(
             "peftsize_due_age_seconds",
-            "How long the row that has waited longest has been due.",
+            "How long the longest-waiting row has been due.",
             ["lane"],
             registry=registry,
         )
@@ -58,7 +58,7 @@ class Metrics:
         )
         self._unprotected = Gauge(
             "peftsize_audit_unprotected",
-            "1 where the anchor cannot be written, triggers are missing, or the audit cannot be signed.",
+            "1 if the anchor cannot be written, triggers are missing, or the audit cannot be signed.",
             ["what"],
             registry=registry,
         )
@@ -100,7 +100,7 @@ class Metrics:
         )
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Count what came of a click."""
+        """Count the outcome of a click."""
         if outcome.code == "duplicate":
             self.duplicates.inc()
         elif outcome.code not in {"done", "submitted", "existing"}:
@@ -110,7 +110,7 @@ class Metrics:
             self.decision.labels(row.state.value).observe((row.updated_at - row.created_at) / 1000)
 
     def called(self, service: str, operation: str, status: int | str | None, seconds: float) -> None:
-        """Count and trace one call outside."""
+        """Count and trace one call to an outside service."""
         label = self._label(status)
         self.calls.labels(service, operation, label).observe(seconds)
         tracing.called(service, operation, label, seconds)
@@ -125,7 +125,7 @@ class Metrics:
         return status if status in self._words else "other"
 
     def text(self) -> bytes:
-        """Return Prometheus text; raises ``StoreError`` where the rows cannot be read."""
+        """Return Prometheus text; raises ``StoreError`` if the rows cannot be read."""
         with self._store.read() as tx:
             counts, ages, missing = tx.counts(), tx.ages(), tx.audit_log.missing_triggers()
         for state in State:

@@ -1,4 +1,4 @@
-"""Running the bot: the server, the worker, and a stop that loses nothing."""
+"""Runs the bot: the server, the worker, and a stop that loses nothing."""
 
 from __future__ import annotations
 
@@ -33,18 +33,17 @@ STOP_WITHIN_S = 8.0
 IDENTIFY_AGAIN_S = 5.0
 CHECK_POLICY_S = 3600.0
 TURN_S = 0.001
-"""How long a thread may compute while another waits: with Python's 5 ms an acknowledgement waits for cards
-to be drawn (p50 5.3 ms at 50 commands a second, against 4.3 ms with 1 ms)."""
+"""How long a thread may compute while another waits: with Python's 5 ms, acknowledgements wait for cards to be
+drawn (p50 5.3 ms at 50 commands a second, against 4.3 ms with 1 ms)."""
 
 
 def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     """Run until SIGTERM or SIGINT.
 
     Args:
-        mode: ``socket`` or ``http``; by default what the settings are for.
-        host: Address to listen on.
+        mode: ``socket`` or ``http``; None for what the settings suggest.
         port: For Slack (HTTP mode) and the probes.
-        dry_run: Whether nothing is ever created.
+        dry_run: Whether to create nothing.
 
     Raises:
         SettingsError: Something is missing or contradictory; everything is named.
@@ -104,7 +103,7 @@ def run(product: Product, *, socket: bool, host: str, port: int) -> None:
 
 
 def start(product: Product) -> None:
-    """Migrate the database, say who we are in Slack, and start the workers."""
+    """Migrate the database, ask Slack who we are, and start the workers."""
     schema.migrate(product.store.database)
     _guard_audit(product)
     product.identify()
@@ -112,12 +111,10 @@ def start(product: Product) -> None:
 
 
 def _guard_audit(product: Product) -> None:
-    """See that the audit is append-only and anchored; ``/readyz`` goes on telling what cannot be mended."""
+    """Make sure that the audit is append-only and anchored; ``/readyz`` reports what cannot be repaired."""
     try:
         if missing := product.store.restore_triggers():
-            log.warning(
-                "the audit's triggers were missing and are back", extra={"facts": {"triggers": missing}}
-            )
+            log.warning("the audit's missing triggers were restored", extra={"facts": {"triggers": missing}})
     except StoreError as error:
         if error.what != "forbidden":
             raise
@@ -133,7 +130,7 @@ def _guard_audit(product: Product) -> None:
 
 
 def _alone(settings: Settings) -> AbstractContextManager[Any]:
-    """On SQLite one process serves a file; a second is refused."""
+    """Allow only one process per SQLite file."""
     from contextlib import nullcontext
 
     path = sqlite_path(settings.database_url)
@@ -146,10 +143,7 @@ def http_server(
     """Return the server: the probes in both modes, the gate in HTTP mode.
 
     Args:
-        product: Answers.
-        host: Address to listen on.
-        port: Likewise.
-        stopping: Once set, the product is not ready any more.
+        stopping: Once set, the product is no longer ready.
         line: The Socket Mode connections; None in HTTP mode.
     """
     from bot.runtime.http_server import listen
@@ -169,7 +163,7 @@ def http_server(
 
 
 def probe_server(product: Product, *, stopping: threading.Event, line: Line | None = None) -> Any | None:
-    """Return the server of probes and metrics alone, at an address of its own; None unless one is set."""
+    """Return a separate server for probes and metrics, if an address is set for it."""
     from bot.runtime.http_server import listen
 
     if (address := product.settings.peftsize_probe_address) is None:
@@ -186,7 +180,7 @@ def _problems(product: Product, stopping: threading.Event, line: Line | None) ->
 
 
 def gate(product: Product) -> Gate:
-    """Return the WSGI app that takes Slack's deliveries over HTTP."""
+    """Return the WSGI app that receives Slack's deliveries over HTTP."""
     from bot.slack.inbound.app import note_foreign
     from bot.slack.inbound.gate import Gate
 
@@ -204,7 +198,7 @@ def gate(product: Product) -> Gate:
 
 
 def socket_line(product: Product) -> Line:
-    """Return the Socket Mode connections, not open yet; Slack being away is no reason not to start."""
+    """Return the Socket Mode connections, not yet open; the bot starts even if Slack cannot be reached."""
     from bot.slack.inbound.app import SocketDoor, note_foreign
     from bot.slack.inbound.socket_mode import Line
 
@@ -223,9 +217,9 @@ def socket_line(product: Product) -> Line:
 
 
 def _keep_identity(product: Product, stopping: threading.Event) -> None:
-    """Ask Slack again who we are while it has not said; ``/readyz`` says so meanwhile.
+    """Ask Slack who we are until it answers; in the meantime ``/readyz`` reports it.
 
-    Once it has, the policy is checked against the groups as they are, now and every hour.
+    After that, check the policy against its groups, now and every hour.
     """
     while product.me.identity is None and not stopping.wait(IDENTIFY_AGAIN_S):
         try:

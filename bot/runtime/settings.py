@@ -1,7 +1,7 @@
-"""Settings from the environment or a ``.env`` file. Every problem is named at once, no value ever.
+"""Settings from the environment or a ``.env`` file. Every problem is named at once, never with a value.
 
-``load`` reads them; ``check_settings`` says what a command lacks or what contradicts; ``site`` and
-``rules`` turn them into what the service works with.
+``load`` reads them; ``check_settings`` names what is missing or contradictory for a command; ``site`` and ``rules``
+derive what the service works with.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ SECRETS = (
 
 
 def _ids(value: object) -> object:
-    """Read a comma-separated list."""
+    """Parse a comma-separated list."""
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
 
 
 def _pairs(value: object) -> object:
-    """Read ``name=id,…``."""
+    """Parse ``name=id,…``."""
     if not isinstance(value, str):
         return value
     pairs = [part.partition("=") for part in value.split(",") if part.strip()]
@@ -66,18 +66,18 @@ _LARGEST_PORT = 65_535
 
 
 def _address(value: object) -> object:
-    """Read ``host:port``; without a host every address of the machine."""
+    """Parse ``host:port``; without a host, all addresses of the machine."""
     if not isinstance(value, str):
         return value
-    found = _ADDRESS.fullmatch(value)
-    if found is None or int(found[2]) > _LARGEST_PORT:
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match[2]) > _LARGEST_PORT:
         msg = "must be host:port, such as 127.0.0.1:9090 or :9090"
         raise ValueError(msg)
-    return (found[1].strip("[]") or "0.0.0.0", int(found[2]))  # noqa: S104 - as --host says for the HTTP port
+    return (match[1].strip("[]") or "0.0.0.0", int(match[2]))  # noqa: S104 - as --host says for the HTTP port
 
 
 _KUBERNETES = re.compile(r"PEFTSIZE(_\w+)?_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
-"""Set in every pod beside a Service of our name.
+"""Set by Kubernetes in every pod, for a Service with our name.
 Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
 
 Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_ids)]
@@ -86,7 +86,7 @@ Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 
 
 class Settings(BaseSettings):
-    """All settings, as docs/settings.md explains them."""
+    """All settings, as described in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True, case_sensitive=False
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what ``load`` hands in: it reads the environment, once."""
+        """Use only what ``load`` passes in, since it reads the environment, once."""
         return (init_settings,)
 
     @property
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
 
     @property
     def socket_mode(self) -> bool:
-        """Whether ``serve`` uses Socket Mode: unless there are only the settings for HTTP mode."""
+        """Whether ``serve`` uses Socket Mode: yes, unless only the settings for HTTP mode are given."""
         return self.slack_app_token is not None or self.slack_signing_secret is None
 
     @property
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
 
     @property
     def anchor_files(self) -> list[Path]:
-        """What there is to compare the audit with: on PostgreSQL every replica's file that lies here."""
+        """The files to compare the audit with: on PostgreSQL, those of all replicas in this folder."""
         path = self.anchor_file
         if path is None:
             return []
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
 
     @property
     def signing_key_file(self) -> Path | None:
-        """Where the signing key is: beside the anchor of a SQLite file unless set."""
+        """The signing key: by default beside the anchor of a SQLite file."""
         if self.peftsize_signing_key_file:
             return Path(self.peftsize_signing_key_file)
         path = sqlite_path(self.database_url)
@@ -177,9 +177,9 @@ class Settings(BaseSettings):
         return (self.anchor_file or path).with_name(path.name + ".key")
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, for the log's redaction and for nothing else."""
-        found = [getattr(self, name.lower()) for name in SECRETS if name != "PEFTSIZE_DATABASE_URL"]
-        return tuple(secret.get_secret_value() for secret in found if secret is not None)
+        """Return every secret value, only for the log's redaction."""
+        values = [getattr(self, name.lower()) for name in SECRETS if name != "PEFTSIZE_DATABASE_URL"]
+        return tuple(secret.get_secret_value() for secret in values if secret is not None)
 
 
 def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
@@ -187,10 +187,10 @@ def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -
 
     Args:
         environment: Instead of the process's own.
-        env_file: Read first; the environment wins.
+        env_file: Read first; the environment takes precedence.
 
     Returns:
-        The settings, each valid by itself.
+        The settings, each valid in itself.
 
     Raises:
         SettingsError: With every problem of form.
@@ -198,9 +198,11 @@ def load(environment: Mapping[str, str] | None = None, env_file: str = ".env") -
     values = {key: value for key, value in dotenv_values(env_file).items() if value is not None}
     values |= dict(os.environ if environment is None else environment)
     values = {key.upper(): value for key, value in values.items()}
-    found, troubles = _from_files(values)
+    resolved, troubles = _from_files(values)
     troubles += _unknown(values)
-    known = {name.lower(): found[name.upper()] for name in Settings.model_fields if found.get(name.upper())}
+    known = {
+        name.lower(): resolved[name.upper()] for name in Settings.model_fields if resolved.get(name.upper())
+    }
     try:
         settings = Settings.model_validate(known)
     except ValidationError as error:
@@ -227,18 +229,18 @@ def site(settings: Settings, *, dry_run: bool = False) -> Site:
 
 
 def rules(settings: Settings) -> Policy:
-    """Return the policy in force: the file, with the short forms added.
+    """Return the current policy: the file, with the settings' short forms added.
 
     Raises:
         SettingsError: With every problem of the file.
     """
-    found = Policy()
+    policy = Policy()
     if settings.peftsize_policy_file:
         try:
             text = Path(settings.peftsize_policy_file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError((f"PEFTSIZE_POLICY_FILE cannot be read: {type(error).__name__}.",)) from None
-        found = policy_file.load(text)
+        policy = policy_file.load(text)
     try:
         short = Policy.model_validate(
             {"defaults": {"approvers": settings.peftsize_approvers, "admins": settings.peftsize_admins}}
@@ -251,32 +253,32 @@ def rules(settings: Settings) -> Policy:
                 for name in names
             )
         ) from None
-    twice = (found.defaults.approvers or found.defaults.need) and short.defaults.approvers
-    if twice and found.defaults.approvers != short.defaults.approvers:
+    twice = (policy.defaults.approvers or policy.defaults.need) and short.defaults.approvers
+    if twice and policy.defaults.approvers != short.defaults.approvers:
         raise SettingsError(
             ("PEFTSIZE_APPROVERS and PEFTSIZE_POLICY_FILE's [defaults] both say who may approve; keep one.",)
         )
-    defaults = found.defaults.model_copy(
+    defaults = policy.defaults.model_copy(
         update={
-            "approvers": found.defaults.approvers or short.defaults.approvers,
-            "admins": found.defaults.admins | short.defaults.admins,
+            "approvers": policy.defaults.approvers or short.defaults.approvers,
+            "admins": policy.defaults.admins | short.defaults.admins,
         }
     )
-    return found.model_copy(update={"defaults": defaults})
+    return policy.model_copy(update={"defaults": defaults})
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file of a SQLite URL, or None for another database."""
+    """Return the file of a SQLite URL, or None for any other database."""
     prefix, _, rest = url.partition(":///")
     return Path(rest) if prefix == "sqlite" and rest else None
 
 
 def _from_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Fill in the secrets that are given as ``NAME_FILE``, or that systemd hands over."""
-    found, troubles = dict(values), []
+    """Read the secrets that are given as ``NAME_FILE`` or by systemd."""
+    resolved, troubles = dict(values), []
     credentials = _credentials(values.get("CREDENTIALS_DIRECTORY"))
     if "signing_key" in credentials:
-        found.setdefault("PEFTSIZE_SIGNING_KEY_FILE", credentials["signing_key"])
+        resolved.setdefault("PEFTSIZE_SIGNING_KEY_FILE", credentials["signing_key"])
     for name in SECRETS:
         handed = None if values.get(name) else credentials.get(name.removeprefix("PEFTSIZE_").lower())
         path = values.get(f"{name}_FILE") or handed
@@ -286,17 +288,17 @@ def _from_files(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             troubles.append(f"{name} and {name}_FILE are both set; keep one.")
             continue
         try:
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
+            resolved[name] = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             troubles.append(f"{name}_FILE cannot be read: {type(error).__name__}.")
         else:
-            if not found[name]:
+            if not resolved[name]:
                 troubles.append(f"{name}_FILE is empty.")
-    return found, troubles
+    return resolved, troubles
 
 
 def _credentials(directory: str | None) -> dict[str, str]:
-    """Return the files that systemd's ``LoadCredential=secret:DIRECTORY`` hands over, by their names there.
+    """Return the files of systemd's ``LoadCredential=secret:DIRECTORY``, by name.
 
     Source: https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Credentials
     """
@@ -306,7 +308,7 @@ def _credentials(directory: str | None) -> dict[str, str]:
 
 
 def _unknown(values: Mapping[str, str]) -> list[str]:
-    """Name every ``PEFTSIZE_`` variable that is none of ours: a limit that was misspelt would not limit."""
+    """Name every unknown ``PEFTSIZE_`` variable: a misspelled limit would not limit anything."""
     known = [name.upper() for name in Settings.model_fields] + [f"{name}_FILE" for name in SECRETS]
     troubles = []
     for name in sorted(values):
@@ -317,7 +319,7 @@ def _unknown(values: Mapping[str, str]) -> list[str]:
 
 
 def _form(settings: Settings) -> list[str]:
-    """Name what is wrong in itself, whatever the settings are for."""
+    """Name settings that are wrong in themselves, whatever they are used for."""
     troubles = []
     if not settings.database_url.startswith(("sqlite:///", "postgresql://")):
         troubles.append("PEFTSIZE_DATABASE_URL must begin with sqlite:/// or postgresql://.")
@@ -348,14 +350,14 @@ def _form(settings: Settings) -> list[str]:
 
 
 def _phrase(message: str) -> str:
-    """Return pydantic's words for a problem as the end of a sentence."""
+    """Return pydantic's message as the end of a sentence."""
     text = message.removeprefix("Value error, ")
     return text if text.startswith("must") else f"cannot be used: {text[:1].lower()}{text[1:]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a command needs of the settings."""
+    """What a command needs from the settings."""
 
     slack: bool = False
     http: bool = False
@@ -365,7 +367,7 @@ class Need:
 
 
 def check_settings(settings: Settings, need: Need) -> None:
-    """Refuse settings that a use of them cannot work with.
+    """Refuse settings that do not suffice for a use.
 
     Raises:
         SettingsError: With everything that is missing or contradictory.
@@ -390,13 +392,13 @@ def check_settings(settings: Settings, need: Need) -> None:
 
 
 NO_KEY = (
-    "PEFTSIZE_SIGNING_KEY_FILE is missing: on PostgreSQL every replica needs the same key. Make one with "
-    "peftsize audit new-key FILE, and give a copy to each replica."
+    "PEFTSIZE_SIGNING_KEY_FILE is missing: on PostgreSQL every replica needs the same key. Create one with "
+    "peftsize audit new-key FILE, and copy it to each replica."
 )
 
 
 def _signing_key(settings: Settings) -> list[str]:
-    """Name what is wrong with the key that seals approvals; on SQLite a missing one will be made."""
+    """Name what is wrong with the signing key; on SQLite, a missing one is created later."""
     from bot.audit import signing_key
 
     path = settings.signing_key_file
@@ -415,7 +417,7 @@ def unusable_key(path: Path, error: UnusableKey) -> str:
     return (
         f"PEFTSIZE_SIGNING_KEY_FILE: {path} "
         + {
-            "missing": f"is not there. Restore it from its backup, or make one: peftsize audit new-key {path}",
+            "missing": f"does not exist. Restore it from its backup, or create one: peftsize audit new-key {path}",
             "open": f"can be read or changed by others (mode {error.detail}). Check who could, then: chmod 600 {path}",
             "unreadable": f"cannot be read: {error.detail}.",
             "garbage": "holds no Ed25519 key in PEM form. Restore it from its backup.",
@@ -449,29 +451,29 @@ def _watsonx(settings: Settings) -> list[str]:
 
 
 def _approvers(settings: Settings) -> list[str]:
-    """Say if nobody may approve, or the policy cannot be read."""
+    """Say that nobody can approve, or that the policy cannot be read."""
     try:
-        found = rules(settings)
+        policy = rules(settings)
     except SettingsError as error:
         return list(error.problems)
-    if not found.approvers():
+    if not policy.approvers():
         return [
             "Nobody can approve: set PEFTSIZE_APPROVERS, or PEFTSIZE_POLICY_FILE with [defaults] approvers."
         ]
-    return _unknown_spaces(settings, found)
+    return _unknown_spaces(settings, policy)
 
 
-def _unknown_spaces(settings: Settings, found: Policy) -> list[str]:
-    """Name every space of the policy that no request can be for: its rule would never apply."""
+def _unknown_spaces(settings: Settings, policy: Policy) -> list[str]:
+    """Name every space of the policy that does not exist, so that its rule would never apply."""
     known = {settings.watsonx_space_id, *settings.peftsize_spaces, *settings.peftsize_spaces.values()}
     return [
         f"PEFTSIZE_POLICY_FILE: there is no space {space!r} in PEFTSIZE_SPACES or WATSONX_SPACE_ID"
         + (f"; did you mean {near[0]!r}?" if (near := _near(space, known)) else ".")
-        for space in sorted(found.spaces() - known)
+        for space in sorted(policy.spaces() - known)
     ]
 
 
 def _near(name: str, known: Iterable[str | None]) -> list[str]:
-    """Return the known name that is nearest, whatever its capitals."""
+    """Return the closest known name, ignoring case."""
     by_small = {one.lower(): one for one in known if one}
     return [by_small[found] for found in difflib.get_close_matches(name.lower(), by_small, n=1)]

@@ -1,4 +1,4 @@
-"""How a process hears that it should stop, and how its HTTP server ends."""
+"""How a process receives the signal to stop, and how its HTTP server ends."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
 
 
 def listen() -> Callable[[], object]:
-    """Take over SIGINT and SIGTERM.
+    """Handle SIGINT and SIGTERM; return a function that waits for the first of them.
 
-    A handler can interrupt anything, another handler too, so it must take no lock; and it runs only once the main
-    thread comes round. So the interpreter writes a byte where the signal arrives, and the handlers do nothing.
-
-    Returns:
-        A function that waits for the first signal.
+    A handler can interrupt anything, even another handler, so it must take no lock; and it runs only when the main
+    thread gets to run. So the interpreter writes a byte when the signal arrives, and the handlers do nothing.
     """
     heard, hear = os.pipe()
     os.set_blocking(hear, False)
@@ -31,14 +28,14 @@ def listen() -> Callable[[], object]:
 
 
 def end(server: Any, within_s: float) -> None:
-    """Accept no more connections, let requests under way finish, then make ``server.run`` return.
+    """Accept no more connections, let requests in progress finish, then make ``server.run`` return.
 
     A thread that has answered writes to the pipe that wakes the loop, and the loop closes that pipe when it ends. So
-    the threads end first, and the loop waits for our own byte: the descriptor may be another file's by then.
+    the threads end first, and the loop waits for our own byte: by then, the descriptor may belong to another file.
 
     Args:
         server: Of waitress, running in another thread.
-        within_s: How long requests under way may take, in seconds.
+        within_s: How long requests in progress may take, in seconds.
     """
     written = threading.Event()
 
@@ -68,7 +65,7 @@ def end(server: Any, within_s: float) -> None:
 
 @contextmanager
 def running(server: Any, within_s: float) -> Iterator[None]:
-    """Run a server in a thread of its own until the end of the block."""
+    """Run a server in a thread until the end of the block."""
     thread = threading.Thread(target=server.run, name="server", daemon=True)
     thread.start()
     try:

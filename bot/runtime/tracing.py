@@ -1,7 +1,7 @@
-"""OpenTelemetry traces, where the extra ``peftsize[otel]`` is installed and a collector is named.
+"""OpenTelemetry traces, if the extra ``peftsize[otel]`` is installed and a collector is configured.
 
-Without either, every function here does nothing and imports nothing. The collector and the rest
-are named by OpenTelemetry's own environment variables, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+Otherwise every function here does nothing and imports nothing. The collector is configured by OpenTelemetry's own
+environment variables, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``.
 Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/.
 """
 
@@ -22,11 +22,11 @@ _tracer: Any = None
 
 
 def set_up() -> None:
-    """Send traces from now on, if a collector is named; without the extra, warn and go on.
+    """Send traces from now on, if a collector is configured; without the extra, only warn.
 
-    A platform may name a collector to every container: that is no reason not to serve.
+    A platform may configure a collector for every container, so this is no reason not to serve.
     """
-    global _tracer  # noqa: PLW0603 - as the library itself: one tracer a process, set when serving starts
+    global _tracer  # noqa: PLW0603 - as in the library itself: one tracer per process, set when serving starts
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
     try:
@@ -58,7 +58,7 @@ def span(name: str, **facts: str) -> Iterator[None]:
 
 
 def called(service: str, operation: str, status: str, seconds: float) -> None:
-    """Trace a call outside that has just ended."""
+    """Trace a call to an outside service that has just ended."""
     if _tracer is None:
         return
     end = time.time_ns()

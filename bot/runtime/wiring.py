@@ -1,4 +1,4 @@
-"""The only file that knows concrete classes: settings in, a wired product out."""
+"""The only file that knows concrete classes: builds the product from settings."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def new_origin() -> str:
 
 @dataclass(slots=True)
 class Me:
-    """Who the bot is in Slack, once Slack has said so."""
+    """Who the bot is in Slack, once known."""
 
     identity: Identity | None = None
 
@@ -80,19 +80,7 @@ class Product:
     """The wired product.
 
     Args:
-        settings: What it was made from.
-        store: Transactions.
-        service: Decisions.
-        executor: Carrying out.
-        worker: Due work.
-        dispatcher: Who runs it.
-        checkpoints: Signs the audit.
-        app: Bolt.
-        metrics: What can be measured.
-        me: Who we are in Slack.
-        client: The Web API.
         specs: The REST client; None in a dry run.
-        signing_key: Seals approvals.
     """
 
     settings: Settings
@@ -113,11 +101,11 @@ class Product:
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def identify(self) -> bool:
-        """Ask Slack who we are, and keep it for a start while Slack is away; return whether it is known."""
+        """Ask Slack who we are, or recall it if Slack cannot be reached; return whether it is known."""
         from bot.slack.outbound.people import Identity, identify
 
         try:
-            found = identify(self.client, self.settings.peftsize_teams, self.settings.peftsize_app_id)
+            identity = identify(self.client, self.settings.peftsize_teams, self.settings.peftsize_app_id)
         except PeopleError as error:
             log.warning("the bot could not be identified in Slack", extra={"facts": {"what": error.what}})
             with self.store.read() as tx:
@@ -125,15 +113,15 @@ class Product:
             if kept and self.me.identity is None:
                 self.me.identity = Identity(**kept | {"team_ids": frozenset(kept["team_ids"])})
             return self.me.identity is not None
-        self.me.identity = found
+        self.me.identity = identity
         self.maintenance.revoked_by = None
         with self.store.write() as tx:
-            fields = {name: getattr(found, name) for name in found.__slots__}
-            tx.note("identity", fields | {"team_ids": sorted(found.team_ids)})
+            fields = {name: getattr(identity, name) for name in identity.__slots__}
+            tx.note("identity", fields | {"team_ids": sorted(identity.team_ids)})
         return True
 
     def stop(self, timeout_s: float = 8.0) -> None:
-        """Finish what is under way, give back the rest, and sign the audit."""
+        """Finish work in progress, release the rest, and sign the audit."""
         self.dispatcher.stop(timeout_s)
         try:
             self.checkpoints.sign_last()
@@ -147,7 +135,7 @@ class Product:
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database, and say in a sentence what is wrong with its address."""
+    """Open the database, or say what is wrong with its address."""
     path = sqlite_path(settings.database_url)
     if path is not None and not path.parent.is_dir():
         raise SettingsError(("PEFTSIZE_DATABASE_URL: the folder of the SQLite file does not exist.",))
@@ -155,7 +143,7 @@ def open_database(settings: Settings) -> Database:
 
 
 def need_database(settings: Settings) -> None:
-    """Refuse to go on without a SQLite file: opening it would create it.
+    """Refuse a missing SQLite file, since opening it would create it.
 
     Raises:
         NoDatabase: There is none, or an empty one.
@@ -168,16 +156,16 @@ def need_database(settings: Settings) -> None:
 def make_store(
     settings: Settings, database: Database, now: Callable[[], int] = clock, policy: str | None = None
 ) -> Store:
-    """Return the store with its anchor; what writes to the audit also hands in the digest of the policy in force."""
+    """Return the store with its anchor; ``policy`` is the digest for the audit, needed if it is written to."""
     anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
     return Store(database, now, anchor=anchor, names=settings.peftsize_audit_names, policy=policy)
 
 
 def open_signing_key(settings: Settings) -> SigningKey:
-    """Return the key that seals approvals; on SQLite it is made where there is none.
+    """Return the key that seals approvals; on SQLite, create it if there is none.
 
     Raises:
-        SettingsError: It cannot be used, or not be made.
+        SettingsError: It cannot be used or created.
     """
     path = settings.signing_key_file
     if path is None:
@@ -194,7 +182,7 @@ def open_signing_key(settings: Settings) -> SigningKey:
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    """Open the store for a command, which neither creates a database nor migrates one.
+    """Open the store for a command, without creating or migrating a database.
 
     Raises:
         NoDatabase: There is none.
@@ -210,7 +198,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
 
 
 def look_up(settings: Settings, rules: Policy, user_id: str) -> Person:
-    """Describe a person and the policy's groups they are in, for a command; those of guests and strangers, too.
+    """Describe a person, guests and strangers too, and which of the policy's groups they are in, for a command.
 
     Raises:
         PeopleError: Slack could not say.
@@ -243,7 +231,7 @@ def connect_specs(settings: Settings, metrics: Metrics | None = None) -> Iterato
 def make_specs(
     settings: Settings, metrics: Metrics | None = None, clock: Callable[[], int] = clock
 ) -> SpecsClient:
-    """Return the REST client; nothing is sent yet."""
+    """Return the REST client; sends nothing."""
     from bot.watsonx.client import SpecsClient
     from bot.watsonx.tokens import tokens_from
     from bot.watsonx.transport import WatsonxHttp
@@ -285,16 +273,13 @@ def build(
     origin: str = "slack-http",
     clock: Callable[[], int] = clock,
 ) -> Product:
-    """Wire everything; calls nobody.
+    """Wire everything, without calling anybody; the product is not started.
 
     Args:
-        settings: Checked for their use.
-        dry_run: Whether nothing is ever created.
+        settings: Already checked.
+        dry_run: Whether to create nothing.
         origin: As in the audit.
-        clock: Returns UTC epoch milliseconds; the sandbox lets time pass with it.
-
-    Returns:
-        The product, not started.
+        clock: Returns UTC epoch milliseconds; the sandbox advances time with it.
     """
     from bot.slack.inbound import app as slack
     from bot.slack.inbound.context import ListenerContext
@@ -415,7 +400,7 @@ def _periodic(store: Store, maintenance: Maintenance, checkpoints: Checkpoints) 
 
 
 def ready(product: Product) -> list[str]:
-    """Return why the product cannot serve, a sentence each; empty when it can."""
+    """Return why the product cannot serve, one sentence each; empty if it can."""
     problems = []
     if product.me.identity is None:
         problems.append("Slack has not said who the bot is (auth.test)")
@@ -436,5 +421,5 @@ def ready(product: Product) -> list[str]:
         elif product.checkpoints.trouble is not None:
             problems.append(f"the audit cannot be signed: {product.checkpoints.trouble}")
     except StoreError as error:
-        problems.append(f"the database does not take writes: {error.what}")
+        problems.append(f"the database refuses writes: {error.what}")
     return problems

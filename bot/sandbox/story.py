@@ -174,7 +174,7 @@ class _Story:
         if not verdict.ok:
             raise DidNotHappen(f"the audit is not whole: {verdict.reason}.")
         self._step(
-            f"audit verify: the audit is whole, {verdict.rows} rows, head {verdict.head.hash[:12]}, "
+            f"audit verify: the audit is intact, {verdict.rows} rows, head {verdict.head.hash[:12]}, "
             f"anchored up to row {verdict.anchored}."
         )
 

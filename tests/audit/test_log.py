@@ -249,7 +249,7 @@ def test_rows_younger_than_the_last_checkpoint_are_named(team: Team) -> None:
     team.approve("ada", request)
     ran = cli(team, "audit", "verify")
     assert (ran.code, "signed up to row 1" in ran.out) == (0, True)
-    assert "rows 2 to 4 are younger than the last checkpoint" in ran.out
+    assert "rows 2 to 4 are newer than the last checkpoint" in ran.out
     ran = cli(team, "audit", "proof", request.id)
     assert (ran.code, "is newer than the last checkpoint" in ran.err) == (1, True)
 

@@ -157,7 +157,7 @@ def test_the_audit_is_exported_from_a_time_on(team: Team) -> None:
 def test_a_changed_audit_does_not_verify(team: Team) -> None:
     """Whole: exit code 0 and how far it is anchored; changed: exit code 1 and the first bad row."""
     team.approve("ada", team.ask())
-    assert "The audit is whole" in peftsize(team, "audit", "verify").out
+    assert "The audit is intact" in peftsize(team, "audit", "verify").out
     assert peftsize(team, "audit", "verify", "--json").json["ok"] is True
     team.stop()
     with sqlite3.connect(team.folder / "team.db") as connection:
@@ -167,7 +167,7 @@ def test_a_changed_audit_does_not_verify(team: Team) -> None:
     connection.close()
     ran = peftsize(team, "audit", "verify")
     assert (ran.code, ran.err.startswith("Triggers of the audit are missing")) == (1, True)
-    assert ran.out.startswith("The audit is NOT whole: row 2: ")
+    assert ran.out.startswith("The audit is NOT intact: row 2: ")
     assert peftsize(team, "audit", "verify", "--json").json["bad_seq"] == 2
 
 

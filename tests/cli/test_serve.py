@@ -63,4 +63,4 @@ def test_a_whole_life(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             rest = [line["message"] for line in lines]
     assert (process.returncode, serving["mode"], rest[-1]) == (0, "http", "stopped")
-    assert run("audit", "verify", folder=tmp_path).out.startswith("The audit is whole: 0 rows")
+    assert run("audit", "verify", folder=tmp_path).out.startswith("The audit is intact: 0 rows")

@@ -55,7 +55,7 @@ def test_the_text_says_what_it_assumes() -> None:
     assert "By memory the load does not fit on 1 GPU" in told
     assert "not validated: no measurement covers granite-3.1-8b or vLLM 0.33.0." in told
     assert "--max-num-seqs 256 (256)" in told
-    assert "--max-lora-rank=16" in told.partition("of that by default")[2]
+    assert "--max-lora-rank=16" in told.partition("set by default")[2]
 
 
 def test_lines_have_estimates_too() -> None:

@@ -47,7 +47,7 @@ def test_the_story_is_told_in_numbered_steps(capsys: pytest.CaptureFixture[str])
     assert re.search(r"POST /v2/hardware_specifications\?space_id=", told)
     assert '"num_gpu": 1' in told
     assert "approve.refused" in told
-    assert re.search(r"the audit is whole, 5 rows, head [0-9a-f]{12}, anchored up to row 5", told)
+    assert re.search(r"the audit is intact, 5 rows, head [0-9a-f]{12}, anchored up to row 5", told)
 
 
 def test_a_step_that_does_not_happen_ends_the_story(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_play_on_the_command_line(tmp_path: Path) -> None:
     process = sandbox("--play", "--record", "payloads", cwd=tmp_path)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "audit verify: the audit is whole" in out
+    assert "audit verify: the audit is intact" in out
     assert err == ""
     assert [path.name for path in tmp_path.iterdir()] == ["payloads"]
     recorded = "".join(path.read_text() for path in (tmp_path / "payloads").iterdir())

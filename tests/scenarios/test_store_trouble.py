@@ -31,7 +31,7 @@ def test_read_only(team: Team) -> None:
     click = team.slack.click("ada", card, "peftsize.approve")
     assert (click.status, click.error) == (503, "http_service_error")
     status, reason = team.get("/readyz")
-    assert (status, reason) == (503, "the database does not take writes: read-only\n")
+    assert (status, reason) == (503, "the database refuses writes: read-only\n")
     assert team.get("/livez")[0] == 200
     assert "Waiting for approval" in team.words(
         team.slack.command("rosa", CHANNEL, f"show {request.id}").said[0]

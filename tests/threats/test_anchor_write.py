@@ -159,5 +159,8 @@ def test_triggers_are_put_back_without_serving(team: Team) -> None:
     """``database upgrade`` does it too: on PostgreSQL the bot's own role may lack the right."""
     drop_triggers(team)
     ran = run("database", "upgrade", folder=team.folder, environment=team.environment)
-    assert (ran.code, "are back: audit_no_update, audit_no_delete, audit_no_replace" in ran.out) == (0, True)
+    assert (
+        ran.code,
+        "missing triggers of the audit: audit_no_update, audit_no_delete, audit_no_replace" in ran.out,
+    ) == (0, True)
     assert team.get("/readyz")[0] == 200
