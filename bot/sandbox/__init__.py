@@ -1,1 +1,1 @@
-"""A workspace and a cluster to play with: working stand-ins of Slack and watsonx, and a page."""
+"""A local workspace and cluster: working stand-ins for Slack and watsonx, and a page."""

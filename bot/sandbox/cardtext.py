@@ -29,11 +29,7 @@ _JOINER = "\u200d"
 
 
 def render(shown: Message | View, directory: Directory, width: int = 78) -> str:
-    """Draw a message or a view in a box of so many terminal columns, at least 24.
-
-    Returns:
-        Lines joined by newlines, none longer than ``width`` columns.
-    """
+    """Draw a message or a view in a box of ``width`` terminal columns, at least 24; no line is longer."""
     drawn: list[RenderableType] = []
     if isinstance(shown, Message):
         writer = directory.people.get(shown.user)
@@ -57,7 +53,7 @@ def render(shown: Message | View, directory: Directory, width: int = 78) -> str:
 
 
 def _text(words: str) -> Text:
-    """Return words that wrap; a character that would steer the terminal or turn the text is replaced."""
+    """Return words, wrapped; characters that control the terminal or reorder text are replaced."""
 
     def steers(character: str) -> bool:
         return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} and character not in {
@@ -69,7 +65,7 @@ def _text(words: str) -> Text:
 
 
 def _words(text: Mapping[str, Any], directory: Directory) -> str:
-    """Return what a text object says."""
+    """Return the text of a text object."""
     said = str(text["text"])
     return plain_words(said, directory) if text["type"] == "mrkdwn" else said
 
@@ -97,7 +93,7 @@ def _block(block: Mapping[str, Any], directory: Directory) -> list[RenderableTyp
 
 
 def _section(block: Mapping[str, Any], directory: Directory) -> list[RenderableType]:
-    """Return text, fields in two columns, and what stands beside them."""
+    """Return text, fields in two columns, and the accessory."""
     drawn: list[RenderableType] = []
     if "text" in block:
         drawn.append(_text(_words(block["text"], directory)))

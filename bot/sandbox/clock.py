@@ -1,4 +1,4 @@
-"""A clock that can be moved forward, so that expiry and reminders can be watched."""
+"""A clock that can be moved forward, to watch expiry and reminders."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Clock:
         self._lock = threading.Lock()
 
     def now_ms(self) -> int:
-        """Return UTC epoch milliseconds, as the sandbox sees them."""
+        """Return UTC epoch milliseconds in the sandbox."""
         return time.time_ns() // 1_000_000 + self._offset_ms
 
     def now_s(self) -> float:
-        """Return UTC epoch seconds, as the sandbox sees them."""
+        """Return UTC epoch seconds in the sandbox."""
         return time.time() + self._offset_ms / 1000
 
     @property
@@ -30,7 +30,7 @@ class Clock:
         """Let time pass.
 
         Raises:
-            ValueError: Time does not go back.
+            ValueError: The time is negative.
         """
         if by_ms < 0:
             raise ValueError("time does not go back")

@@ -1,4 +1,4 @@
-"""The HTTP(S) server under the page and both stand-ins: on loopback, and able to break on purpose."""
+"""The loopback HTTP(S) server of the page and both stand-ins, which can break connections on purpose."""
 
 from __future__ import annotations
 
@@ -28,14 +28,12 @@ LINGER_READS = 256
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it arrived.
+    """A received request.
 
     Args:
-        method: Such as ``POST``.
         path: Without the query.
         query: First value of each parameter.
         headers: Names in lower case.
-        body: As sent.
     """
 
     method: str
@@ -50,7 +48,7 @@ class Call:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """Return the body's JSON, or None where it is none."""
+        """Return the body's JSON, or None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -63,11 +61,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered, and how.
+    """An answer, and how to give it.
 
     Args:
-        status: HTTP status.
-        body: Written as JSON, or as it is where it is text or bytes; None for an empty body.
+        body: Written as JSON, except text and bytes; None for an empty body.
         headers: Further headers.
         hold_s: Seconds to wait before answering.
         drop: Close the connection instead of answering.
@@ -83,7 +80,7 @@ class Reply:
 
 
 Moment = Literal["arrived", "done", "answered"]
-"""A call has arrived; has had its effect and nothing was written; its answer was written."""
+"""A call has arrived; it has taken effect and nothing was written; its answer was written."""
 
 
 def nobody(_moment: Moment, _call: Any, _port: int) -> None:
@@ -91,15 +88,15 @@ def nobody(_moment: Moment, _call: Any, _port: int) -> None:
 
 
 class Loopback:
-    """Serves on 127.0.0.1 in threads of its own.
+    """Serves on 127.0.0.1 in its own threads.
 
     Args:
         answer: Called with each request, in the thread of its connection.
         witness: Called at each moment of each request, with the client's port; the call waits for it.
         port: 0 for a free one.
         tls: The server's context, or None for plain http.
-        largest: Bytes of the longest body that is taken.
-        clock: UTC epoch seconds, for the Date header.
+        largest: Bytes of the longest accepted body.
+        clock: Returns UTC epoch seconds, for the Date header.
     """
 
     def __init__(
@@ -125,12 +122,12 @@ class Loopback:
 
     @property
     def address(self) -> tuple[str, int]:
-        """What it is bound to while it serves."""
+        """The address it is bound to."""
         host, port = self._server.server_address[:2] if self._server else (HOST, self.port)
         return str(host), port
 
     def start(self) -> None:
-        """Listen; after a stop again on the same port.
+        """Listen; after a stop, again on the same port.
 
         Raises:
             OSError: The port is taken.
@@ -142,11 +139,7 @@ class Loopback:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="loopback").start()
 
     def stop(self, finish_s: float = 0.0) -> None:
-        """Refuse connections from now on, let requests under way finish, and close the open ones.
-
-        Args:
-            finish_s: Seconds for which requests under way are waited for.
-        """
+        """Refuse new connections, give requests in progress ``finish_s`` seconds to finish, and close the open ones."""
         self.stopping.set()
         if self._server is None:
             return
@@ -159,7 +152,7 @@ class Loopback:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[bool]:
-        """Count one request; says whether it is still answered."""
+        """Count one request; yields whether to answer it."""
         with self._idle:
             is_open = not self.stopping.is_set()
             self.busy += is_open
@@ -198,7 +191,7 @@ class _Server(ThreadingHTTPServer):
 
     @contextlib.contextmanager
     def _kept(self, connection: socket.socket) -> Iterator[None]:
-        """Keep a connection among the open ones."""
+        """Track a connection while it is open."""
         with self._lock:
             self._open.add(connection)
         try:
@@ -208,12 +201,12 @@ class _Server(ThreadingHTTPServer):
                 self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
-        """Keep quiet about clients that went away; anything else is a bug and is told."""
+        """Ignore clients that disconnected; report anything else, which is a bug."""
         if not isinstance(sys.exception(), OSError):
             log.error("a request on loopback failed", exc_info=sys.exception())
 
     def close_connections(self) -> None:
-        """Close what is open; the threads that served it end."""
+        """Close all connections, which ends their threads."""
         with self._lock:
             connections = list(self._open)
         for connection in connections:
@@ -222,7 +215,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Translates between the wire and ``Call`` and ``Reply``."""
+    """Translates HTTP to ``Call`` and from ``Reply``."""
 
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -268,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         owner.witness("answered", call, port)
 
     def _write(self, reply: Reply) -> None:
-        """Answer, or do what the reply says instead."""
+        """Answer, or break the connection as the reply says."""
         if reply.hold_s:
             self.server.owner.stopping.wait(reply.hold_s)
         if reply.drop:
@@ -290,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or reply.cut
 
     def _linger(self) -> None:
-        """Read what the client still sends, else it is reset before it has read the answer (RFC 9112, 9.6)."""
+        """Read what the client still sends; otherwise a reset may overtake the answer (RFC 9112, 9.6)."""
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(1.0)
@@ -299,11 +292,11 @@ class _Handler(BaseHTTPRequestHandler):
                     return
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """Tell the time of the server's clock."""
+        """Return the time of the server's clock."""
         return super().date_time_string(self.server.owner.clock() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing: whoever answers keeps a record of its own."""
+        """Log nothing, since both stand-ins keep their own record."""
 
 
 def _first(encoded: str) -> dict[str, str]:
@@ -312,7 +305,7 @@ def _first(encoded: str) -> dict[str, str]:
 
 
 def _written(body: object) -> tuple[bytes, str]:
-    """Return a reply's body as bytes, and the type that goes with it."""
+    """Return a reply's body as bytes, and its content type."""
     if body is None:
         return b"", ""
     if isinstance(body, bytes):

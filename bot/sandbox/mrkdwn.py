@@ -1,4 +1,4 @@
-"""Slack's markup as people read it.
+"""Renders Slack's markup as plain text.
 
 Source: https://docs.slack.dev/messaging/formatting-message-text.
 """
@@ -17,7 +17,7 @@ _MARKS = re.compile(r"(?<![\w*_~])([*_~])(\S(?:[^\n]*?\S)?)\1(?![\w*_~])")
 
 
 def plain_words(mrkdwn: str, directory: Directory) -> str:
-    """Return mrkdwn as people read it: references by name, formatting marks dropped, entities decoded."""
+    """Return mrkdwn as plain text: references by name, without formatting marks, entities decoded."""
 
     def reference(match: re.Match[str]) -> str:
         target, _, label = match.group(1).partition("|")

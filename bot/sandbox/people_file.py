@@ -1,4 +1,4 @@
-"""Reads who lives in the sandbox workspace from a TOML file (``--people FILE``)."""
+"""Reads the people of the sandbox workspace from a TOML file (``--people FILE``)."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class _File(_Table):
 def load_directory(path: Path) -> Directory:
     """Read people, groups and channels from a TOML file.
 
-    Tables: ``[team]``, ``[[person]]``, ``[[group]]``, ``[[channel]]``. Members are ids or names; a channel is
-    joined by the bot unless it says ``bot = false``, and by every full member unless it lists ``members``.
+    Tables: ``[team]``, ``[[person]]``, ``[[group]]``, ``[[channel]]``. Members are ids or names. The bot joins a
+    channel unless it has ``bot = false``, and every full member does unless it lists ``members``.
 
     Raises:
         PeopleFileError: Not TOML, an unknown key, a missing or repeated id, or a member who does not exist.

@@ -17,10 +17,10 @@ from bot.sandbox.world import World, refuse_real_settings
 def run(
     port: int, *, play: bool, policy: str | None, people: str | None, db: str | None, record: str | None
 ) -> int:
-    """Open the sandbox until it is interrupted, or play the story; port 0 takes a free one.
+    """Open the sandbox until interrupted, or play the story; port 0 takes a free one.
 
     Returns:
-        The exit code: 0, or 1 where a step of the story did not happen.
+        The exit code: 0, or 1 if a step of the story did not happen.
 
     Raises:
         SettingsError: Real settings are present, a file cannot be used, or the port is taken.

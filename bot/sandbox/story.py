@@ -1,6 +1,6 @@
-"""The demo story: one request from the command to the audit, played through the real app and printed.
+"""The demo: one request from the command to the audit, played through the real app and printed.
 
-Every step is waited for and checked; the first one that does not happen ends the story with a sentence.
+Every step is waited for and checked; the first one that does not happen ends the demo with a sentence.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 REQUEST = "10b 2x128MB qlora4"
 PURPOSE = "quarterly eval, ABC-123"
 STEP_S = 8.0
-"""How long a step may take."""
+"""How long to wait for a step."""
 _SANDBOX = "peftsize sandbox (in a clone: make sandbox)"
 _LOOK_S = 0.02
 
@@ -42,11 +42,7 @@ class DidNotHappen(Exception):
 
 
 def play(world: World, step_s: float = STEP_S) -> int:
-    """Play the story and print it.
-
-    Returns:
-        0, or 1 where a step did not happen.
-    """
+    """Play the story and print it; return 0, or 1 if a step did not happen."""
     started = time.monotonic()
     story = _Story(world, step_s)
     try:
@@ -59,7 +55,7 @@ def play(world: World, step_s: float = STEP_S) -> int:
 
 
 class _Story:
-    """Who plays, where, and how far it has come."""
+    """The players, the place, and the progress of the story."""
 
     def __init__(self, world: World, step_s: float) -> None:
         self.world = world
@@ -80,7 +76,7 @@ class _Story:
         self._approve(approvers, card)
         post = self._one_post()
         request = self._created(card)
-        self._told(asker, request)
+        self._notified(asker, request)
         self._audit(request, post)
 
     def _ask(self, asker: Person) -> Message:
@@ -105,7 +101,7 @@ class _Story:
             raise DidNotHappen("the requester's own approval counted.")
 
     def _approve(self, approvers: list[Person], card: Message) -> None:
-        """Have approvers press one after the other, until the policy asks for no more."""
+        """Have approvers press one after the other, until the policy requires no more."""
         for approver in approvers:
             votes = len(self._request().votes)
             if self._request().state is not State.PENDING:
@@ -150,9 +146,9 @@ class _Story:
         self._show(shown)
         return request
 
-    def _told(self, asker: Person, request: Request) -> None:
+    def _notified(self, asker: Person, request: Request) -> None:
         message = self._until(
-            "the requester was not told",
+            "the requester was not notified",
             lambda: next(
                 (m for m in self.slack.dms(asker) if (request.spec_id or "-") in str(m.blocks)), None
             ),
@@ -168,18 +164,18 @@ class _Story:
         _indented("\n".join(_row(row) for row in rows))
         missing = {"approve.refused", "approved", "created"} - set(events)
         if missing or post.status not in {row["rest"]["status"] for row in rows}:
-            raise DidNotHappen(f"the audit does not tell of {', '.join(sorted(missing)) or 'the POST'}.")
+            raise DidNotHappen(f"the audit lacks {', '.join(sorted(missing)) or 'the POST'}.")
         path = self.world.product.settings.anchor_file
         verdict = verify(rows, anchor.read(path) if path else Anchors())
         if not verdict.ok:
-            raise DidNotHappen(f"the audit is not whole: {verdict.reason}.")
+            raise DidNotHappen(f"the audit is not intact: {verdict.reason}.")
         self._step(
             f"audit verify: the audit is intact, {verdict.rows} rows, head {verdict.head.hash[:12]}, "
             f"anchored up to row {verdict.anchored}."
         )
 
     def _players(self, role: str) -> list[Person]:
-        """Return everybody with a role."""
+        """Return the people with a role."""
         found = [person for person in self.slack.directory.people.values() if person.role == role]
         if not found:
             raise DidNotHappen(f'the people file has nobody with role = "{role}".')
@@ -196,12 +192,12 @@ class _Story:
         return [message for message in posted if message.blocks and not message.thread_ts]
 
     def _request(self) -> Request:
-        """Return the newest request, as it stands."""
+        """Return the newest request."""
         with self.world.product.store.read() as tx:
             return tx.requests.listed(limit=1)[0]
 
     def _until(self, otherwise: str, happened: Callable[[], T | None]) -> T:
-        """Wait for something to be there; a step that takes too long ends the story."""
+        """Wait for a condition; if it takes too long, the story ends."""
         until = time.monotonic() + self.step_s
         while time.monotonic() < until:
             if found := happened():
@@ -218,13 +214,13 @@ class _Story:
 
 
 def _arrived(delivery: Delivery) -> None:
-    """End the story where the app did not acknowledge."""
+    """End the story if the app did not acknowledge."""
     if not delivery.ok:
         raise DidNotHappen(f"the app did not acknowledge in time ({delivery.error}, HTTP {delivery.status}).")
 
 
 def _row(row: dict[str, Any]) -> str:
-    """Return one audit event in a line."""
+    """Return one audit event as a line."""
     states = f"{row['from_state'] or '-'} → {row['to_state'] or '-'}" if row["to_state"] else ""
     who = row["actor"]["name"] or row["actor"]["user_id"] or "the bot"
     status = f" HTTP {row['rest']['status']}" if row["rest"]["status"] else ""
@@ -236,6 +232,6 @@ def _indented(text: str) -> None:
 
 
 def _print(text: str) -> None:
-    """Print whatever the terminal's encoding can show."""
+    """Print as much as the terminal's encoding can show."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "replace").decode(encoding), flush=True)  # noqa: T201 - the command line prints

@@ -1,7 +1,7 @@
-"""The fault switches of the sandbox page: what can be made to go wrong, in people's words.
+"""The fault switches of the sandbox page, in people's words.
 
-Faults of the cluster are armed for the next create and then gone; Slack being away and the stopped
-worker last until they are switched back.
+Faults of the cluster are armed for the next create only; Slack being away and the stopped worker last until they are
+switched back.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bot.sandbox.world import World
 
 _LATER_S = 2.0
-"""How much later than the deadline a late answer comes."""
+"""By how much a late answer misses the deadline."""
 LEAPS: dict[str, int] = {"10 minutes": 10, "1 hour": 60, "4 hours": 240, "24 hours": 1440}
-"""How far time can be let pass at once, in minutes."""
+"""The longest time that may pass in one step, in minutes."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Switch:
 
     Args:
         name: For the page's requests.
-        words: What it does, as people read it.
-        hint: What can be watched then.
-        is_on: Says how it stands.
+        words: What it does, for people.
+        hint: What to watch for.
+        is_on: Returns its state.
         set: Switches it on or off.
     """
 
@@ -69,12 +69,12 @@ def switches(world: World) -> list[Switch]:
             "Commit, then drop",
             "It is created, but the connection breaks first.",
         ),
-        armed("401", "expired", "401 Unauthorized", "The token has expired: a new one is asked for."),
+        armed("401", "expired", "401 Unauthorized", "The token has expired, and a new one is requested."),
         armed(
             "409",
             "foreign",
             "409 Conflict",
-            "Somebody else makes a spec of this name first.",
+            "Somebody else creates a spec with this name first.",
             duplicate=409,
         ),
         armed("429", "too_many", "429 Too Many Requests", "Asked to wait two seconds.", retry_after_s=2),
@@ -89,21 +89,21 @@ def switches(world: World) -> list[Switch]:
         Switch(
             "unknown_use",
             "Deployments are not listed",
-            "403: nobody knows whether a spec is in use; a person decides.",
+            "403: it is unknown whether a spec is in use, so a person decides.",
             lambda: faults.deployments_refused != 0,
             lambda on: setattr(faults, "deployments_refused", ALWAYS if on else 0),
         ),
         Switch(
             "slack",
             "Slack is down",
-            "Every call to Slack fails. What is due waits and comes later.",
+            "Every call to Slack fails. Messages wait and are delivered later.",
             lambda: world.slack.faults.down != "",
             lambda on: _slack(world, down=on),
         ),
         Switch(
             "worker",
             "Worker is stopped",
-            "Clicks are kept, nothing is decided or sent until it starts again.",
+            "Clicks are stored; nothing is decided or sent until it starts again.",
             lambda: not world.product.dispatcher.running,
             lambda on: _worker(world, stopped=on),
         ),
@@ -111,13 +111,13 @@ def switches(world: World) -> list[Switch]:
 
 
 def pass_time(world: World, minutes: int) -> None:
-    """Let time pass for the product, Slack and the cluster alike.
+    """Let time pass for the product, Slack and the cluster.
 
     Raises:
-        ValueError: Not one of them.
+        ValueError: Not one of the steps.
     """
     if minutes not in LEAPS.values():
-        raise ValueError("no such leap")
+        raise ValueError("no such step")
     world.clock.advance(minutes * 60_000)
     world.slack.workspace.changed()
 

@@ -1,4 +1,4 @@
-"""The HTTP traffic of the sandbox in one list: Slack to the app, the app to Slack and to the cluster."""
+"""The HTTP traffic of the sandbox as one list: Slack to the app, the app to Slack and to the cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT_TEXT = 20_000
 
 
 def traffic(world: World) -> list[dict[str, Any]]:
-    """Return the last exchanges, oldest first, each in one line.
+    """Return the last exchanges, oldest first, each on one line.
 
     Returns:
         At most ``MOST`` objects: ``id, at_ms, way, what, status``.
@@ -34,7 +34,7 @@ def content(world: World, exchange_id: str) -> str:
     """Return one exchange in full, without secrets.
 
     Raises:
-        KeyError: There is none.
+        KeyError: It does not exist.
     """
     way, _, number = exchange_id.rpartition("-")
     log, _, detail = _logs(world)[way]
@@ -47,7 +47,7 @@ _Log = tuple[Sequence[Any], Callable[[Any], dict[str, Any]], Callable[[Any], dic
 
 
 def _logs(world: World) -> dict[str, _Log]:
-    """Return what each side has recorded, and how it is told in a line and in full."""
+    """Return the record of each side, and how to show it on a line and in full."""
     return {
         "slack-in": (world.slack.recorded, _delivery, _delivery_detail),
         "slack-out": (world.slack.calls, _call, _call_detail),

@@ -1,7 +1,7 @@
-"""The sandbox's world: the stand-ins of Slack and the cluster, and between them the real product.
+"""The sandbox's world: the stand-ins for Slack and the cluster, and between them the real product.
 
-Everything speaks HTTP on loopback: Slack's signed deliveries go to the real gate behind waitress,
-the product's calls to the stand-ins. Nothing is read from the environment, nothing calls out.
+Everything speaks HTTP on loopback: Slack's signed deliveries go to the real gate behind waitress, the product's calls
+to the stand-ins. Nothing is read from the environment, and nothing calls out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bot.sandbox.slack.people import Directory
 
 TIMEOUT_S, SETTLE_S = 3.0, 2.0
-"""Short, so that an unknown outcome and how it settles can be watched."""
+"""Short, so that people can watch how an unknown outcome is reconciled."""
 STOP_WITHIN_S = 5.0
 _THREADS = 8
 _POLICY = Path(__file__).with_name("policy.toml")
@@ -44,12 +44,12 @@ _REAL = ("SLACK_", "WATSONX_")
 
 
 class World:
-    """Starts and stops the whole sandbox, but for its page.
+    """Starts and stops the whole sandbox except its page.
 
     Args:
-        policy: A policy file to rehearse; None for the built-in one.
+        policy: A policy file to try out; None for the built-in one.
         people: A people file; None for the built-in people.
-        database: Where the requests are kept; None for a file that goes away with the world.
+        database: The database file; None for a temporary one.
         record: A folder for Slack's payloads; None for no record.
     """
 
@@ -115,7 +115,7 @@ class World:
         return int(server.effective_port)
 
     def _settings(self, database: Path) -> Settings:
-        """Return the product's settings: the stand-ins' addresses and secrets, and who may approve."""
+        """Return the product's settings: the stand-ins' addresses and secrets, and the approvers."""
         timeout_s, settle_s = self._pace_s
         return Settings(
             slack_bot_token=SecretStr(self.slack.bot_token),
@@ -134,7 +134,7 @@ class World:
         )
 
     def _spaces(self) -> dict[str, str]:
-        """Return a space of its own for each name in the policy to rehearse, id by name."""
+        """Return a space for each name in the policy, id by name."""
         try:
             named = (
                 policy_file.load(self._policy.read_text(encoding="utf-8")).spaces() if self._policy else ()
@@ -146,7 +146,7 @@ class World:
         return {name: f"space-of-{name}" for name in named}
 
     def _who_decides(self) -> dict[str, Any]:
-        """Return the policy: the file that was given, the built-in one, or what the people's roles say."""
+        """Return the policy: the given file, the built-in one, or one derived from people's roles."""
         if self._policy is not None or self._built_in_people:
             return {"peftsize_policy_file": str(self._policy or _POLICY)}
         people = self.slack.directory.people.values()
@@ -157,10 +157,10 @@ class World:
 
 
 def refuse_real_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> None:
-    """Refuse to start beside settings of a real workspace or cluster.
+    """Refuse to start if there are settings of a real workspace or cluster.
 
     Raises:
-        SettingsError: Names each of them, no value.
+        SettingsError: Names each of them, without values.
     """
     values = {**dotenv_values(env_file), **(os.environ if environment is None else environment)}
     found = sorted(name.upper() for name, value in values.items() if value and name.upper().startswith(_REAL))
@@ -174,7 +174,7 @@ def refuse_real_settings(environment: Mapping[str, str] | None = None, env_file:
 
 
 def _directory(people: Path | None) -> Directory:
-    """Return who lives in the workspace."""
+    """Return the people of the workspace."""
     if people is None:
         return default_directory()
     try:

@@ -1,7 +1,7 @@
 """The sandbox page's server: static files and a small JSON API, on loopback only.
 
-Every request must name this host; every post must carry the page's own token, which other pages
-cannot read. The policy sent with the page lets it load and call nothing but this server.
+Every request must name this host; every post must carry the page's token, which other pages cannot read. The page's
+content security policy lets it load from and call only this server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LARGEST_POST = 262_144
 WAIT_S, LOOK_S = 20.0, 0.1
-"""How long a look for news is held, and how often it looks."""
+"""How long a request for news is held, and how often it checks."""
 _STATIC = Path(__file__).with_name("static")
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _TOKEN = b"{{token}}"
@@ -40,7 +40,7 @@ _HEADERS = {
 
 
 class _Refused(Exception):
-    """A request that is not answered; the status, and why in a sentence."""
+    """A refused request: the status, and why in a sentence."""
 
     def __init__(self, status: HTTPStatus, why: str) -> None:
         super().__init__(why)
@@ -48,12 +48,7 @@ class _Refused(Exception):
 
 
 class Page:
-    """Serves the page of a world.
-
-    Args:
-        world: What is shown.
-        port: On loopback; 0 takes a free one.
-    """
+    """Serves the page of a world, on loopback; port 0 takes a free one."""
 
     def __init__(self, world: World, port: int = 0) -> None:
         self.token = secrets.token_urlsafe(24)
@@ -74,7 +69,7 @@ class Page:
         self.http.stop(finish_s=STOP_WITHIN_S)
 
     def _answer(self, call: Call) -> Reply:
-        """Answer with a file or with JSON, or say why not."""
+        """Answer with a file or JSON, or say why not."""
         try:
             self._must_be_at_home(call)
             if call.method == "POST":
@@ -86,7 +81,7 @@ class Page:
             return _json(refused.status, {"ok": False, "error": str(refused)})
 
     def _must_be_at_home(self, call: Call) -> None:
-        """Refuse a request that does not name this server: another name means a page that was rebound to us."""
+        """Refuse a request for another host name, which means DNS rebinding."""
         homes = {f"{name}:{self.http.port}" for name in (HOST, "localhost")}
         origin = call.headers.get("origin")
         if call.headers.get("host") not in homes or (
@@ -95,7 +90,7 @@ class Page:
             raise _Refused(HTTPStatus.MISDIRECTED_REQUEST, "This page is only served on 127.0.0.1.")
 
     def _look(self, call: Call) -> dict[str, Any]:
-        """Return what a GET asks for."""
+        """Return the answer to a GET."""
         try:
             match call.path:
                 case "/api/first":
@@ -109,10 +104,10 @@ class Page:
         raise _Refused(HTTPStatus.NOT_FOUND, "There is no such thing here.")
 
     def _news(self, who: str, after: str) -> dict[str, Any]:
-        """Return what a person sees as soon as it is no longer what they have, or after a while anyway.
+        """Return what a person sees once it differs from what they have, or after a while anyway.
 
         Raises:
-            KeyError: Nobody is called that.
+            KeyError: There is no such person.
         """
         person = self.state.person(who)
         until = time.monotonic() + WAIT_S
@@ -122,7 +117,7 @@ class Page:
         return self.state.now(person)
 
     def _act(self, call: Call) -> dict[str, Any]:
-        """Do what a post asks for."""
+        """Carry out a post."""
         token = call.headers.get("x-sandbox-token", "")
         if not secrets.compare_digest(token.encode(), self.token.encode()):
             raise _Refused(HTTPStatus.FORBIDDEN, "The page's token is missing; load the page again.")
@@ -139,7 +134,7 @@ class Page:
             raise _Refused(HTTPStatus.BAD_REQUEST, f"This cannot be done: {error}.") from None
 
     def _file(self, name: str) -> Reply:
-        """Answer with one of the static files, which are known by name."""
+        """Answer with one of the static files, by name."""
         known = {path.name: path for path in _STATIC.iterdir() if path.suffix in _KINDS}
         if name not in known:
             raise _Refused(HTTPStatus.NOT_FOUND, "There is no such page.")
@@ -150,5 +145,5 @@ class Page:
         return Reply(HTTPStatus.OK, body, _HEADERS | kind)
 
 
-def _json(status: HTTPStatus, told: dict[str, Any]) -> Reply:
-    return Reply(status, told, _HEADERS)
+def _json(status: HTTPStatus, body: dict[str, Any]) -> Reply:
+    return Reply(status, body, _HEADERS)

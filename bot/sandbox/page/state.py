@@ -1,4 +1,4 @@
-"""What the sandbox page shows, as one JSON object for the person who looks."""
+"""The content of the sandbox page, as one JSON object for the person who looks at it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BOT_ROLE = "bot"
 
 
 class PageState:
-    """Draws the state of a world; checks the audit chain only when it has grown."""
+    """Draws the state of a world; verifies the audit chain only after it has grown."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -47,7 +47,7 @@ class PageState:
         """Return a person who can be on the page.
 
         Raises:
-            KeyError: Nobody is called that, or it is the bot.
+            KeyError: There is no such person, or it is the bot.
         """
         person = self._world.slack.person(who)
         if person.is_bot:
@@ -55,7 +55,7 @@ class PageState:
         return person
 
     def stamp(self) -> str:
-        """Return what changes whenever anything on the page does."""
+        """Return a value that changes whenever anything on the page does."""
         world = self._world
         with world.product.store.read() as tx:
             head = tx.audit_log.head()
@@ -93,7 +93,7 @@ class PageState:
         }
 
     def now(self, who: Person) -> dict[str, Any]:
-        """Return what one person sees, and what goes on behind it."""
+        """Return what one person sees, and what happens behind it."""
         slack = self._world.slack
         stamp = self.stamp()
         place = slack.dm(who)
@@ -128,7 +128,7 @@ class PageState:
         """Return one exchange of the traffic in full.
 
         Raises:
-            KeyError: There is none.
+            KeyError: It does not exist.
         """
         return {"detail": content(self._world, exchange_id)}
 
@@ -138,7 +138,7 @@ class PageState:
         return [_message(one) for one in sorted(shown, key=lambda one: one.ts)[-MOST_MESSAGES:]]
 
     def _inboxes(self) -> dict[str, int]:
-        """Return how much each person was told directly, so that the page can point at what is new."""
+        """Return the number of direct messages of each person, so that the page can highlight new ones."""
         slack = self._world.slack
         people = [person for person in slack.directory.people.values() if not person.is_bot]
         return {one.id: sum(bool(m.bot_id) for m in slack.dms(one)) for one in people}
@@ -159,20 +159,20 @@ class PageState:
         return waiting
 
     def _audit(self, tx: Tx) -> dict[str, Any]:
-        """Return the last events and whether the whole chain holds."""
+        """Return the last events, and whether the chain is intact."""
         head = tx.audit_log.head()
         if self._checked[0] != head.hash:
             rows = list(tx.audit_log.rows())
             path = self._world.product.settings.anchor_file
             verdict = verify(rows, anchor.read(path) if path else Anchors())
-            told = {
+            audit = {
                 "ok": verdict.ok,
                 "reason": verdict.reason,
                 "rows": verdict.rows,
                 "head": head.hash,
                 "events": rows[-MOST_EVENTS:],
             }
-            self._checked = (head.hash, told)
+            self._checked = (head.hash, audit)
         return self._checked[1]
 
 
@@ -251,7 +251,7 @@ def _spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _diagram(kind: Kind) -> dict[str, Any]:
-    """Return the state machine as nodes and edges, as the table has it for a kind of request."""
+    """Return the state machine for a kind of request as nodes and edges."""
     edges = [
         {"from": state.value, "action": action.value, "to": to.value}
         for state, actions in TABLE.items()

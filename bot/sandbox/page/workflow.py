@@ -1,4 +1,4 @@
-"""The workflow that holds the app's step: a form of Slack's own, which runs the step with what was filled in."""
+"""The workflow with the app's step: Slack's own form, which runs the step with its values."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MOST_RUNS = 3
 
 
 def step() -> tuple[str, dict[str, Any]]:
-    """Return the callback id of the app's step and what the manifest says of it."""
+    """Return the callback id of the app's step, and its part of the manifest."""
     functions: dict[str, dict[str, Any]] = yaml.safe_load(manifest())["functions"]
     return next(iter(functions.items()))
 
 
 def open_form(slack: FakeSlack, person: Person) -> None:
-    """Open the form with one field for each input of the step; the person stands in for whoever asks."""
+    """Open the form with one field for each input of the step; the person stands in for the workflow's user."""
     _, described = step()
     asked = described["input_parameters"]
     people = [one for one in slack.directory.people.values() if not one.is_bot]
@@ -52,7 +52,7 @@ def open_form(slack: FakeSlack, person: Person) -> None:
 
 
 def run(slack: FakeSlack, person: Person, view: View, values: Mapping[str, Any]) -> dict[str, str]:
-    """Run the step with what was filled in; return the sentences under the fields that need more."""
+    """Run the step with the form's values; return the sentences under incomplete fields."""
     state = state_values(view.body["blocks"], values)
     if errors := field_errors(view.body["blocks"], state):
         slack.workspace.change_view(view, errors=errors)
@@ -67,7 +67,7 @@ def run(slack: FakeSlack, person: Person, view: View, values: Mapping[str, Any])
 
 
 def runs(slack: FakeSlack) -> list[str]:
-    """Return in a line each what became of the last runs, the newest first."""
+    """Return the outcome of the last runs, one line each, newest first."""
     with slack.workspace.lock:
         executions = list(slack.workspace.executions.values())[-MOST_RUNS:]
     return [_line_of(one) for one in reversed(executions)]

@@ -1,4 +1,4 @@
-"""The ``chat.*`` methods of the stand-in, and what may be posted through a response URL.
+"""The ``chat.*`` methods of the stand-in, and posts to response URLs.
 
 Source: https://docs.slack.dev/reference/methods (chat.postMessage, chat.update, chat.postEphemeral,
 chat.delete, chat.getPermalink).
@@ -21,7 +21,7 @@ _FALSE = {"false", "0", False}
 
 
 def content(api: Api, args: Args, name: str) -> tuple[str | None, list[dict[str, Any]] | None]:
-    """Return the text and the blocks of a call, none for what it does not give.
+    """Return the text and the blocks of a call, None for each that it does not give.
 
     Raises:
         SlackRefusal: Too long, or not valid blocks.
@@ -70,7 +70,7 @@ def _warned(message: Message) -> dict[str, Any]:
 
 
 def _said(api: Api, channel: str, args: Args, name: str, **more: Any) -> Message:
-    """Return a new message of the bot's, not yet put anywhere.
+    """Return a new message of the bot, not yet posted.
 
     Raises:
         SlackRefusal: Nothing to say, or not valid blocks.
@@ -157,7 +157,7 @@ def update(api: Api, args: Args) -> dict[str, Any]:
 
 
 def delete(api: Api, args: Args) -> dict[str, Any]:
-    """Take the bot's own message away."""
+    """Delete the bot's own message."""
     message = _own(api, args, "cant_delete_message")
     api.workspace.remove(message)
     return {"channel": message.channel, "ts": message.ts}
@@ -175,12 +175,12 @@ def permalink(api: Api, args: Args) -> dict[str, Any]:
 
 
 def respond(api: Api, to: ResponseUrl, said: Args) -> Message | None:
-    """Do what a post to a response URL, or the body of a command's acknowledgement, asks for.
+    """Carry out a post to a response URL, or the body of a command's acknowledgement.
 
-    It may say ``text``, ``blocks``, ``response_type``, ``replace_original``, ``delete_original``, ``thread_ts``.
+    It may have ``text``, ``blocks``, ``response_type``, ``replace_original``, ``delete_original``, ``thread_ts``.
 
     Returns:
-        The message that is now there, or none if one was deleted.
+        The resulting message, or None if one was deleted.
 
     Raises:
         SlackRefusal: Nothing to say, or not valid blocks.

@@ -1,4 +1,4 @@
-"""How Slack brings something to the app: signed, over HTTP or Socket Mode, within three seconds.
+"""How Slack delivers to the app: signed, over HTTP or Socket Mode, with three seconds to acknowledge.
 
 Source: https://docs.slack.dev/authentication/verifying-requests-from-slack.
 """
@@ -35,18 +35,16 @@ _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 @dataclass(frozen=True)
 class Delivery:
-    """One thing brought to the app, and what came of it.
+    """One delivery to the app, and its outcome.
 
     Args:
         kind: ``slash_commands``, ``interactive`` or ``events_api``.
-        payload: What was brought, as the app sees it after decoding.
+        payload: As the app sees it after decoding.
         via: ``http``, ``socket``, or empty if it was never sent.
-        headers: HTTP headers, signature included.
-        body: HTTP body.
-        status: HTTP status; over a socket 200 once acknowledged; none without an answer.
-        answer: Text of the answer, as sent.
+        headers: Signature included.
+        status: HTTP status; over a socket 200 once acknowledged; None without an answer.
         seconds: From sending to the answer.
-        error: Empty, or Slack's word for what people are told: ``operation_timeout``, ``dispatch_failed``,
+        error: Empty, or Slack's name for what people are shown: ``operation_timeout``, ``dispatch_failed``,
             ``http_client_error``, ``http_service_error``, ``invalid_command_response``, ``required`` and so on.
         errors: Sentences under the fields of a modal, by block id.
         said: Messages that the answer itself made.
@@ -70,7 +68,7 @@ class Delivery:
 
     @property
     def ok(self) -> bool:
-        """Acknowledged in time, and nothing wrong with the answer."""
+        """Whether it was acknowledged in time with a valid answer."""
         return not self.error and not self.errors
 
     @property
@@ -86,7 +84,7 @@ class Delivery:
 
     @property
     def options(self) -> list[dict[str, Any]]:
-        """The options that the answer offers, those of groups too; none where it was refused."""
+        """The options in the answer, those of groups included; none if it was refused."""
         return options_of(self.json) if self.ok else []
 
     @property
@@ -126,10 +124,10 @@ def encoded(kind: Envelope, payload: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 class Deliverer:
-    """Brings payloads to the app and keeps a record of each.
+    """Delivers payloads to the app and records each.
 
     Args:
-        deadline_s: Seconds that the app has; may be changed to try a slow app in less time.
+        deadline_s: The app's time to answer; may be changed, to test a slow app faster.
     """
 
     def __init__(
@@ -146,7 +144,7 @@ class Deliverer:
         self._folder: Path | None = None
 
     def record_to(self, folder: Path) -> None:
-        """From now on also writes every delivery into a numbered JSON file of this folder."""
+        """Also write every delivery into a numbered JSON file of this folder."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
@@ -168,7 +166,7 @@ class Deliverer:
     def bring(
         self, kind: Envelope, payload: dict[str, Any], attempt: int = 0, reason: str = "", *, url: str = ""
     ) -> Delivery:
-        """Bring a payload to the app, whichever way the app listens; do not record it."""
+        """Deliver a payload to the app, over HTTP or its socket; do not record it."""
         if self.socket_mode:
             return self._over_socket(kind, payload, attempt, reason)
         retry = {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": reason} if attempt else {}
@@ -177,9 +175,9 @@ class Deliverer:
         return replace(sent, kind=kind, payload=payload, attempt=attempt)
 
     def bring_event(self, payload: dict[str, Any]) -> Delivery:
-        """Bring an event, up to three more times while it is not acknowledged; record every try.
+        """Deliver an event, up to three more times while it is not acknowledged; record every try.
 
-        Slack waits nothing, a minute and five minutes before the retries; the stand-in does not wait.
+        Slack retries at once, after a minute and after five minutes; the stand-in does not wait.
         """
         delivery = self.keep(self.bring("events_api", payload))
         for attempt in range(1, EVENT_RETRIES + 1):
@@ -224,7 +222,7 @@ class Deliverer:
         return replace(sent, status=status, answer=answer, seconds=seconds, error=error)
 
     def _over_socket(self, kind: Envelope, payload: dict[str, Any], attempt: int, reason: str) -> Delivery:
-        """Bring a payload over one of the open connections."""
+        """Deliver a payload over one of the open connections."""
         sent = Delivery(kind, payload, "socket", attempt=attempt, at_s=self._workspace.clock())
         retry = {"retry_attempt": attempt, "retry_reason": reason} if kind == "events_api" else {}
         started = time.perf_counter()

@@ -66,7 +66,7 @@ SUGGESTIONS = Shape(
     },
     _either_options,
 )
-"""What an app answers to the query of an external select."""
+"""An app's answer to the query of an external select."""
 
 SELECTS: dict[str, Shape] = {
     "static_select": Shape(

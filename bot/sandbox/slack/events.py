@@ -1,4 +1,4 @@
-"""What happens in the stand-in's workspace and is told to the app as an event."""
+"""What happens in the stand-in's workspace and is sent to the app as an event."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Events:
     courier: Deliverer
 
     def event(self, inner: Mapping[str, Any]) -> Delivery:
-        """Bring any event, with Slack's envelope round it; retried while it is not acknowledged."""
+        """Deliver any event in Slack's envelope; retried while it is not acknowledged."""
         return self.courier.bring_event(payloads.event(self.api, dict(inner)))
 
     def say(self, user: str | Person, channel: str | Channel, text: str, thread_ts: str = "") -> Message:
-        """Write a message as a person; the app is not told."""
+        """Post a message as a person, without telling the app."""
         workspace = self.api.workspace
         person, place = workspace.directory.person(user), workspace.directory.channel(channel)
         return workspace.put(Message(workspace.new_ts(), place.id, person.id, text, [], thread_ts=thread_ts))
@@ -36,13 +36,13 @@ class Events:
     def mention(
         self, user: str | Person, channel: str | Channel, text: str, thread_ts: str = ""
     ) -> Delivery | None:
-        """Write a message that mentions the bot; nothing where the bot is not a member."""
+        """Post a message that mentions the bot; None if the bot is not a member."""
         bot = self.api.app.bot_user_id
         message = self.say(user, channel, f"<@{bot}> {text}", thread_ts)
         place = self.api.workspace.directory.channel(channel)
         if bot not in place.members:
             return None
-        told = {
+        body = {
             "type": "app_mention",
             "user": message.user,
             "text": message.text,
@@ -50,14 +50,14 @@ class Events:
             "channel": place.id,
             "team": self.api.workspace.directory.person(user).team_id,
         }
-        return self.event(told | ({"thread_ts": thread_ts} if thread_ts else {}))
+        return self.event(body | ({"thread_ts": thread_ts} if thread_ts else {}))
 
     def open_home(self, user: str | Person) -> Delivery:
         """Open the app's Home tab."""
         workspace = self.api.workspace
         person = workspace.directory.person(user)
         place = open_im(self.api, person.id)
-        told: dict[str, Any] = {
+        body: dict[str, Any] = {
             "type": "app_home_opened",
             "user": person.id,
             "channel": place.id,
@@ -65,15 +65,11 @@ class Events:
         }
         view = workspace.homes.get(person.id)
         if view is not None:
-            told["view"] = view.json(self.api.app.app_id, self.api.app.team_id, self.api.app.bot_id)
-        return self.event(told)
+            body["view"] = view.json(self.api.app.app_id, self.api.app.team_id, self.api.app.bot_id)
+        return self.event(body)
 
     def member_joined(self, channel: str | Channel, user: str | Person = "") -> Delivery | None:
-        """Let somebody join a channel, the bot if nobody is named.
-
-        Returns:
-            The delivery, or none where the bot is not there to hear of it.
-        """
+        """Let somebody (by default the bot) join a channel; None if the bot is not there to be body."""
         workspace = self.api.workspace
         person = workspace.directory.person(user or self.api.app.bot_user_id)
         place = workspace.directory.channel(channel)
@@ -81,7 +77,7 @@ class Events:
         workspace.changed()
         if self.api.app.bot_user_id not in place.members:
             return None
-        told = {
+        body = {
             "type": "member_joined_channel",
             "user": person.id,
             "channel": place.id,
@@ -89,10 +85,10 @@ class Events:
             "team": person.team_id,
             "inviter": next(iter(sorted(place.members - {person.id})), person.id),
         }
-        return self.event(told)
+        return self.event(body)
 
     def member_left(self, channel: str | Channel, user: str | Person = "") -> None:
-        """Let somebody leave a channel, the bot if nobody is named; the app does not listen to that."""
+        """Let somebody (by default the bot) leave a channel; the app does not listen to that."""
         workspace = self.api.workspace
         person = workspace.directory.person(user or self.api.app.bot_user_id)
         place = workspace.directory.channel(channel)
@@ -102,7 +98,7 @@ class Events:
     def run_function(
         self, user: str | Person, inputs: Mapping[str, Any], callback_id: str = "size_and_request"
     ) -> Delivery:
-        """Run a step of a workflow; what became of it is in ``workspace.executions`` under its id."""
+        """Run a workflow step; its outcome is in ``workspace.executions`` under its id."""
         person = self.api.workspace.directory.person(user)
         name = f"Fx{secrets.token_hex(5).upper()}"
         with self.api.workspace.lock:
@@ -111,7 +107,7 @@ class Events:
                 "user": person.id,
                 "inputs": dict(inputs),
             }
-        told = {
+        body = {
             "type": "function_executed",
             "function": {
                 "id": "Fn0PEFT001",
@@ -131,22 +127,22 @@ class Events:
             "workflow_execution_id": f"Wx{secrets.token_hex(5).upper()}",
             "bot_access_token": self.api.app.workflow_token,
         }
-        return self.event(told)
+        return self.event(body)
 
     def app_uninstalled(self) -> Delivery:
-        """Remove the app: the tokens are worth nothing from now on, and Slack says so once."""
+        """Remove the app: its tokens become invalid, and Slack sends one event."""
         self.api.faults.revoked = "account_inactive"
         return self.event({"type": "app_uninstalled"})
 
     def tokens_revoked(self) -> Delivery:
-        """Revoke the bot's token, and say so."""
+        """Revoke the bot's token, and send the event."""
         self.api.faults.revoked = "token_revoked"
         return self.event(
             {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.api.app.bot_user_id]}}
         )
 
     def url_verification(self) -> Delivery:
-        """Ask the app's address to prove itself, as Slack does when it is entered."""
+        """Verify the app's address, as Slack does when it is entered."""
         challenge = secrets.token_urlsafe(24)
         asked = {"token": self.api.app.verification_token, "challenge": challenge, "type": "url_verification"}
         return self.courier.keep(self.courier.bring("events_api", asked))

@@ -1,8 +1,7 @@
-"""A working stand-in of Slack: one workspace with people in it, on loopback, that keeps Slack's rules.
+"""A working stand-in for Slack: one workspace with people, on loopback, that keeps Slack's rules.
 
-What people do there are methods of ``FakeSlack`` (``command``, ``click``, ``submit``, ``mention`` and so on); each
-brings the same signed payload to the app as Slack would and says what came of it. What the app does in turn
-arrives over HTTP at ``url``.
+What people do are methods of ``FakeSlack`` (``command``, ``click``, ``submit``, ``mention`` and so on); each delivers
+the same signed payload to the app as Slack would and returns the outcome. The app's calls arrive over HTTP at ``url``.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class FakeSlack(Interactions, Events):
     """One workspace with one app installed.
 
     Args:
-        scopes: What the bot's token may do.
-        should_escape: Whether commands name people and channels by id, as the app's manifest says.
+        scopes: Those of the bot's token.
+        should_escape: Whether commands name people and channels by id, as set in the app's manifest.
     """
 
     def __init__(
@@ -66,13 +65,13 @@ class FakeSlack(Interactions, Events):
         )
 
     def start(self) -> Self:
-        """Begin to serve; after a stop at the same address again."""
+        """Serve; after a stop, at the same address."""
         self._http.start()
         self.api.origin = f"http://{HOST}:{self._http.port}"
         return self
 
     def stop(self) -> None:
-        """End the server; the workspace stays as it is."""
+        """Stop serving; the workspace stays as it is."""
         self.sockets.stop()
         self._http.stop()
 
@@ -83,14 +82,11 @@ class FakeSlack(Interactions, Events):
         self.stop()
 
     def attach(self, url: str, options_url: str | None = None) -> None:
-        """Set where deliveries are posted to.
-
-        An app that opens a Socket Mode connection instead gets its deliveries there from then on.
+        """Set where deliveries are posted to; once an app opens a Socket Mode connection, they go there instead.
 
         Args:
             url: Such as ``http://127.0.0.1:3000/slack/events``.
-            options_url: The options load URL for external selects; the same one when none is given,
-                none of both when it is empty.
+            options_url: The options load URL for external selects; None for the same one, empty for none.
         """
         self.courier.url = url
         self.courier.options_url = url if options_url is None else options_url
@@ -110,17 +106,17 @@ class FakeSlack(Interactions, Events):
 
     @property
     def calls(self) -> list[Call]:
-        """What the app asked of Slack, oldest first, without secrets."""
+        """The app's calls to Slack, oldest first, without secrets."""
         return list(self.api.calls)
 
     @property
     def warnings(self) -> list[str]:
-        """What Slack would not refuse but warn about, such as blocks without a fallback text."""
+        """What Slack would warn about without refusing it, such as blocks without a fallback text."""
         return list(self.api.warnings)
 
     @property
     def version(self) -> int:
-        """Grows with every change."""
+        """Increases with every change."""
         return self.workspace.version
 
     def subscribe(self, listener: Callable[[], None]) -> None:
@@ -129,11 +125,11 @@ class FakeSlack(Interactions, Events):
 
     @property
     def recorded(self) -> list[Delivery]:
-        """Everything that was brought to the app, oldest first."""
+        """Every delivery to the app, oldest first."""
         return list(self.courier.recorded)
 
     def record_to(self, folder: Path) -> None:
-        """From now on also writes every delivery, without secrets, into a JSON file of this folder."""
+        """Also write every delivery, without secrets, into a JSON file of this folder."""
         self.courier.record_to(folder)
 
     def deliver(
@@ -143,7 +139,7 @@ class FakeSlack(Interactions, Events):
         return self.courier.keep(self.courier.post(body, content_type, headers))
 
     def replay(self, delivery: Delivery) -> Delivery:
-        """Post a delivery again as it was: same body, same timestamp, same signature."""
+        """Post a delivery again unchanged: same body, same timestamp, same signature."""
         return self.deliver(delivery.body, headers=delivery.headers)
 
     def person(self, who: str | Person) -> Person:
@@ -155,16 +151,16 @@ class FakeSlack(Interactions, Events):
         return self.directory.channel(which)
 
     def dm(self, user: str | Person) -> Channel:
-        """Return the direct message of the bot with this person, opened if need be."""
+        """Return the direct message channel of the bot with this person, opening it if needed."""
         return open_im(self.api, self.person(user).id)
 
     def messages(self, channel: str | Channel) -> list[Message]:
-        """Return what everybody in a conversation sees, oldest first."""
+        """Return a conversation's public messages, oldest first."""
         with self.workspace.lock:
             return list(self.workspace.messages.get(self.channel(channel).id, []))
 
     def ephemerals(self, user: str | Person, channel: str | Channel | None = None) -> list[Message]:
-        """Return what only this person sees, oldest first, in one conversation or in all."""
+        """Return the messages that only this person sees, oldest first, in one conversation or in all."""
         name = self.person(user).id
         where = None if channel is None else self.channel(channel).id
         with self.workspace.lock:
@@ -186,7 +182,7 @@ class FakeSlack(Interactions, Events):
         return self.workspace.homes.get(self.person(user).id)
 
     def message(self, channel: str | Channel, ts: str) -> Message | None:
-        """Return the message with this ``ts`` as it stands now."""
+        """Return the current message with this ``ts``."""
         return self.workspace.find(self.channel(channel).id, ts)
 
     def render_text(self, shown: Message | View, width: int = 78) -> str:

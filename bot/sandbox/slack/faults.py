@@ -1,4 +1,4 @@
-"""What can go wrong with Slack on request: fault switches and rate limits.
+"""Slack's faults on request, and its rate limits.
 
 Source of the rates: https://docs.slack.dev/apis/web-api/rate-limits.
 """
@@ -14,22 +14,20 @@ from typing import Literal
 
 @dataclass
 class Faults:
-    """Switches; all off at first, and every one may be changed while the stand-in runs.
+    """Switches, all off at first; each may be changed while the stand-in runs.
 
     Args:
         down: ``reset`` closes every connection without an answer, ``503`` answers that; empty is up.
         http_500: How many of the next calls fail with HTTP 500.
         rate_limited: How many of the next calls are answered 429 with ``Retry-After: retry_after_s``.
-        retry_after_s: Seconds.
-        slow_s: Seconds that every call takes longer.
-        slow_answer_s: Seconds from what a call does, which everybody sees, to its answer.
-        lose_answers: How many of the next calls are done, but the connection breaks before the answer.
-        revoked: The error that every call of the bot gets: ``token_revoked``, ``account_inactive``,
-            ``invalid_auth``.
+        slow_s: Seconds added to every call.
+        slow_answer_s: Seconds from a call's effect, which everybody sees, to its answer.
+        lose_answers: How many of the next calls take effect but lose their connection before the answer.
+        revoked: The error of every call of the bot: ``token_revoked``, ``account_inactive``, ``invalid_auth``.
         missing_group: User groups are answered ``no_such_subteam``.
         users_info_fails: ``users.info`` is answered with ``internal_error``.
-        refused: Slack's refusal of each of these methods, such as ``{"views.open": "missing_scope"}``.
-        only: The methods that ``down``, the counted faults and ``slow_s`` are meant for; empty is all.
+        refused: Slack's refusal by method, such as ``{"views.open": "missing_scope"}``.
+        only: The methods that ``down``, the counted faults and ``slow_s`` apply to; empty is all.
     """
 
     down: Literal["", "reset", "503"] = ""
@@ -47,7 +45,7 @@ class Faults:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def hits(self, method: str) -> bool:
-        """Say whether the switches are meant for this method."""
+        """Return whether the switches apply to this method."""
         return not self.only or method in self.only
 
     def take(self, switch: Literal["http_500", "rate_limited", "lose_answers"], method: str) -> bool:
@@ -70,12 +68,12 @@ class Faults:
 
 @dataclass
 class Rates:
-    """The limits that a bot of this kind meets: messages a channel, and calls a minute of some methods.
+    """The rate limits for this kind of bot: messages per channel, and calls per minute of some methods.
 
     Args:
-        on: Whether they are kept.
-        post_every_s: One message a channel in this many seconds,
-        post_burst: After at most this many at once.
+        on: Whether they apply.
+        post_every_s: One message per channel in this many seconds,
+        post_burst: after at most this many at once.
         updates_a_minute: ``chat.update`` calls in sixty seconds.
         answers_a_minute: ``chat.postEphemeral`` calls in sixty seconds.
     """
@@ -90,7 +88,7 @@ class Rates:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def wait_s(self, method: str, channel: str, now_s: float) -> int:
-        """Count a call and return 0, or the whole seconds for ``Retry-After`` if it is one too many."""
+        """Count a call and return 0; or, if it is one too many, return whole seconds for ``Retry-After``."""
         if not self.on:
             return 0
         with self._lock:

@@ -1,4 +1,4 @@
-"""What Slack's own client does before anything is sent: finding what was pressed, checking what was typed."""
+"""What Slack's own client does before it sends anything: find what was pressed, check what was typed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SELECTED = {
     "conversations_select": "conversation",
     "channels_select": "channel",
 }
-"""What a menu's state calls that which is selected."""
+"""The name of the selection in a menu's state."""
 
 
 class NotThere(LookupError):
-    """Nothing in the message or view can be pressed or filled in under that name."""
+    """Nothing with this name can be pressed or filled in."""
 
 
 def find_element(
     blocks: list[dict[str, Any]], name: str, block_id: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Find a block and its element by action id, or by the words on a button.
+    """Return a block and its element by action id, or by the words on a button.
 
     Raises:
         NotThere: There is none.
@@ -44,7 +44,7 @@ def find_element(
 
 
 def options_of(element: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the options of an element or of an app's suggestions, those of groups and the first one too."""
+    """Return the options of an element or of an app's suggestions, those of groups and the initial one included."""
     groups = element.get("option_groups", [])
     first = [element["initial_option"]] if "initial_option" in element else []
     return [*element.get("options", []), *(o for group in groups for o in group["options"]), *first]
@@ -59,7 +59,7 @@ def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:
 
 
 def filled(element: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    """Return the state of an element after somebody chose or typed a value; none is nothing."""
+    """Return the state of an element after somebody chose or typed a value; None is nothing."""
     kind = element["type"]
     if kind not in _SELECTED:
         return {"type": kind, "value": None if value in (None, "") else str(value)}
@@ -68,7 +68,7 @@ def filled(element: Mapping[str, Any], value: Any) -> dict[str, Any]:
 
 
 def _initial(element: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state of an element before anybody touched it."""
+    """Return the initial state of an element."""
     kind = element["type"]
     if kind not in _SELECTED:
         return {"type": kind, "value": element.get("initial_value") or None}
@@ -76,7 +76,7 @@ def _initial(element: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return ``view.state.values``: what was filled in, else what was there at first.
+    """Return ``view.state.values``: what was filled in, otherwise the initial value.
 
     Values go by action id, by block id or by both (``block/action``); those of options are their value or words.
 
@@ -101,7 +101,7 @@ def state_values(blocks: list[dict[str, Any]], values: Mapping[str, Any]) -> dic
 
 
 def field_errors(blocks: list[dict[str, Any]], state: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return what Slack's client says under the fields before it sends anything, by block id."""
+    """Return the errors of Slack's client under the fields, before it sends anything, by block id."""
     errors: dict[str, str] = {}
     for block in blocks:
         if block["type"] != "input":
@@ -118,7 +118,7 @@ def field_errors(blocks: list[dict[str, Any]], state: Mapping[str, Mapping[str, 
 
 
 def _complaint(element: Mapping[str, Any], value: Any) -> str:
-    """Return what is wrong with a text that was typed, or nothing."""
+    """Return what is wrong with a typed text, or None."""
     if element["type"] == "plain_text_input":
         if len(value) < element.get("min_length", 0):
             return f"Please enter at least {element['min_length']} characters."

@@ -1,4 +1,4 @@
-"""What people do with the app in the stand-in: commands, buttons, modals and shortcuts."""
+"""What people do with the app: commands, buttons, modals and shortcuts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 SLACKBOT = "USLACKBOT"
 SHORTEST_QUERY = 3
-"""Characters before Slack's client asks an app for options, where the select does not say otherwise."""
+"""Characters before Slack's client asks an app for options, unless the select says otherwise."""
 
 
 class Interactions:
-    """Commands, clicks, submissions and shortcuts; each returns what came of it."""
+    """Commands, clicks, submissions and shortcuts; each returns its outcome."""
 
     api: Api
     courier: Deliverer
@@ -63,9 +63,9 @@ class Interactions:
     ) -> Delivery:
         """Press a button, or choose in a menu.
 
-        An old picture of a message has its old buttons. An action goes by its id or by the words on the button, where
-        several blocks have it with a ``block_id``; what is chosen is an option's value or words, or an id. ``values``
-        is what is filled in elsewhere in the view.
+        An old version of a message has its old buttons. An action goes by its id or by the words on the button,
+        together with a ``block_id`` if several blocks have it; a choice is an option's value or words, or an id.
+        ``values`` is what is filled in elsewhere in the view.
 
         Raises:
             NotThere: No such element.
@@ -97,7 +97,7 @@ class Interactions:
         block_id: str = "",
         values: Mapping[str, Any] | None = None,
     ) -> Delivery:
-        """Type into an external select; what the app offers can be chosen from then on.
+        """Type into an external select; from then on, the app's options can be chosen.
 
         The app has three seconds to answer with at most 100 options.
 
@@ -125,10 +125,10 @@ class Interactions:
         return self.courier.keep(delivery)
 
     def submit(self, user: str | Person, view: View, values: Mapping[str, Any] | None = None) -> Delivery:
-        """Fill in a modal and submit it; fields that are left out keep what they show at first.
+        """Fill in a modal and submit it; other fields keep their initial values.
 
-        What Slack's client refuses itself (an empty required field, a text too long) is never sent: the
-        delivery then has the error ``required`` and its sentences in ``errors``.
+        What Slack's client refuses itself (an empty required field, a text too long) is never sent: the delivery
+        then has the error ``required`` and its sentences in ``errors``.
 
         Raises:
             NotThere: A value is for nothing in the modal, or the modal is not open.
@@ -152,7 +152,7 @@ class Interactions:
         return self.courier.keep(delivery)
 
     def close(self, user: str | Person, view: View, *, all_of_them: bool = False) -> Delivery | None:
-        """Close a modal, or the whole stack; the app hears of it if it asked to (``notify_on_close``)."""
+        """Close a modal, or the whole stack; the app is told if it asked to be (``notify_on_close``)."""
         workspace = self.api.workspace
         person = workspace.directory.person(user)
         self._must_be_open(person, view)
@@ -169,7 +169,7 @@ class Interactions:
         return self.courier.keep(self.courier.bring("interactive", payload))
 
     def _who_sees(self, user: str | Person, shown: Message | View) -> Person:
-        """Return the person, who must be the one that an ephemeral message is meant for."""
+        """Return the person, who must be the recipient of an ephemeral message."""
         person = self.api.workspace.directory.person(user)
         if isinstance(shown, Message) and shown.ephemeral_to not in ("", person.id):
             raise NotThere(f"{person.name} does not see this message")
@@ -193,7 +193,7 @@ class Interactions:
             raise NotThere(f"{person.name} has no such modal open")
 
     def _after_submission(self, person: Person, view: View, delivery: Delivery) -> Delivery:
-        """Do what the answer to a submission asks for: close, errors, update, push or clear."""
+        """Carry out the answer to a submission: close, errors, update, push or clear."""
         workspace, answer = self.api.workspace, delivery.json
         match answer.get("response_action"):
             case None:
@@ -230,6 +230,6 @@ class Interactions:
 
 
 def _key(shown: Message | View, block: Mapping[str, Any], element: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return what tells an element from all others in the workspace."""
+    """Return what distinguishes an element from all others in the workspace."""
     surface = f"{shown.channel}/{shown.ts}" if isinstance(shown, Message) else shown.id
     return surface, block["block_id"], element["action_id"]

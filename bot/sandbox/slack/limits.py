@@ -1,7 +1,7 @@
-"""Slack's limits for blocks, messages and views: what the stand-in refuses, and with which words.
+"""Slack's limits for blocks, messages and views: what the stand-in refuses, and with which error.
 
 Source: https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/reference/views.
-Kinds of blocks that the app does not send are refused, so that no test passes on a block nobody checked.
+Kinds of blocks that the app does not send are refused, so that no test passes with an unchecked block.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BLOCKS_A_VIEW = 100
 LONGEST_TEXT = 4_000
 """Characters of the ``text`` of a message; longer ones are refused or cut, by method."""
 LONGEST_BLOCKS_TEXT = 8_000
-"""Characters of all texts of a message's blocks; undocumented, the safe side of what is seen in the field."""
+"""Characters of all texts of a message's blocks; undocumented, on the safe side of what has been observed."""
 LONGEST_BLOCKS_JSON = 13_200
 """Characters of a message's blocks as JSON. Source: https://github.com/slackapi/bolt-js/issues/2509."""
 LONGEST_METADATA = 3_000
@@ -97,37 +97,37 @@ def block_problems(blocks: Any) -> list[str]:
 
 def view_problems(view: Any) -> list[str]:
     """Return what Slack would refuse in a modal or a Home tab, as its ``response_metadata.messages``."""
-    found = list(typed(_VIEWS, "view")(view, "/view"))
+    problems = list(typed(_VIEWS, "view")(view, "/view"))
     if not isinstance(view, dict):
-        return found
+        return problems
     blocks = view.get("blocks")
-    found += _repeated(blocks, "/view/blocks")
+    problems += _repeated(blocks, "/view/blocks")
     inputs = isinstance(blocks, list) and any(
         isinstance(b, dict) and b.get("type") == "input" for b in blocks
     )
     if view.get("type") == "modal" and inputs and "submit" not in view:
-        found.append(problem("missing required field: submit, when there are input blocks", "/view"))
-    return found
+        problems.append(problem("missing required field: submit, when there are input blocks", "/view"))
+    return problems
 
 
 def blocks_too_long(blocks: list[Any]) -> bool:
-    """Say whether all blocks of a message together are more than Slack takes (``msg_blocks_too_long``)."""
+    """Return whether a message's blocks together exceed Slack's limit (``msg_blocks_too_long``)."""
     as_json = json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))
     return sum(map(len, _texts(blocks))) > LONGEST_BLOCKS_TEXT or len(as_json) > LONGEST_BLOCKS_JSON
 
 
 def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the interactive elements of a block, wherever the block keeps them."""
-    found = block.get("elements") if block.get("type") == "actions" else None
-    if not isinstance(found, list):
-        found = [block.get("accessory"), block.get("element")]
-    return [element for element in found if isinstance(element, dict)]
+    """Return the interactive elements of a block, wherever it holds them."""
+    elements = block.get("elements") if block.get("type") == "actions" else None
+    if not isinstance(elements, list):
+        elements = [block.get("accessory"), block.get("element")]
+    return [element for element in elements if isinstance(element, dict)]
 
 
 def with_elements(
     block: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return a copy of a block, each of its interactive elements replaced by what ``change`` makes of it."""
+    """Return a copy of a block with each interactive element replaced by ``change``'s result."""
     copy = dict(block)
     if block["type"] == "actions":
         copy["elements"] = [change(element) for element in block["elements"]]
@@ -152,19 +152,19 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _repeated(blocks: Any, where: str) -> list[str]:
     """Name every block_id used twice in the surface and every action_id used twice in one block."""
-    found: list[str] = []
+    problems: list[str] = []
     seen: set[Any] = set()
     for index, block in enumerate(blocks if isinstance(blocks, list) else []):
         if not isinstance(block, dict):
             continue
         if isinstance(name := block.get("block_id"), str):
             if name in seen:
-                found.append(problem(f"`block_id` {name!r} already exists", f"{where}/{index}/block_id"))
+                problems.append(problem(f"`block_id` {name!r} already exists", f"{where}/{index}/block_id"))
             seen.add(name)
         actions = [e.get("action_id") for e in elements_of(block) if isinstance(e.get("action_id"), str)]
-        found += [
+        problems += [
             problem(f"`action_id` {name!r} already exists", f"{where}/{index}")
             for name in dict.fromkeys(actions)
             if actions.count(name) > 1
         ]
-    return found
+    return problems

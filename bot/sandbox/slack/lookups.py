@@ -1,4 +1,4 @@
-"""The methods of the stand-in that look something up: ``auth``, ``bots``, ``users``, ``usergroups``, ``conversations``.
+"""The look-up methods of the stand-in: ``auth``, ``bots``, ``users``, ``usergroups``, ``conversations``.
 
 Source: https://docs.slack.dev/reference/methods.
 """
@@ -17,7 +17,7 @@ _TRUE = {"true", "1", True}
 
 
 def readable(api: Api, reference: Any) -> Channel:
-    """Return a conversation that the bot can see: a private one only as a member.
+    """Return a conversation that the bot can see; a private one only as a member.
 
     Raises:
         SlackRefusal: ``channel_not_found``.
@@ -32,7 +32,7 @@ def readable(api: Api, reference: Any) -> Channel:
 
 
 def open_im(api: Api, user: str) -> Channel:
-    """Return the direct message of the bot with somebody; the same one every time."""
+    """Return the direct message channel of the bot with somebody; always the same one."""
     directory = api.workspace.directory
     person = directory.people.get(user)
     if person is None:
@@ -48,14 +48,14 @@ def open_im(api: Api, user: str) -> Channel:
 
 
 def api_test(_api: Api, args: Args) -> dict[str, Any]:
-    """Say what it was told."""
+    """Return the arguments."""
     if error := args.get("error"):
         raise SlackRefusal(str(error), args=args)
     return {"args": {key: value for key, value in args.items() if key != "token"}}
 
 
 def auth_test(api: Api, _args: Args) -> dict[str, Any]:
-    """Say whose token this is."""
+    """Return the token's owner."""
     directory = api.workspace.directory
     bot = directory.people[api.app.bot_user_id]
     who = {
@@ -71,13 +71,13 @@ def auth_test(api: Api, _args: Args) -> dict[str, Any]:
 
 
 def bots_info(api: Api, args: Args) -> dict[str, Any]:
-    """Say which app a bot id belongs to."""
+    """Return the app of a bot id."""
     (bot,) = need(args, "bot")
     if bot != api.app.bot_id:
         raise SlackRefusal("bot_not_found")
     name = api.workspace.directory.people[api.app.bot_user_id].name
-    told = {"id": bot, "deleted": False, "name": name, "updated": 1700000000, "app_id": api.app.app_id}
-    return {"bot": told | {"user_id": api.app.bot_user_id, "icons": {}}}
+    fields = {"id": bot, "deleted": False, "name": name, "updated": 1700000000, "app_id": api.app.app_id}
+    return {"bot": fields | {"user_id": api.app.bot_user_id, "icons": {}}}
 
 
 def manifest_export(api: Api, args: Args) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def manifest_export(api: Api, args: Args) -> dict[str, Any]:
 
 
 def users_info(api: Api, args: Args) -> dict[str, Any]:
-    """Say who somebody is."""
+    """Return a user."""
     (user,) = need(args, "user")
     if api.faults.users_info_fails:
         raise SlackRefusal("internal_error")
@@ -100,8 +100,8 @@ def users_info(api: Api, args: Args) -> dict[str, Any]:
 
 
 def _group_json(api: Api, group: UserGroup, *, with_users: bool) -> dict[str, Any]:
-    """Return a user group as ``usergroups.list`` tells it."""
-    told = {
+    """Return a user group as in ``usergroups.list``."""
+    fields = {
         "id": group.id,
         "team_id": api.app.team_id,
         "is_usergroup": True,
@@ -116,7 +116,7 @@ def _group_json(api: Api, group: UserGroup, *, with_users: bool) -> dict[str, An
         "date_delete": 1700000000 if group.disabled else 0,
         "user_count": len(group.members),
     }
-    return told | ({"users": list(group.members)} if with_users else {})
+    return fields | ({"users": list(group.members)} if with_users else {})
 
 
 def usergroups(api: Api, args: Args) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def usergroups(api: Api, args: Args) -> dict[str, Any]:
 
 
 def usergroup_users(api: Api, args: Args) -> dict[str, Any]:
-    """List who is in a user group."""
+    """List the members of a user group."""
     (name,) = need(args, "usergroup")
     group = api.workspace.directory.groups.get(str(name))
     disabled = args.get("include_disabled") in _TRUE
@@ -138,8 +138,8 @@ def usergroup_users(api: Api, args: Args) -> dict[str, Any]:
 
 
 def _channel_json(api: Api, channel: Channel) -> dict[str, Any]:
-    """Return a conversation as ``conversations.info`` tells it."""
-    told: dict[str, Any] = {
+    """Return a conversation as in ``conversations.info``."""
+    fields: dict[str, Any] = {
         "id": channel.id,
         "created": 1700000000,
         "is_archived": channel.is_archived,
@@ -149,8 +149,8 @@ def _channel_json(api: Api, channel: Channel) -> dict[str, Any]:
     }
     if channel.is_im:
         other = next(iter(channel.members - {api.app.bot_user_id}))
-        return told | {"user": other, "is_user_deleted": api.workspace.directory.people[other].deleted}
-    return told | {
+        return fields | {"user": other, "is_user_deleted": api.workspace.directory.people[other].deleted}
+    return fields | {
         "name": channel.name,
         "name_normalized": channel.name,
         "is_channel": not channel.is_private,
@@ -169,14 +169,14 @@ def _channel_json(api: Api, channel: Channel) -> dict[str, Any]:
 
 
 def _read_scope(channel: Channel) -> str:
-    """Return the scope that reading about such a conversation needs."""
+    """Return the scope for reading such a conversation."""
     if channel.is_im:
         return "im:read"
     return "groups:read" if channel.is_private else "channels:read"
 
 
 def conversation(api: Api, args: Args) -> dict[str, Any]:
-    """Say what a conversation is."""
+    """Return a conversation."""
     (reference,) = need(args, "channel")
     channel = readable(api, reference)
     require_scope(api, _read_scope(channel))
@@ -184,7 +184,7 @@ def conversation(api: Api, args: Args) -> dict[str, Any]:
 
 
 def members(api: Api, args: Args) -> dict[str, Any]:
-    """List who is in a conversation, in pages of ``limit``."""
+    """List the members of a conversation, in pages of ``limit``."""
     (reference,) = need(args, "channel")
     channel = readable(api, reference)
     require_scope(api, _read_scope(channel))
@@ -193,7 +193,7 @@ def members(api: Api, args: Args) -> dict[str, Any]:
 
 
 def conversations(api: Api, args: Args) -> dict[str, Any]:
-    """List the channels the bot can see, in pages of ``limit``."""
+    """List the channels that the bot can see, in pages of ``limit``."""
     wanted = str(args.get("types") or "public_channel").replace(" ", "").split(",")
     require_scope(api, "groups:read" if "private_channel" in wanted else "channels:read")
     bot = api.app.bot_user_id
@@ -223,12 +223,12 @@ def conversation_open(api: Api, args: Args) -> dict[str, Any]:
     known = f"D{names[0][1:]}" in api.workspace.directory.channels
     channel = open_im(api, names[0])
     full = args.get("return_im") in _TRUE
-    told = _channel_json(api, channel) if full else {"id": channel.id}
-    return {"no_op": known, "already_open": known, "channel": told}
+    fields = _channel_json(api, channel) if full else {"id": channel.id}
+    return {"no_op": known, "already_open": known, "channel": fields}
 
 
 def _page(entries: list[Any], args: Args) -> tuple[list[Any], str]:
-    """Return the entries of a page and the cursor of the next, empty after the last."""
+    """Return a page and the cursor of the next one, empty after the last."""
     try:
         start, size = int(args.get("cursor") or 0), int(args.get("limit") or 100)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The payloads that Slack brings to the app, complete as Slack sends them.
+"""The payloads that Slack delivers to the app, complete.
 
 Source: https://docs.slack.dev/interactivity/implementing-slash-commands,
 https://docs.slack.dev/reference/interaction-payloads and https://docs.slack.dev/apis/events-api.
@@ -21,7 +21,7 @@ _MENTION = re.compile(r"(?<![\w<])([@#])([a-z0-9][a-z0-9._-]*)")
 
 
 def escaped(text: str, directory: Directory) -> str:
-    """Return command text as ``should_escape: true`` sends it: names of people and channels become ids."""
+    """Return command text as sent with ``should_escape: true``: names of people and channels become ids."""
 
     def replaced(match: re.Match[str]) -> str:
         sigil, name = match.groups()
@@ -38,7 +38,7 @@ def escaped(text: str, directory: Directory) -> str:
 
 
 def channel_name(channel: Channel) -> str:
-    """Return the name of a conversation as payloads give it: private ones are not named."""
+    """Return the name of a conversation as in payloads, which do not name private ones."""
     if channel.is_im:
         return "directmessage"
     return "privategroup" if channel.is_private else channel.name
@@ -68,7 +68,7 @@ def command(api: Api, person: Person, channel: Channel, name: str, text: str) ->
 
 
 def _interaction(api: Api, kind: str, person: Person, in_view: str = "") -> dict[str, Any]:
-    """Return what every interaction payload begins with."""
+    """Return the common beginning of interaction payloads."""
     team: dict[str, Any] = {"id": person.team_id, "domain": api.workspace.directory.team_domain}
     enterprise = {"id": person.enterprise_id, "name": "Enterprise"} if person.enterprise_id else None
     if enterprise:
@@ -91,7 +91,7 @@ def _interaction(api: Api, kind: str, person: Person, in_view: str = "") -> dict
 
 
 def _at(api: Api, person: Person, message: Message) -> dict[str, Any]:
-    """Return the channel of a message as payloads give it, and a new response URL for it."""
+    """Return the channel of a message as in payloads, and a new response URL for it."""
     channel = api.workspace.directory.channel(message.channel)
     path = api.workspace.new_response_url(person.id, channel.id, message)
     return {
@@ -101,7 +101,7 @@ def _at(api: Api, person: Person, message: Message) -> dict[str, Any]:
 
 
 def _message(api: Api, message: Message) -> dict[str, Any]:
-    """Return where something in a message was used; an ephemeral message is not included."""
+    """Return the container of a message; an ephemeral message is not included."""
     container = {
         "type": "message",
         "message_ts": message.ts,
@@ -115,13 +115,13 @@ def _message(api: Api, message: Message) -> dict[str, Any]:
 
 
 def _view(api: Api, view: View, state: dict[str, Any]) -> dict[str, Any]:
-    """Return where something in a modal or on a Home tab was used, and what is filled in."""
+    """Return the container of a modal or Home tab, with its values."""
     shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id) | {"state": {"values": state}}
     return {"container": {"type": "view", "view_id": view.id}, "view": shown}
 
 
 def click(api: Api, person: Person, message: Message, action: dict[str, Any]) -> dict[str, Any]:
-    """Return ``block_actions`` for something pressed in a message."""
+    """Return ``block_actions`` for an element of a message."""
     return _interaction(api, "block_actions", person) | {
         **_message(api, message),
         **_at(api, person, message),
@@ -133,7 +133,7 @@ def click(api: Api, person: Person, message: Message, action: dict[str, Any]) ->
 def view_click(
     api: Api, person: Person, view: View, action: dict[str, Any], state: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return ``block_actions`` for something pressed in a modal or on a Home tab."""
+    """Return ``block_actions`` for an element of a modal or Home tab."""
     in_view = view.id if view.body["type"] == "modal" else ""
     return _interaction(api, "block_actions", person, in_view) | {
         **_view(api, view, state),

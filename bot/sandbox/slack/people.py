@@ -1,4 +1,4 @@
-"""Who lives in the sandbox workspace: people, user groups and channels, as built in."""
+"""The built-in people, user groups and channels of the sandbox workspace."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ BOT_USER = "U0PEFT001"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, as ``users.info`` tells it.
+    """Somebody, as in ``users.info``.
 
     Args:
         id: Slack user id, ``U…`` or ``W…``.
         name: The handle, without ``@``; unique in the workspace.
-        real_name: As shown.
         tz: IANA time zone name.
         is_bot: An app's user.
         deleted: Deactivated.
         is_admin: Workspace admin.
         is_restricted: Guest of several channels.
         is_ultra_restricted: Guest of one channel.
-        is_stranger: From another organisation and sharing no channel of their own with us.
+        is_stranger: From another organisation, without a shared channel.
         team_id: Home workspace of the person.
         enterprise_id: Enterprise Grid organisation, or empty.
-        global_id: The id in the whole Grid, where it is another than in this workspace.
-        role: What this person is here for, one word for the sandbox page.
+        global_id: The id in the whole Grid, if it differs from the one in this workspace.
+        role: The person's part, one word for the sandbox page.
     """
 
     id: str
@@ -55,18 +54,18 @@ class Person:
 
     @property
     def is_confined(self) -> bool:
-        """A guest or a stranger, who sees only their own conversations."""
+        """Whether they are a guest or a stranger, who sees only their own conversations."""
         return self.is_restricted or self.is_ultra_restricted or self.is_stranger
 
     @property
     def is_full(self) -> bool:
-        """An active member of this workspace, neither a bot nor confined."""
+        """Whether they are an active member of this workspace, not a bot, guest or stranger."""
         return not (self.is_bot or self.deleted or self.is_confined) and self.team_id == HOME_TEAM
 
 
 @dataclass(frozen=True)
 class UserGroup:
-    """A user group: ``S…`` id, handle, name, the ids of its people, whether it was disabled, and its last edit."""
+    """A user group: ``S…`` id, handle, name, member ids, whether it is disabled, and its last edit."""
 
     id: str
     handle: str
@@ -79,7 +78,7 @@ class UserGroup:
 
 @dataclass(frozen=True)
 class Channel:
-    """A conversation: ``C…`` channel or ``D…`` direct message, and the ids of its people (the bot's too)."""
+    """A conversation: ``C…`` channel or ``D…`` direct message, and its member ids (the bot's too)."""
 
     id: str
     name: str
@@ -92,7 +91,7 @@ class Channel:
 
 @dataclass
 class Directory:
-    """Everybody and everything that has an id in the workspace."""
+    """Everything with an id in the workspace."""
 
     team_name: str = "Model Serving"
     team_domain: str = "model-serving"
@@ -101,27 +100,27 @@ class Directory:
     channels: dict[str, Channel] = field(default_factory=dict)
 
     def person(self, who: str | Person) -> Person:
-        """Find a person by id, handle or ``@handle``.
+        """Return a person by id, handle or ``@handle``.
 
         Raises:
-            KeyError: Nobody is called that.
+            KeyError: There is no such person.
         """
         return _find(self.people, who.id if isinstance(who, Person) else who.removeprefix("@"), "name")
 
     def channel(self, which: str | Channel) -> Channel:
-        """Find a conversation by id, name or ``#name``.
+        """Return a conversation by id, name or ``#name``.
 
         Raises:
-            KeyError: No conversation is called that.
+            KeyError: There is no such conversation.
         """
         key = which.id if isinstance(which, Channel) else which.removeprefix("#")
         return _find(self.channels, key, "name")
 
     def group(self, which: str) -> UserGroup:
-        """Find a user group by id, handle or ``@handle``.
+        """Return a user group by id, handle or ``@handle``.
 
         Raises:
-            KeyError: No group is called that.
+            KeyError: There is no such group.
         """
         return _find(self.groups, which.removeprefix("@"), "handle")
 
@@ -135,26 +134,26 @@ class Directory:
         ]
 
     def change_person(self, who: str, **changes: Any) -> Person:
-        """Change attributes of a person, such as ``deleted=True``, and returns the changed one."""
+        """Change attributes of a person, such as ``deleted=True``; return the changed one."""
         changed = replace(self.person(who), **changes)
         self.people[changed.id] = changed
         return changed
 
     def change_group(self, which: str, **changes: Any) -> UserGroup:
-        """Change attributes of a user group, such as ``members=()``, and returns the changed one."""
+        """Change attributes of a user group, such as ``members=()``; return the changed one."""
         changed = replace(self.group(which), **changes)
         self.groups[changed.id] = changed
         return changed
 
     def change_channel(self, which: str | Channel, **changes: Any) -> Channel:
-        """Change attributes of a conversation, such as ``is_archived=True``, and returns the changed one."""
+        """Change attributes of a conversation, such as ``is_archived=True``; return the changed one."""
         changed = replace(self.channel(which), **changes)
         self.channels[changed.id] = changed
         return changed
 
 
 def _find(table: Mapping[str, T], key: str, by: str) -> T:
-    """Return the entry with this id, or the one whose attribute ``by`` is the key."""
+    """Return the entry with this id, or with this value of the attribute ``by``."""
     if key in table:
         return table[key]
     for entry in table.values():
@@ -169,7 +168,7 @@ def bot_person(user_id: str = BOT_USER) -> Person:
 
 
 def default_directory() -> Directory:
-    """Return the workspace as it is when no people file is given."""
+    """Return the workspace without a people file."""
     everyone = [
         bot_person(),
         Person("U0ROSA001", "rosa", "Rosa Requester", role="requester"),
@@ -205,7 +204,7 @@ def default_directory() -> Directory:
 
 
 def zone(person: Person) -> tzinfo:
-    """Return the person's time zone, or UTC where the machine does not know it."""
+    """Return the person's time zone, or UTC if the machine does not know it."""
     try:
         return ZoneInfo(person.tz)
     except (ZoneInfoNotFoundError, ValueError):

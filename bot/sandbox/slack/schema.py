@@ -1,4 +1,4 @@
-"""Small checks that compose into Slack's rules for JSON: each looks at one value and names what is wrong.
+"""Small checks that compose into Slack's rules for JSON; each checks one value.
 
 A check takes the value and its JSON pointer and yields sentences in Slack's own form,
 ``[ERROR] must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]``.
@@ -15,7 +15,7 @@ Check = Callable[[Any, str], Problems]
 
 
 def problem(words: str, where: str) -> str:
-    """Return one sentence as Slack puts it into ``response_metadata.messages``."""
+    """Return one sentence in the form of ``response_metadata.messages``."""
     return f"[ERROR] {words} [json-pointer:{where}]"
 
 
@@ -34,7 +34,7 @@ def string(longest: int, *, shortest: int = 0) -> Check:
 
 
 def one_of(*allowed: str) -> Check:
-    """Check a string out of a few."""
+    """Check for one of a few strings."""
 
     def check(value: Any, where: str) -> Problems:
         if value not in allowed:
@@ -44,13 +44,13 @@ def one_of(*allowed: str) -> Check:
 
 
 def flag(value: Any, where: str) -> Problems:
-    """Check true or false."""
+    """Check a boolean."""
     if not isinstance(value, bool):
         yield problem("must be a boolean", where)
 
 
 def whole(least: int, most: int) -> Check:
-    """Check a whole number within inclusive bounds."""
+    """Check an integer, with inclusive bounds."""
 
     def check(value: Any, where: str) -> Problems:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -71,7 +71,7 @@ def url(longest: int = 3000) -> Check:
 
 
 def many(item: Check, most: int, *, least: int = 1) -> Check:
-    """Check a list of ``least`` to ``most`` items, each of them too."""
+    """Check a list of ``least`` to ``most`` items, and each item."""
 
     def check(value: Any, where: str) -> Problems:
         if not isinstance(value, list):
@@ -89,11 +89,11 @@ def many(item: Check, most: int, *, least: int = 1) -> Check:
 
 @dataclass(frozen=True)
 class Shape:
-    """An object: its keys and their checks; a key that is not listed is refused.
+    """An object: its keys and their checks; any other key is refused.
 
     Args:
-        needed: Keys that must be there.
-        allowed: Keys that may be there.
+        needed: Required keys.
+        allowed: Optional keys.
         rule: A check of the whole object, after its keys.
     """
 
@@ -102,7 +102,7 @@ class Shape:
     rule: Check | None = None
 
     def __call__(self, value: Any, where: str) -> Problems:
-        """Yields what is wrong with an object; see the module for the form."""
+        """Yield what is wrong with an object; see the module for the form."""
         if not isinstance(value, dict):
             yield problem("must be an object", where)
             return
@@ -119,7 +119,7 @@ class Shape:
 
 
 def typed(shapes: Mapping[str, Shape], noun: str) -> Check:
-    """Check an object by the shape that its ``type`` names; the shapes do not list ``type`` themselves."""
+    """Check an object by the shape for its ``type``; the shapes do not list ``type`` themselves."""
 
     def check(value: Any, where: str) -> Problems:
         if not isinstance(value, dict):
@@ -135,7 +135,7 @@ def typed(shapes: Mapping[str, Shape], noun: str) -> Check:
 
 
 def text(longest: int, *kinds: str, shortest: int = 1) -> Check:
-    """Check a text object of the given kinds (``plain_text``, ``mrkdwn``; both when none is given)."""
+    """Check a text object of the given kinds (``plain_text``, ``mrkdwn``; both by default)."""
     words = string(longest, shortest=shortest)
     shapes = {
         "plain_text": Shape({"text": words}, {"emoji": flag}),

@@ -1,4 +1,4 @@
-"""What the stand-in answers over HTTP: the Web API and response URLs."""
+"""The stand-in's HTTP answers: the Web API and response URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def label(call: loopback.Call) -> str:
 
 
 def serve(api: Api, call: loopback.Call) -> Reply:
-    """Answer one request under the faults and rates that are set, and remembers it without its secrets."""
+    """Answer one request under the current faults and rates, and record it without its secrets."""
     folder, _, name = call.path.lstrip("/").partition("/")
     try:
         args = _arguments(call)
@@ -51,7 +51,7 @@ def serve(api: Api, call: loopback.Call) -> Reply:
 
 
 def _trouble(api: Api, name: str) -> Reply | None:
-    """Return what is answered while Slack is slow or down, if it is for this method."""
+    """Return the answer while Slack is slow or down, if that applies to this method."""
     if not api.faults.hits(name):
         return None
     time.sleep(api.faults.slow_s)
@@ -79,7 +79,7 @@ def _method(api: Api, name: str, args: Args, token: str) -> Reply:
 
 
 def _response(api: Api, name: str, args: Args) -> Reply:
-    """Answer a post to a response URL: five times, within thirty minutes, no token."""
+    """Answer a post to a response URL: five times, within thirty minutes, without a token."""
     workspace = api.workspace
     with workspace.lock:
         to = workspace.response_urls.get(name)

@@ -1,4 +1,4 @@
-"""Socket Mode: the open connections of the app, and payloads that go to one of them.
+"""Socket Mode: the app's open connections, and payloads sent over one of them.
 
 Source: https://docs.slack.dev/apis/events-api/using-socket-mode.
 """
@@ -32,12 +32,12 @@ LEAVE_WITHIN_S = 1.0
 
 
 class NotConnected(Exception):
-    """No connection took the payload."""
+    """No connection accepted the payload."""
 
 
 @dataclass
 class _Waiting:
-    """A delivery that waits for its acknowledgement."""
+    """A delivery waiting for its acknowledgement."""
 
     done: threading.Event = field(default_factory=threading.Event)
     payload: dict[str, Any] | None = None
@@ -54,13 +54,13 @@ class Connection:
         """Write one JSON message.
 
         Raises:
-            ConnectionClosed: The client is gone.
+            ConnectionClosed: The client has disconnected.
         """
         self.link.send(json.dumps(message))
 
 
 class Sockets:
-    """The open connections; every payload goes to one of them, in turn."""
+    """The open connections; payloads go to them in turn."""
 
     def __init__(self, app_id: str, changed: Callable[[], None]) -> None:
         self.app_id = app_id
@@ -74,7 +74,7 @@ class Sockets:
         self._lock = threading.Lock()
 
     def address(self) -> str:
-        """Return an address that is good for one connection, or nothing when ten are open."""
+        """Return an address for one connection, or None if ten are open."""
         with self._lock:
             if len(self.connections) >= MOST_CONNECTIONS:
                 return ""
@@ -86,7 +86,7 @@ class Sockets:
             return f"ws://{HOST}:{port}/link/?ticket={ticket}&app_id={self.app_id}"
 
     def _start(self) -> Server:
-        """Begin to take connections, on a port of their own."""
+        """Accept connections, on a separate port."""
         server = serve(
             self._stay,
             HOST,
@@ -99,7 +99,7 @@ class Sockets:
         return server
 
     def _admit(self, link: ServerConnection, request: Request) -> Response | None:
-        """Turn an upgrade away whose ticket is unknown or used."""
+        """Refuse an upgrade whose ticket is unknown or used."""
         ticket = parse_qs(urlsplit(request.path).query).get("ticket", [""])[0]
         with self._lock:
             known = ticket in self._tickets
@@ -107,7 +107,7 @@ class Sockets:
         return None if known else link.respond(HTTPStatus.FORBIDDEN, "The ticket is used or unknown.\n")
 
     def _stay(self, link: ServerConnection) -> None:
-        """Greet a client and takes its acknowledgements until it is gone."""
+        """Greet a client, and receive its acknowledgements until it disconnects."""
         connection = Connection(link)
         hello = {
             "type": "hello",
@@ -128,7 +128,7 @@ class Sockets:
         self._changed()
 
     def _acknowledged(self, message: str | bytes) -> None:
-        """Hand an acknowledgement to the delivery that waits for it; late and unknown ones are dropped."""
+        """Pass an acknowledgement to the waiting delivery; late and unknown ones are dropped."""
         try:
             said = json.loads(message)
         except ValueError:
@@ -141,16 +141,15 @@ class Sockets:
     def deliver(
         self, kind: str, payload: dict[str, Any], timeout_s: float, **more: Any
     ) -> dict[str, Any] | None:
-        """Send a payload over one connection and waits for its acknowledgement.
+        """Send a payload over one connection and wait for its acknowledgement.
 
         Args:
             kind: ``slash_commands``, ``interactive`` or ``events_api``.
             payload: What HTTP mode would post.
-            timeout_s: Seconds to wait.
             more: Further keys of the envelope, such as ``retry_attempt``.
 
         Returns:
-            The acknowledgement's payload, or none when it did not come in time.
+            The acknowledgement's payload, or None if it did not come in time.
 
         Raises:
             NotConnected: No connection is open.
@@ -172,7 +171,7 @@ class Sockets:
             del self._waiting[name]
 
     def _in_turn(self) -> list[tuple[int, Connection]]:
-        """Return the connections that take payloads, another one first every time."""
+        """Return the connections that accept payloads, starting with another one every time."""
         with self._lock:
             ready = [(index, one) for index, one in enumerate(self.connections) if not one.draining]
             self._turn += 1
@@ -180,7 +179,7 @@ class Sockets:
             return ready[start:] + ready[:start]
 
     def refresh(self, reason: str = "refresh_requested") -> None:
-        """Tell every open connection to come again; nothing more is sent over them."""
+        """Ask every connection to reconnect; nothing more is sent over them."""
         with self._lock:
             connections = list(self.connections)
         for connection in connections:
@@ -189,7 +188,7 @@ class Sockets:
                 connection.say({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
 
     def close(self) -> None:
-        """Cut every connection; new ones are taken."""
+        """Cut every connection; new ones are accepted."""
         with self._lock:
             connections = list(self.connections)
         for connection in connections:
@@ -197,7 +196,7 @@ class Sockets:
                 connection.link.socket.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
-        """Cut every connection and takes no new one."""
+        """Cut every connection and accept no new one."""
         self.close()
         with self._lock:
             server, self._server = self._server, None

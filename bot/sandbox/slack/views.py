@@ -18,7 +18,7 @@ _MODALS_DEEP = 3
 
 
 def checked_view(view: Any, kind: str) -> dict[str, Any]:
-    """Return a view that Slack would show, with the ids filled in that the app left out.
+    """Return a valid view, with missing ids filled in.
 
     Raises:
         SlackRefusal: ``invalid_arguments``, with every problem.
@@ -51,21 +51,21 @@ def _exchange(api: Api, name: str) -> Trigger:
         return trigger
 
 
-def _told(api: Api, view: View) -> dict[str, Any]:
+def _shown(api: Api, view: View) -> dict[str, Any]:
     """Return the answer that shows a view."""
     return {"view": view.json(api.app.app_id, api.app.team_id, api.app.bot_id)}
 
 
 def views_open(api: Api, args: Args) -> dict[str, Any]:
-    """Open a modal for whoever caused the trigger."""
+    """Open a modal for the person behind the trigger."""
     need(args, "trigger_id")
     body = _view(args, "modal")
     trigger = _exchange(api, str(args["trigger_id"]))
-    return _told(api, api.workspace.open_view(trigger.user, body, push=bool(trigger.in_view)))
+    return _shown(api, api.workspace.open_view(trigger.user, body, push=bool(trigger.in_view)))
 
 
 def views_push(api: Api, args: Args) -> dict[str, Any]:
-    """Put a modal on top of the one the trigger came from."""
+    """Put a modal on top of the trigger's."""
     need(args, "trigger_id")
     body = _view(args, "modal")
     trigger = _exchange(api, str(args["trigger_id"]))
@@ -73,7 +73,7 @@ def views_push(api: Api, args: Args) -> dict[str, Any]:
         raise SlackRefusal("invalid_trigger_id")
     if len(api.workspace.stacks.get(trigger.user, [])) >= _MODALS_DEEP:
         raise SlackRefusal("push_limit_reached")
-    return _told(api, api.workspace.open_view(trigger.user, body, push=True))
+    return _shown(api, api.workspace.open_view(trigger.user, body, push=True))
 
 
 def views_update(api: Api, args: Args) -> dict[str, Any]:
@@ -91,11 +91,11 @@ def views_update(api: Api, args: Args) -> dict[str, Any]:
             raise SlackRefusal("not_found")
         if args.get("hash") and args["hash"] != view.hash:
             raise SlackRefusal("hash_conflict")
-        return _told(api, api.workspace.change_view(view, body))
+        return _shown(api, api.workspace.change_view(view, body))
 
 
 def views_publish(api: Api, args: Args) -> dict[str, Any]:
-    """Show somebody's Home tab."""
+    """Publish somebody's Home tab."""
     (user,) = need(args, "user_id")
     body = _view(args, "home")
     if user not in api.workspace.directory.people:
@@ -104,7 +104,7 @@ def views_publish(api: Api, args: Args) -> dict[str, Any]:
         old = api.workspace.homes.get(user)
         if args.get("hash") and old is not None and args["hash"] != old.hash:
             raise SlackRefusal("hash_conflict")
-        return _told(api, api.workspace.show_home(user, body))
+        return _shown(api, api.workspace.show_home(user, body))
 
 
 def function_success(api: Api, args: Args) -> dict[str, Any]:

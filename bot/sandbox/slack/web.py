@@ -1,4 +1,4 @@
-"""Slack's Web API without the network: who may call which method, and what the answer is.
+"""Slack's Web API without the network: who may call which method, and the answer.
 
 The methods themselves are in ``chat``, ``lookups`` and ``views``, each with its table.
 """
@@ -30,7 +30,7 @@ SCOPES = frozenset(
         "users:read",
     }
 )
-"""What the bot's token may do when no other set is given."""
+"""The default scopes of the bot's token."""
 
 
 class SlackRefusal(Exception):
@@ -49,7 +49,7 @@ class SlackRefusal(Exception):
 
 @dataclass(frozen=True)
 class InstalledApp:
-    """The app as it is installed in the workspace; the secrets are made new for every stand-in."""
+    """The app as installed in the workspace; every stand-in has new secrets."""
 
     app_id: str = "A0PEFT001"
     team_id: str = "T0HOME001"
@@ -66,13 +66,12 @@ class InstalledApp:
 
 @dataclass(frozen=True)
 class Call:
-    """One call that reached the stand-in, without its secrets.
+    """One received call, without its secrets.
 
     Args:
         method: Web API method, or ``response_url``.
         args: Its arguments, masked.
-        status: HTTP status that was answered; 0 if the connection was broken on purpose.
-        answer: The JSON that was answered.
+        status: The HTTP status; 0 if the connection was broken on purpose.
         at_s: UTC epoch seconds.
     """
 
@@ -85,9 +84,9 @@ class Call:
 
 @dataclass
 class Api:
-    """What a method sees: the state, the app that calls, and the address of the stand-in.
+    """What a method sees: the state, the calling app, and the address of the stand-in.
 
-    ``manifest`` is what ``apps.manifest.export`` says of the app.
+    ``manifest`` is the answer of ``apps.manifest.export``.
     """
 
     workspace: Workspace
@@ -103,7 +102,7 @@ class Api:
 
 @dataclass(frozen=True)
 class Method:
-    """What a method does, the scope it needs (empty: none), and whose token it takes."""
+    """What a method does, the scope it needs (empty: none), and which token it takes."""
 
     call: Callable[[Api, Args], dict[str, Any]]
     scope: str = ""
@@ -114,7 +113,7 @@ SECRET_KEYS = frozenset({"token", "trigger_id", "response_url", "bot_access_toke
 
 
 def need(args: Args, *names: str) -> list[Any]:
-    """Return arguments that must be there.
+    """Return required arguments.
 
     Raises:
         SlackRefusal: One is missing or empty.
@@ -126,7 +125,7 @@ def need(args: Args, *names: str) -> list[Any]:
 
 
 def from_json(args: Args, name: str, error: str) -> Any:
-    """Return an argument that is JSON: form-encoded calls write it as a string.
+    """Return a JSON argument, which form-encoded calls write as a string.
 
     Raises:
         SlackRefusal: The string is not JSON.
@@ -165,10 +164,10 @@ def authorise(api: Api, known: Method, token: str) -> None:
 
 
 def require_scope(api: Api, scope: str) -> None:
-    """Check that the bot was given a scope.
+    """Check that the bot has a scope.
 
     Raises:
-        SlackRefusal: It was not; the answer names what was needed and what was provided.
+        SlackRefusal: It has not; the answer names the needed and the provided scopes.
     """
     if scope and scope not in api.app.scopes:
         raise SlackRefusal("missing_scope", needed=scope, provided=",".join(sorted(api.app.scopes)))
@@ -190,7 +189,7 @@ def answer(api: Api, known: Method | None, args: Args, token: str) -> dict[str, 
 
 
 def masked(value: Any) -> Any:
-    """Return JSON with everything that is secret in Slack's traffic replaced by a word in brackets."""
+    """Return JSON with everything secret in Slack's traffic replaced by a word in brackets."""
     if isinstance(value, dict):
         return {
             key: f"<{key}>" if key in SECRET_KEYS and isinstance(entry, str) and entry else masked(entry)

@@ -1,6 +1,6 @@
-"""What the stand-in of Slack remembers: messages, open modals, Home tabs, triggers and response URLs.
+"""The state of the Slack stand-in: messages, open modals, Home tabs, triggers and response URLs.
 
-One lock guards everything; every change raises ``version``.
+One lock guards everything; every change increases ``version``.
 """
 
 from __future__ import annotations
@@ -24,21 +24,19 @@ RESPONSE_URL_USES = 5
 
 
 def now_s() -> float:
-    """Return UTC epoch seconds; looked up at each call, so that a frozen clock is seen."""
+    """Return UTC epoch seconds; looked up at each call, so that tests can freeze the clock."""
     return time.time()
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it stands: an update makes a new one with the same ``ts``.
+    """One message; an update makes a new one with the same ``ts``.
 
     Args:
         ts: Slack's id and time of the message, unique in its channel.
-        channel: Conversation id.
-        user: Who wrote it.
         text: The text, or the fallback of the blocks.
-        blocks: Block Kit blocks; block and action ids are filled in where the app gave none.
-        bot_id: The app's bot id, empty for a person's message.
+        blocks: Block Kit blocks, with missing block and action ids filled in.
+        bot_id: Empty for a person's message.
         thread_ts: The thread's first message, empty outside threads.
         edited_ts: When it was last edited, empty if never.
         ephemeral_to: The only person who sees it, empty for everybody.
@@ -59,7 +57,7 @@ class Message:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def json(self, app_id: str, team_id: str) -> dict[str, Any]:
-        """Return the message as Slack puts it into answers and payloads."""
+        """Return the message as in answers and payloads."""
         said: dict[str, Any] = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text}
         said["team"] = team_id
         if self.bot_id:
@@ -75,7 +73,7 @@ class Message:
 
 @dataclass(frozen=True)
 class View:
-    """A modal or a Home tab of one person; ``errors`` are the sentences under its fields, by block id."""
+    """A modal or Home tab of one person; ``errors`` are the sentences under its fields, by block id."""
 
     id: str
     user: str
@@ -86,7 +84,7 @@ class View:
     errors: dict[str, str] = field(default_factory=dict)
 
     def json(self, app_id: str, team_id: str, bot_id: str) -> dict[str, Any]:
-        """Return the view as Slack puts it into answers and payloads, without what was typed."""
+        """Return the view as in answers and payloads, without typed values."""
         defaults = {
             "private_metadata": "",
             "callback_id": "",
@@ -113,7 +111,7 @@ class View:
 
 @dataclass
 class Trigger:
-    """A ``trigger_id`` handed to the app: whose, until when (epoch seconds), and whether it was used."""
+    """A ``trigger_id`` given to the app: whose, until when (epoch seconds), and whether it was used."""
 
     user: str
     until_s: float
@@ -123,7 +121,7 @@ class Trigger:
 
 @dataclass
 class ResponseUrl:
-    """A ``response_url`` handed to the app: where its posts go, until when, and how many are left."""
+    """A ``response_url`` given to the app: where its posts go, until when, and how many are left."""
 
     user: str
     channel: str
@@ -133,7 +131,7 @@ class ResponseUrl:
 
 
 def with_ids(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the blocks with the block and action ids filled in that the app left out, as Slack does."""
+    """Return the blocks with missing block and action ids filled in, as Slack does."""
 
     def named(element: dict[str, Any]) -> dict[str, Any]:
         return {**element, "action_id": element.get("action_id") or secrets.token_hex(3)}
@@ -171,14 +169,14 @@ class Workspace:
             return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def changed(self) -> None:
-        """Raise the version and tells who listens."""
+        """Increase the version and call the listeners."""
         with self.lock:
             self.version += 1
         for listener in self.listeners:
             listener()
 
     def put(self, message: Message) -> Message:
-        """Add a message, or puts it in the place of the one with its ``ts``."""
+        """Add a message, or replace the one with its ``ts``."""
         with self.lock:
             there = self.ephemerals if message.ephemeral_to else self.messages.setdefault(message.channel, [])
             for index, old in enumerate(there):
@@ -191,19 +189,19 @@ class Workspace:
         return message
 
     def remove(self, message: Message) -> None:
-        """Take a message away."""
+        """Delete a message."""
         with self.lock:
             there = self.ephemerals if message.ephemeral_to else self.messages.get(message.channel, [])
             there[:] = [old for old in there if (old.ts, old.channel) != (message.ts, message.channel)]
         self.changed()
 
     def find(self, channel: str, ts: str) -> Message | None:
-        """Return the message that everybody sees under this ``ts``, if there is one."""
+        """Return the public message with this ``ts``, if there is one."""
         with self.lock:
             return next((m for m in self.messages.get(channel, []) if m.ts == ts), None)
 
     def open_view(self, user: str, body: dict[str, Any], *, push: bool = False) -> View:
-        """Show a modal to somebody: instead of what is open, or on top of it."""
+        """Show a modal to somebody, in place of the open one or on top of it."""
         with self.lock:
             stack = self.stacks.get(user, []) if push else []
             name = f"V{secrets.token_hex(5).upper()}"
@@ -217,7 +215,7 @@ class Workspace:
     def change_view(
         self, view: View, body: dict[str, Any] | None = None, errors: dict[str, str] | None = None
     ) -> View:
-        """Put another body (none: the same) and other field errors into a view; its hash changes."""
+        """Replace a view's body (None: keep it) and its field errors; its hash changes."""
         with self.lock:
             view = replace(view, body=body or view.body, errors=errors or {}, hash=self._hash())
             self.views[view.id] = view
@@ -225,7 +223,7 @@ class Workspace:
         return view
 
     def close_views(self, user: str, *, top_only: bool = False) -> None:
-        """Close somebody's modals, or only the one on top."""
+        """Close somebody's modals, or only the top one."""
         with self.lock:
             stack = self.stacks.pop(user, [])
             if top_only and stack[:-1]:
@@ -243,14 +241,14 @@ class Workspace:
         return view
 
     def new_trigger(self, user: str, in_view: str = "") -> str:
-        """Hand out a trigger: good for one modal, within three seconds."""
+        """Create a trigger: good for one modal, within three seconds."""
         with self.lock:
             name = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**13)}.{secrets.token_hex(16)}"
             self.triggers[name] = Trigger(user, self.clock() + TRIGGER_LIVES_S, in_view)
             return name
 
     def new_response_url(self, user: str, channel: str, message: Message | None = None) -> str:
-        """Hand out the path part of a response URL: five posts, within thirty minutes."""
+        """Create the path part of a response URL: five posts, within thirty minutes."""
         with self.lock:
             name = secrets.token_urlsafe(24)
             self.response_urls[name] = ResponseUrl(

@@ -1,4 +1,4 @@
-"""The specifications and spaces of the stand-in cluster, and the calls on them."""
+"""The specifications and spaces of the stand-in cluster, and its calls on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PATH = "/v2/hardware_specifications"
 PREDEFINED: dict[str, dict[str, Any]] = {
-    # Made up: the service documents names but no sizes, so nothing may rely on these numbers.
+    # Invented: the service documents names but no sizes, so nothing may rely on these numbers.
     "S": {"cpu": {"units": "2"}, "mem": {"size": "8Gi"}, "gpu": {"num_gpu": 0}},
     "M": {"cpu": {"units": "4"}, "mem": {"size": "16Gi"}, "gpu": {"num_gpu": 0}},
     "L": {"cpu": {"units": "8"}, "mem": {"size": "32Gi"}, "gpu": {"num_gpu": 0}},
@@ -30,10 +30,10 @@ FOREIGN_NODES = {"cpu": {"units": "1"}, "mem": {"size": "1Gi"}, "gpu": {"num_gpu
 
 
 class SpecsApi:
-    """Spaces, specifications and what can be done to them.
+    """Spaces, and operations on specifications.
 
     Args:
-        pause: Waits so many seconds and tells whether the cluster was stopped meanwhile.
+        pause: Waits a number of seconds; returns whether the cluster was stopped in the meantime.
     """
 
     def __init__(self, faults: Faults, now: Callable[[], int], pause: Callable[[float], bool]) -> None:
@@ -47,7 +47,7 @@ class SpecsApi:
             self.add(name, nodes, None, description="Predefined")
 
     def add_space(self, space_id: str, name: str, *, editor: bool = True) -> None:
-        """Add a deployment space, in which the bot's user may create or, if no editor, only look."""
+        """Add a deployment space, in which the bot's user is an editor or may only look."""
         with self._lock:
             self._spaces[space_id] = (name, editor)
 
@@ -60,15 +60,7 @@ class SpecsApi:
         description: str = "",
         more: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Commit a specification, whoever made it; without a space it is global. Names are not unique.
-
-        Args:
-            name: Its name.
-            nodes: Its size.
-            space_id: Its space.
-            description: Its description.
-            more: What stands beside its nodes.
-        """
+        """Commit a specification, whoever made it; without a space it is global. Names are not unique."""
         spec_id = str(uuid.uuid4())
         at = datetime.fromtimestamp(self._now() / 1000, UTC).isoformat().replace("+00:00", "Z")
         scope = {} if space_id is None else {"space_id": space_id}
@@ -90,25 +82,19 @@ class SpecsApi:
         return copy.deepcopy(spec)
 
     def remove(self, spec_id: str) -> None:
-        """Remove a specification behind everybody's back."""
+        """Remove a specification without the bot's knowledge."""
         with self._lock:
             del self._specs[spec_id]
 
     def change(self, spec_id: str, name: str, nodes: dict[str, Any]) -> None:
-        """Change a specification behind everybody's back.
-
-        Args:
-            spec_id: Its id.
-            name: Its new name.
-            nodes: Its new size.
-        """
+        """Change a specification's name or nodes without the bot's knowledge."""
         with self._lock:
             spec = self._specs[spec_id]
             spec["metadata"]["name"] = name
             spec["entity"]["hardware_specification"]["nodes"] = copy.deepcopy(nodes)
 
     def seen_from(self, space_id: str | None, name: str | None = None) -> list[dict[str, Any]]:
-        """List the global specifications and those of a space in the order of their commit."""
+        """List the global specifications and those of a space, in the order of their commit."""
         with self._lock:
             return [
                 copy.deepcopy(spec)
@@ -118,11 +104,7 @@ class SpecsApi:
             ]
 
     def answer(self, call: Call) -> Reply | None:
-        """Answer a call whose token was accepted.
-
-        Returns:
-            The reply; None for a path that does not exist.
-        """
+        """Answer a call whose token was accepted; None for a path that does not exist."""
         if call.method == "GET" and call.path.startswith("/v2/spaces/"):
             return self._space(call.path.removeprefix("/v2/spaces/"))
         if call.path != PATH and not call.path.startswith(PATH + "/"):
@@ -149,8 +131,8 @@ class SpecsApi:
     def _collection(self, call: Call, space_id: str | None) -> Reply | None:
         """List or create."""
         if call.method == "GET":
-            found = self.seen_from(space_id, call.query.get("name"))
-            return Reply(200, {"total_results": len(found), "resources": found})
+            specs = self.seen_from(space_id, call.query.get("name"))
+            return Reply(200, {"total_results": len(specs), "resources": specs})
         return self._create(call, space_id) if call.method == "POST" else None
 
     def _one(self, call: Call, spec_id: str, space_id: str | None) -> Reply | None:
@@ -170,7 +152,7 @@ class SpecsApi:
         return Reply(204)
 
     def _may_edit(self, space_id: str | None) -> bool:
-        """Tell whether the bot's user is an editor; anybody may make global specifications."""
+        """Return whether the bot's user is an editor; anybody may make global specifications."""
         return space_id is None or self._spaces[space_id][1]
 
     def _create(self, call: Call, space_id: str | None) -> Reply:
@@ -191,7 +173,7 @@ class SpecsApi:
         return self._spoiled(self._commit(body, space_id))
 
     def _spoiled(self, reply: Reply) -> Reply:
-        """Let the answer to a committed create go astray, if a fault says so."""
+        """Lose the answer to a committed create, if a fault says so."""
         faults = self._faults
         if reply.status != 201:  # noqa: PLR2004 - Created
             return reply
@@ -205,7 +187,7 @@ class SpecsApi:
         return Reply(reply.status, reply.body, hold_s=late_s)
 
     def _commit_later(self, delay_s: float, body: dict[str, Any], space_id: str | None) -> None:
-        """Commit when nobody listens any more."""
+        """Commit after the caller has gone."""
 
         def commit() -> None:
             if not self._pause(delay_s):
@@ -214,7 +196,7 @@ class SpecsApi:
         threading.Thread(target=commit, daemon=True, name="late-commit").start()
 
     def _commit(self, body: dict[str, Any], space_id: str | None) -> Reply:
-        """Make the specification, or treat its name as taken."""
+        """Create the specification, or treat its name as taken."""
         taken = any(s["metadata"].get("space_id") == space_id for s in self.seen_from(space_id, body["name"]))
         if taken and self._faults.duplicate != 201:  # noqa: PLR2004 - the switch's own values
             return problem(self._faults.duplicate, "already_exists", f"The name {body['name']} is taken.")
@@ -225,5 +207,5 @@ class SpecsApi:
 
 
 def problem(status: int, code: str, message: str) -> Reply:
-    """Make an error in the service's usual envelope."""
+    """Return an error in the service's usual envelope."""
     return Reply(status, {"trace": uuid.uuid4().hex, "errors": [{"code": code, "message": message}]})

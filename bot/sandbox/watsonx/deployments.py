@@ -1,4 +1,4 @@
-"""The deployments of the stand-in cluster: who uses which specification."""
+"""The deployments of the stand-in cluster, which use specifications."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATH = "/ml/v4/deployments"
 
 
 class DeploymentsApi:
-    """Deployments, as far as the bot looks at them: listed, a page at a time.
+    """Deployments as far as the bot needs them: listed, one page at a time.
 
     Source: https://cloud.ibm.com/apidocs/machine-learning#deployments-list.
     """
@@ -29,7 +29,7 @@ class DeploymentsApi:
         self._deployments: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def deploy(self, name: str, space_id: str, spec_id: str | None = None) -> str:
-        """Deploy something in a space, on a specification or, like an adapter, on another deployment; return its id."""
+        """Deploy in a space, on a specification or, like an adapter, on another deployment; return its id."""
         deployment_id = str(uuid.uuid4())
         spec = (
             {"hardware_spec": {"id": spec_id, "num_nodes": 1}} if spec_id else {"base_deployment_id": "base"}
@@ -61,7 +61,7 @@ class DeploymentsApi:
             del self._deployments[deployment_id]
 
     def answer(self, call: Call) -> Reply | None:
-        """Answer a call whose token was accepted; None for a path that is none of these."""
+        """Answer a call whose token was accepted; None for any other path."""
         if (call.method, call.path) != ("GET", PATH):
             return None
         if self._faults.take("deployments_refused"):
@@ -72,14 +72,16 @@ class DeploymentsApi:
         if space_id is None or "version" not in call.query:
             return problem(400, "missing_parameter", "space_id and version are required.")
         with self._lock:
-            found = [deployment for space, deployment in self._deployments.values() if space == space_id]
-        return Reply(200, self._page(found, int(call.query.get("start", "0")), space_id))
+            deployments = [
+                deployment for space, deployment in self._deployments.values() if space == space_id
+            ]
+        return Reply(200, self._page(deployments, int(call.query.get("start", "0")), space_id))
 
-    def _page(self, found: list[dict[str, Any]], start: int, space_id: str) -> dict[str, Any]:
-        """Return a page, with the address of the next one on a host that the caller must not follow."""
+    def _page(self, deployments: list[dict[str, Any]], start: int, space_id: str) -> dict[str, Any]:
+        """Return a page; the next one's address is on a host that the caller must not follow."""
         end = start + self._faults.deployments_page
-        page: dict[str, Any] = {"resources": found[start:end], "total_count": len(found)}
-        if end < len(found):
+        page: dict[str, Any] = {"resources": deployments[start:end], "total_count": len(deployments)}
+        if end < len(deployments):
             query = f"space_id={space_id}&version=2024-03-14&start={end}"
             page["next"] = {"href": f"https://elsewhere.example.com{PATH}?{query}"}
         return page

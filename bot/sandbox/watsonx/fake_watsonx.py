@@ -1,7 +1,7 @@
-"""A working stand-in of the cluster: tokens, spaces and hardware specifications over real HTTP(S).
+"""A working stand-in for the cluster: tokens, spaces and hardware specifications over real HTTP(S).
 
-It keeps the contract as far as it is known, is stricter where that is not, and can be made to fail
-in every way that matters (``FakeCluster.faults``).
+It keeps the contract as far as that is known, is stricter where it is not, and can fail in every way that matters
+(``FakeCluster.faults``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEPT_REQUESTS = 500
 VERSION = "5.2.0"
-"""What Software Hub says it is; the oldest version that ``ibm-watsonx-ai`` 1.8.1 knows is 4.8."""
+"""The version of Software Hub; the oldest that ``ibm-watsonx-ai`` 1.8.1 supports is 4.8."""
 _AUTHORIZE, _IAM = "/icp4d-api/v1/authorize", "/identity/token"
 
 
@@ -36,12 +36,10 @@ class Recorded:
 
     Args:
         at_ms: UTC epoch milliseconds of its arrival.
-        method: Such as ``POST``.
-        path: Without the query.
         query: First value of each parameter.
         headers: Names in lower case; Authorization masked.
         body: As text; credentials masked.
-        status: What was answered; 0 where the connection was dropped instead, None until then.
+        status: 0 if the connection was dropped instead, None until it is answered.
     """
 
     at_ms: int
@@ -54,11 +52,7 @@ class Recorded:
 
 
 class FakeCluster:
-    """The stand-in. Start it, point the settings at it, and look at what came.
-
-    Args:
-        tls: The context to serve https with; None serves plain http.
-    """
+    """The stand-in: start it, point the settings at it, and inspect its requests. Without ``tls``, it serves http."""
 
     def __init__(
         self,
@@ -78,7 +72,7 @@ class FakeCluster:
         self._now = now
         self._stopped = threading.Event()
         self.witness: Callable[[Moment, Call, int], None] = nobody
-        """Called at each moment of each call, with the client's port; may be changed at any time."""
+        """Called at each moment of each call, with the client's port; may be replaced at any time."""
         self._http = Loopback(self._serve, witness=self._witnessed, port=port, tls=tls)
         self.api = SpecsApi(self.faults, now, self._stopped.wait)
         self.api.add_space(space_id, "sandbox")
@@ -92,7 +86,7 @@ class FakeCluster:
         return self
 
     def stop(self) -> None:
-        """Stop for good; commits that were still to come do not."""
+        """Stop for good; pending commits do not happen."""
         self._stopped.set()
         self._http.stop()
 
@@ -103,7 +97,7 @@ class FakeCluster:
         self.stop()
 
     def go_down(self) -> None:
-        """Refuse connections from now on; what was committed stays."""
+        """Refuse new connections; what was committed stays."""
         self._http.stop()
 
     def come_back(self) -> None:
@@ -112,7 +106,7 @@ class FakeCluster:
 
     @property
     def url(self) -> str:
-        """The base address, to be used as ``WATSONX_URL`` (and as ``WATSONX_IAM_URL``)."""
+        """The base address, for ``WATSONX_URL`` (and ``WATSONX_IAM_URL``)."""
         return f"{'https' if self._http.tls else 'http'}://{HOST}:{self._http.port}"
 
     def settings(self) -> dict[str, str]:
@@ -125,19 +119,19 @@ class FakeCluster:
         }
 
     def requests(self) -> list[Recorded]:
-        """Return the requests that came, oldest first."""
+        """Return the received requests, oldest first."""
         return list(self._requests)
 
     def posts_for(self, name: str) -> list[Recorded]:
-        """Return the creates that came for a name, whatever became of them."""
+        """Return the creates received for a name, whatever their outcome."""
         mark = f'"name":"{name}"'
         posts = (r for r in self.requests() if (r.method, r.path) == ("POST", PATH))
         return [post for post in posts if mark in post.body.replace('": "', '":"')]
 
     def specs(self, name: str | None = None, space_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the specifications of a space (the first one if none is named), without the global ones."""
-        found = self.api.seen_from(space_id or self.space_id, name)
-        return [spec for spec in found if "space_id" in spec["metadata"]]
+        """Return the specifications of a space (by default the first), without the global ones."""
+        specs = self.api.seen_from(space_id or self.space_id, name)
+        return [spec for spec in specs if "space_id" in spec["metadata"]]
 
     def _witnessed(self, moment: Moment, call: Call, port: int) -> None:
         self.witness(moment, call, port)
@@ -158,7 +152,7 @@ class FakeCluster:
         )
 
     def _answer(self, call: Call) -> Reply:
-        """Find the answer: tokens and version for everybody, the rest with a token."""
+        """Return the answer: tokens and version for everybody, the rest with a token."""
         if (call.method, call.path) == ("GET", "/ml/wml_services/v2/version"):
             return Reply(200, {"version": VERSION})
         if call.method == "POST" and call.path in (_AUTHORIZE, _IAM):
@@ -173,7 +167,7 @@ class FakeCluster:
         )
 
     def _trouble(self, is_create: bool, *, writes: bool) -> Reply | None:
-        """Answer in the service's place, where a fault says so."""
+        """Answer in the service's place, if a fault says so."""
         faults = self.faults
         if faults.takes_call("too_many", is_create=is_create):
             wait_s = faults.retry_after_s
@@ -188,7 +182,7 @@ class FakeCluster:
         return None
 
     def _token_refused(self, call: Call, is_create: bool) -> Reply | None:
-        """Refuse a token that has expired or is none of ours."""
+        """Refuse a token that is expired or unknown."""
         verdict = self.tokens.verdict(call.headers.get("authorization"))
         if verdict == "expired" or self.faults.takes_call("expired", is_create=is_create):
             if self.faults.expired_status == 400:  # noqa: PLR2004 - the switch's own value
@@ -199,7 +193,7 @@ class FakeCluster:
         return None if verdict == "good" else problem(401, "not_authenticated", "The token is not valid.")
 
     def _token(self, call: Call) -> Reply:
-        """Issue a token in the manner of Software Hub or of IBM Cloud."""
+        """Issue a token like Software Hub or IBM Cloud."""
         if self.faults.take("token_trouble"):
             return Reply(503, "<html><head><title>Application is not available</title></head></html>")
         if call.path == _IAM:

@@ -1,4 +1,4 @@
-"""What can be made to go wrong in the stand-in cluster, switched while it runs."""
+"""The faults of the stand-in cluster, switched while it runs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,24 @@ class Faults:
         drop_after_commit: Creates that commit and then lose their connection.
         cut_after_commit: Creates that commit and then lose their connection in the middle of the 201.
         error_after_commit: Creates that commit and are then answered by a gateway.
-        gateway_status: The gateway's status, 502 or 504.
+        gateway_status: 502 or 504.
         drop_then_commit: Creates that lose their connection at once and commit afterwards.
-        slow_commit: Creates that commit only after a while, and answer then.
-        commit_delay_s: That while, in seconds.
-        late_answers: Creates that commit and are answered only after a while.
-        answer_delay_s: That while, in seconds.
-        every_answer_s: Seconds by which every answer is held back.
-        creates_only: Whether ``expired``, ``too_many`` and ``broken`` spare all calls but creates.
+        slow_commit: Creates that commit, and answer, only after ``commit_delay_s``.
+        late_answers: Creates that commit at once and answer only after ``answer_delay_s``.
+        every_answer_s: Seconds by which every answer is delayed.
+        creates_only: Whether ``expired``, ``too_many`` and ``broken`` affect only creates.
         expired: Calls whose token is called expired.
         expired_status: 401, or 400 with "jwt expired".
-        duplicate: What a second create of a name in a space is answered with.
+        duplicate: The answer to a second create of a name in a space.
         unknown_space_status: 404 or 400.
         too_many: Calls answered with 429.
-        retry_after_s: Its ``Retry-After`` in whole seconds, or None for none.
+        retry_after_s: Its ``Retry-After`` in whole seconds, or None.
         broken: Calls answered with 500 before anything is done.
-        broken_body: That answer's body.
         refused: Creates and deletes refused before anything is done.
-        refused_status: That answer's status, a 4xx.
-        refused_words: Its message.
-        foreign: Creates before which somebody else makes a spec of the same name.
+        refused_status: A 4xx.
+        foreign: Creates before which somebody else makes a spec with the same name.
         token_trouble: Token requests answered with 503.
-        warn: Creates that are answered with warnings.
-        warnings: What they say.
+        warn: Creates answered with warnings.
         deployments_refused: Lists of deployments refused with 403.
         deployments_broken: Lists of deployments answered with 503.
         deployments_page: Deployments on a page.
@@ -86,7 +81,7 @@ class Faults:
             return count != 0
 
     def takes_call(self, name: str, *, is_create: bool) -> bool:
-        """Use up one count of a fault that can meet any call; return whether it happens this time."""
+        """Use up one count of a fault that can affect any call; return whether it happens this time."""
         return (is_create or not self.creates_only) and self.take(name)
 
     def clear(self) -> None:

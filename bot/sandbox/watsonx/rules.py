@@ -1,4 +1,4 @@
-"""What the stand-in cluster accepts as a hardware specification; stricter than the service is known to be."""
+"""What the stand-in cluster accepts as a hardware specification, stricter than the known service."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ MAX_DESCRIPTION = 1000
 
 
 def complaint(body: object) -> str | None:
-    """Find what is wrong with the body of a create.
-
-    Returns:
-        A sentence, or None for a body that is accepted.
-    """
+    """Return what is wrong with the body of a create, in a sentence, or None."""
     if not isinstance(body, dict):
         return "The request body must be a JSON object."
     unknown = sorted(set(body) - {"name", "description", "nodes"})
@@ -56,5 +52,5 @@ def _nodes_complaint(nodes: object) -> str | None:
 
 
 def _exactly(value: object, *keys: str) -> dict[str, Any] | None:
-    """Return an object that has these keys and no others."""
+    """Return an object that has exactly these keys."""
     return value if isinstance(value, dict) and set(value) == set(keys) else None

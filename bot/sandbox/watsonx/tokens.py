@@ -1,4 +1,4 @@
-"""Tokens of the stand-in cluster: real JSON web tokens, signed with a key made at start."""
+"""Tokens of the stand-in cluster: real JSON web tokens, signed with a key created at start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TokenService:
-    """Issues tokens and judges them."""
+    """Issues and verifies tokens."""
 
     def __init__(self, now: Callable[[], int], lifetime_s: float = 3600.0) -> None:
         self.lifetime_s = lifetime_s
@@ -39,11 +39,7 @@ class TokenService:
         return token
 
     def verdict(self, authorization: str | None) -> str:
-        """Judge an Authorization header.
-
-        Returns:
-            ``good``, ``expired`` or ``unknown``.
-        """
+        """Verify an Authorization header: ``good``, ``expired`` or ``unknown``."""
         token = (authorization or "").removeprefix("Bearer ")
         unsigned, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(unsigned).encode()):
@@ -55,12 +51,12 @@ class TokenService:
         return "good" if self._now() / 1000 < claims["exp"] else "expired"
 
     def revoke_all(self) -> None:
-        """Call every token issued so far expired, whatever it says itself."""
+        """Treat every token issued so far as expired."""
         with self._lock:
             self._revoked.update(self._given)
 
     def _signature(self, unsigned: str) -> str:
-        """Sign as HS256 does."""
+        """Sign with HS256."""
         digest = hmac.new(self._key, unsigned.encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 

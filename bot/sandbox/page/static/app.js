@@ -121,7 +121,7 @@ function drawHome() {
   const id = `${state.me}/${state.home?.id}`;
   if (home?.id !== id) home = {
     id,
-    node: h("section", { class: "home", "aria-label": "Home" }, !state.home && h("p", {}, "The Home tab is on its way …")),
+    node: h("section", { class: "home", "aria-label": "Home" }, !state.home && h("p", {}, "Loading the Home tab …")),
     surface: state.home && new Surface(names, { person: state.me, view: state.home.id }, page.sent),
   };
   if (log.firstChild !== home.node) put(log, home.node);
@@ -133,9 +133,9 @@ function welcome() {
   return h("section", { class: "welcome" },
     h("h3", {}, "Try it in a minute"),
     h("ol", {},
-      step("You are Rosa, who asks. Type ", h("code", {}, EXAMPLE), " and press Enter. "),
+      step("You are Rosa, a requester. Type ", h("code", {}, EXAMPLE), " and press Enter. "),
       step("A card appears. Press Approve: you are refused, since you asked."),
-      step("Become Ada above, and approve. Watch the states, the audit and the HTTP traffic on the right."),
+      step("Switch to Ada above, and approve. Watch the states, the audit and the HTTP traffic on the right."),
       step("Then make something go wrong: the switches are under Faults.")),
     h("button", { type: "button", class: "btn primary", onclick: () => line.write(EXAMPLE) }, "Fill in the example"));
 }

@@ -44,7 +44,7 @@ export function diagram(table, request) {
 function told(table, now) {
   if (!now) return `State diagram with ${table.states.length} states. No request yet.`;
   const next = table.edges.filter((edge) => edge.from === now).map((edge) => `${edge.action.replace("_", " ")} leads to ${edge.to}`);
-  return `State diagram. Now ${now}. ${next.length ? `From here: ${next.join(", ")}.` : "This is an end."}`;
+  return `State diagram. Now ${now}. ${next.length ? `From here: ${next.join(", ")}.` : "This is a final state."}`;
 }
 
 function head(name) {

@@ -61,7 +61,7 @@ function drawRequest(first, state) {
   const pick = h("select", { id: "pick", "data-key": "pick", onchange: () => { chosen = pick.value; page.redraw(); } },
     state.requests.map((one) => h("option", { value: one.id, selected: one.id === chosen }, `${one.id} · ${one.state} · ${one.canonical.slice(0, 40)}`)));
   keepingFocus(box, () => put(box,
-    request ? h("div", { class: "pick" }, h("label", { for: "pick" }, "Request"), pick) : h("p", { class: "pick" }, "No request yet. This is the way that one goes:"),
+    request ? h("div", { class: "pick" }, h("label", { for: "pick" }, "Request"), pick) : h("p", { class: "pick" }, "No request yet. A request goes through these states:"),
     diagram(first.diagrams[request?.kind ?? "create"], request),
     h("p", { class: "words", role: "status" }, request ? `${request.name}: ${request.words}. Revision ${request.revision}, ${request.votes} of ${request.quorum} approvals.` : "")));
 }
@@ -75,7 +75,7 @@ function audit(state, names) {
       h("p", {}, h("b", {}, event.event), " ", event.from_state && event.from_state !== event.to_state && h("span", { class: "states" }, `${event.from_state} → ${event.to_state}`), h("time", {}, clock(event.at, names))),
       h("p", { class: "facts" }, [event.actor.name ?? event.actor.user_id ?? "the bot", event.request_id && `${event.request_id} r${event.revision}`, event.rest.status && `HTTP ${event.rest.status}`, event.reason].filter(Boolean).join(" · ")),
       h("p", { class: "hash" }, `${event.prev_hash.slice(0, 8)} → ${event.hash.slice(0, 16)}`)))),
-    events.length === 0 && h("p", { class: "empty" }, "Nothing happened yet. Every step and every refused attempt will be a row here, each with the hash of the one before."),
+    events.length === 0 && h("p", { class: "empty" }, "No events yet. Every step and every refused attempt becomes a row here, each with the hash of the one before."),
   ];
 }
 
