@@ -42,7 +42,7 @@ def test_postgresql_needs_a_key_that_every_replica_shares(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "mode", "word"),
     [
-        (None, 0, "is not there"),
+        (None, 0, "does not exist"),
         (b"made-up", 0o600, "holds no Ed25519 key"),
         (b"made-up", 0o644, "can be read or changed by others (mode 0644)"),
     ],
@@ -71,7 +71,7 @@ def test_a_new_key_is_never_written_over_another_file(tmp_path: Path) -> None:
     assert run("audit", "new-key", "one.key", folder=tmp_path).code == 0
     before = signing_key.load(tmp_path / "one.key").id
     again = run("audit", "new-key", "one.key", folder=tmp_path)
-    assert (again.code, "nothing was written" in again.err) == (1, True)
+    assert (again.code, "Nothing was written" in again.err) == (1, True)
     assert signing_key.load(tmp_path / "one.key").id == before
     assert run("audit", "new-key", "no/such/folder.key", folder=tmp_path).code == 2
     on_postgresql = {"PEFTSIZE_DATABASE_URL": "postgresql://u@127.0.0.1:9/d"}

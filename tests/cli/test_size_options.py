@@ -71,14 +71,14 @@ def test_lines_have_estimates_too() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("10b", "--users", "20x4096"), "add --explain"),
+        (("10b", "--users", "20x4096"), "needs --explain"),
         (("10b", "--explain", "--users", "20"), "Write it as 20x4096."),
-        (("10b", "--explain", "--vllm", "0.4.2"), "no release of vLLM from 0.5.0 on"),
+        (("10b", "--explain", "--vllm", "0.4.2"), "is not a vLLM release from 0.5.0 on"),
         (("10b", "--explain", "--gpu-memory-utilization", "1.5"), "less than or equal to 1"),
         (("10b", "--explain", "--kv-cache-dtype", "int3"), "fp8"),
         (("10b", "--plot", "out.gif"), "Name the file out.png."),
         (("10b", "--plot", "/nowhere/out.png"), "Name another file."),
-        (("-", "--plot", "out.png"), "write it instead of -"),
+        (("-", "--plot", "out.png"), "type it instead of -"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(words: tuple[str, ...], said: str) -> None:
