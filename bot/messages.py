@@ -93,6 +93,8 @@ REFUSALS: Mapping[str, str] = {
     # the signing key
     "key_exists": "The file exists already, and overwriting a key voids every approval. Nothing was written. Choose "
     "another file.",
+    "members_only": "Only full members of this workspace see everybody's requests. These are your own; ask a member "
+    "for others.",
     # what was typed
     "reason_missing": "A rejection needs a reason. Write one sentence to help the requester.",
     "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",

@@ -152,6 +152,36 @@ def answer_ask(tx: Tx, ask: Ask, code: str, detail: str) -> None:
     answer(tx, ask.key, ask.person.user_id, where, code=code, detail=detail, thread_ts=ask.thread_ts, **url)
 
 
+def reading(
+    tx: Tx,
+    key: str,
+    reader: tuple[str, str],
+    channel_id: str | None,
+    where: str,
+    *,
+    page: int = 1,
+    thread_ts: str | None = None,
+    response_url: str | None = None,
+) -> None:
+    """Answer what somebody wants to read, once it is known who they are.
+
+    Args:
+        tx: The transaction.
+        key: Names the delivery that is answered.
+        reader: Workspace and user.
+        channel_id: Where they will see it; a direct message where None.
+        where: Such as ``history 70b``, see ``bot.slack.outbound.reading.Wish``.
+        page: From 1.
+        thread_ts: The thread in which they will see it.
+        response_url: Reaches them where the bot may not post.
+    """
+    team_id, user_id = reader
+    body = {"team_id": team_id, "user_id": user_id, "channel_id": channel_id, "where": where, "page": page}
+    body |= {"thread_ts": thread_ts} | ({"response_url": response_url} if response_url else {})
+    budget = ANSWERS if channel_id else posts(user_id)
+    tx.queues.put(f"reading:{key}", "reading", body=body, budget=budget, rank=Rank.ANSWER)
+
+
 def notice(
     tx: Tx,
     code: str,

@@ -64,7 +64,8 @@ def test_list_mine_show_and_history(team: Team) -> None:
 def test_lists_have_pages(team: Team) -> None:
     """Ten a page; the buttons turn it, privately, for the person who presses."""
     asked = [team.ask(f"{number}b none qlora4") for number in range(1, 13)]
-    first = team.slack.command("ben", CHANNEL, "history none").said[0]
+    team.command("history none", "ben")  # looked up first
+    first = team.slack.ephemerals("ben")[-1]
     assert "page 1 of 2" in team.words(first)
     assert asked[-1].id in team.words(first)
     assert asked[0].id not in team.words(first)

@@ -114,7 +114,8 @@ def test_the_form_tells_of_an_identical_request_under_the_field(office):
 
 
 def test_the_words_answer_privately_and_store_nothing(office):
-    """help, preview and policy leave no row and no event."""
+    """help, preview and policy leave no row and no event; nor do lists, for somebody who was just looked up."""
+    office.people.asker("T0HOME001", "U0ROSA001")
     for text, expected in (
         ("help", "/peftsize"),
         ("preview 10b 2x128MB qlora4", "7.875"),
@@ -136,6 +137,7 @@ def test_lists_find_and_turn_pages(office):
     for number in range(1, 13):
         office.slack.command(ROSA if number != 7 else ADA, TEAM, f"{number}b none lora")
     office.work()
+    office.people.asker("T0HOME001", "U0ROSA001")
     first = said(office.slack.command(ROSA, TEAM, "list"))
     assert "page 1 of 2" in str(first.blocks)
     office.slack.click(ROSA, first, "peftsize.page")
@@ -146,6 +148,7 @@ def test_lists_find_and_turn_pages(office):
     mine = said(office.slack.command(ADA, TEAM, "mine"))
     assert "7b none lora" in str(mine.blocks)
     assert "8b none lora" not in str(mine.blocks)
+    office.people.asker("T0HOME001", "U0ROSA001")
     found = said(office.slack.command(ROSA, TEAM, "history 12b"))
     assert "12b none lora" in str(found.blocks)
     assert "11b none lora" not in str(found.blocks)

@@ -52,11 +52,12 @@ class Team(RunningProduct):
         return fresh[0]
 
     def command(self, text: str, who: str = "rosa", channel: str = CHANNEL) -> str:
-        """Type a command and return the words of the private answer."""
+        """Type a command and return the words of the private answer, at once or after a look-up."""
+        before = len(self.slack.ephemerals(who))
         delivery = self.slack.command(who, channel, text)
         assert delivery.ok, delivery
         self.quiet()
-        return "\n".join(self.words(message) for message in delivery.said)
+        return "\n".join(self.words(message) for message in self.slack.ephemerals(who)[before:])
 
     def click(self, who: str, action: str, request: Request, shown: Message | View | None = None) -> Delivery:
         """Press a button of a request's card, and wait until it is decided and shown."""

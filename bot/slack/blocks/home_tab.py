@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot import messages
 from bot.approvals.request import State
 from bot.approvals.state_machine import TERMINAL
 from bot.slack.blocks import buttons, card, status
@@ -53,7 +54,7 @@ def home(
     waiting: Sequence[Line],
     stuck: Sequence[Line] | None,
     mine: Sequence[Line],
-    found: Sequence[Line],
+    found: Sequence[Line] | None,
     site: Site,
     now: int,
     search: str = "",
@@ -65,7 +66,7 @@ def home(
         waiting: Requests that they can still vote on, oldest first.
         stuck: Requests that need an admin, oldest first; None unless they are one.
         mine: Their own requests, newest first.
-        found: Search results, newest first.
+        found: Search results, newest first; None for people who see their own requests alone.
         now: UTC epoch milliseconds.
         search: The search text.
         show: A key of ``FILTERS``.
@@ -87,6 +88,8 @@ def home(
     blocks += [_one(line, "mine", site, now) for line in mine[:MOST_LINES]] + _more(mine)
     if not mine:
         blocks.append(context("You have no requests yet. Try `/peftsize 10b 2x128MB qlora4`"))
+    if found is None:
+        return {"type": "home", "blocks": [*blocks, context(messages.REFUSALS["members_only"])]}
     blocks += [header("Find a request"), _search(search), _filter(show)]
     blocks += [_one(line, "found", site, now) for line in found[:MOST_LINES]] + _more(found)
     if not found:

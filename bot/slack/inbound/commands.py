@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 from bot import messages
 from bot.approvals import wording
 from bot.approvals.limits import LIMITS
-from bot.approvals.request import State
-from bot.approvals.state_machine import TERMINAL
 from bot.slack.blocks import answers
-from bot.slack.blocks.lists import PAGE, listing
+from bot.slack.outbound.reading import Wish, read
 from bot.workflow import outbox
 from sizing import SizingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from bot.approvals.request import Request
     from bot.slack.blocks.kit import Message
     from bot.slack.inbound.context import ListenerContext
     from bot.workflow.ports import Ask, Outcome
@@ -29,8 +26,6 @@ _LOOKED_UP = frozenset({"status", "state", "find", "get", "details", "requests",
 """Words that people expect and that are none of ours."""
 _ALIKE = 0.7
 """How alike two words are that are one word and its typing mistake, as ``difflib`` counts it."""
-MOST_PAGES = 10
-"""Pages of a list; who wants more narrows it with ``history TEXT``."""
 
 
 def answer(context: ListenerContext, typed: Ask) -> Message | None:
@@ -116,11 +111,7 @@ def problem(outcome: Outcome) -> str | None:
 
 def turn(context: ListenerContext, typed: Ask, page: int) -> Message | None:
     """Return another page of a list; ``typed.text`` says which, as the list's own button does."""
-    word, _, rest = typed.text.strip().partition(" ")
-    if word == "specs":
-        _ask_specs(context, typed, page)
-        return None
-    return _pages(context, typed, word, rest.strip(), page)
+    return _read(context, typed, typed.text.strip(), page)
 
 
 def _help(_context: ListenerContext, _typed: Ask, _text: str) -> Message:
@@ -138,61 +129,44 @@ def _policy(context: ListenerContext, typed: Ask, text: str) -> Message:
     return answers.policy_answer(drafted, ruling, context.short(ruling, typed.person.user_id))
 
 
-def _show(context: ListenerContext, _typed: Ask, text: str) -> Message:
-    request = context.request(text.strip("` ").upper()[:16])
-    if request is None:
-        return answers.refused("unknown_request", text)
-    ruling = context.service.ruling_of(request)
-    return answers.show(request, context.service.clock(), context.link(request), ruling)
+def _reader(word: str) -> Callable[[ListenerContext, Ask, str], Message | None]:
+    """Return what reads the requests, or the specs, by a word and what follows it."""
+    takes_text = word in {"show", "history"}
+    return lambda context, typed, text: _read(
+        context, typed, f"{word} {text}" if takes_text and text else word
+    )
 
 
-def _list(context: ListenerContext, typed: Ask, _text: str) -> Message:
-    return _pages(context, typed, "list", "", 1)
+def _read(context: ListenerContext, typed: Ask, where: str, page: int = 1) -> Message | None:
+    """Answer at once from the database whoever was looked up lately; the worker answers all else.
 
-
-def _mine(context: ListenerContext, typed: Ask, _text: str) -> Message:
-    return _pages(context, typed, "mine", "", 1)
-
-
-def _history(context: ListenerContext, typed: Ask, text: str) -> Message:
-    return _pages(context, typed, "history", text, 1)
-
-
-def _specs(context: ListenerContext, typed: Ask, _text: str) -> Message | None:
-    _ask_specs(context, typed, 1)
-    return None
-
-
-def _ask_specs(context: ListenerContext, typed: Ask, page: int) -> None:
-    """Have the live list looked up by the worker: watsonx may take longer than an answer may."""
-    user_id, channel_id = typed.person.user_id, typed.channel_id or None
+    Somebody's own list needs no look-up. The cluster may take longer than an acknowledgement may.
+    """
+    who = typed.person
+    known, wish = (
+        context.service.people.known(who.team_id, who.user_id),
+        Wish(who.team_id, who.user_id, where, page),
+    )
+    if where == "mine" or (known is not None and where != "specs"):
+        is_member = known is not None and known.barred is None
+        return read(context.service, None, wish, context.link, is_member=is_member)
     with context.service.store.write() as tx:
-        outbox.answer(tx, typed.key, user_id, channel_id, code="specs_listing", page=page)
-
-
-def _pages(context: ListenerContext, typed: Ask, which: str, text: str, page: int) -> Message:
-    """Return one page of a list, read now."""
-    states: Sequence[State] = () if which != "list" else [s for s in State if s not in TERMINAL]
-    requester = (typed.person.team_id, typed.person.user_id) if which == "mine" else None
-    with context.service.store.read() as tx:
-        found = tx.requests.listed(
-            states=states, requester=requester, text=text or None, limit=PAGE * MOST_PAGES
+        outbox.reading(
+            tx,
+            typed.key,
+            (who.team_id, who.user_id),
+            typed.channel_id or None,
+            where,
+            page=page,
+            thread_ts=typed.thread_ts,
+            response_url=typed.response_url,
         )
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(max(page, 1), pages)
-    shown: Sequence[Request] = found[(page - 1) * PAGE : page * PAGE]
-    where = f"{which} {text}".strip()
-    title = {"list": "Open requests", "mine": "My requests"}.get(which, "History")
-    return listing(f"{title}: {text}" if text else title, shown, page, pages, where=where, link=context.link)
+    return None
 
 
 _WORDS: dict[str, Callable[[ListenerContext, Ask, str], Message | None]] = {
     "help": _help,
     "preview": _preview,
     "policy": _policy,
-    "show": _show,
-    "list": _list,
-    "mine": _mine,
-    "history": _history,
-    "specs": _specs,
+    **{word: _reader(word) for word in ("show", "list", "mine", "history", "specs")},
 }

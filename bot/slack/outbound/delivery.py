@@ -15,21 +15,18 @@ from bot.approvals.request import Request, State
 from bot.approvals.state_machine import TERMINAL
 from bot.errors import PeopleError, SlackTrouble
 from bot.slack.blocks import answers
-from bot.slack.blocks.kit import Message
-from bot.slack.blocks.slack_refusals import is_known, slack_refused
 from bot.slack.outbound.card_view import CardView, Names
 from bot.slack.outbound.home_tab import home_view, waiting_for
 from bot.slack.outbound.people import card_link
 from bot.slack.outbound.private import (
+    answer,
     digest,
     lead_to_card,
-    listed_specs,
     not_posted,
     notice,
-    said,
     thread_line,
-    vote_voided,
 )
+from bot.slack.outbound.reading import Wish, read
 from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
 from bot.workflow import outbox
@@ -45,6 +42,7 @@ if TYPE_CHECKING:
 
     from bot.approvals.parties import Shortage
     from bot.approvals.policy import Ruling
+    from bot.slack.blocks.kit import Message
     from bot.slack.outbound.people import Identity, SlackPeople
     from bot.store.queues import OutboxMessage
     from bot.workflow.ports import Specs
@@ -112,6 +110,7 @@ class OutboxDelivery:
         self._kinds: dict[str, Callable[[OutboxMessage], None]] = {
             "card": self._card,
             "private": self._private,
+            "reading": self._private,
             "dm": self._dm,
             "copy": self._copy,
             "remind": self._copy,  # as the previous release stored it
@@ -354,7 +353,8 @@ class OutboxDelivery:
         if body.get("code") in _CHECKING and self._is_decided(item.key.removeprefix("private:")):
             return
         user_id, channel_id = str(body["user_id"]), body.get("channel_id")
-        message = self._answer(body, request)
+        reads = item.kind == "reading"
+        message = self._read(body) if reads else answer(body, request, self._link(request))
         url = str(body.get("response_url") or "")
         if may_post(url, self._api_url) and self._calls.respond(url, **_content(message)):
             return
@@ -379,20 +379,14 @@ class OutboxDelivery:
         with self._store.read() as tx:
             return tx.queues.received(key) is None
 
-    def _answer(self, body: dict[str, Any], request: Request | None) -> Message:
-        """Return the text of a private message."""
-        if "blocks" in body:
-            return Message(body["blocks"], str(body["text"]))
-        if body["code"] == "specs_listing":
-            return listed_specs(self._service, self._specs, int(body.get("page") or 1))
-        if body["code"] == "adopted" and request is not None:
-            return answers.adopted(request)
-        if body["code"] == "checking_asker" and is_known(str(body["detail"])):
-            return said(f"{messages.refusal('checking_asker')} {slack_refused(str(body['detail']))}")
-        link = self._link(request)
-        if body["code"] == "vote_voided" and request is not None:
-            return vote_voided(request, body, link)
-        return answers.refused(str(body["code"]), str(body.get("detail") or ""), request, link)
+    def _read(self, body: dict[str, Any]) -> Message:
+        """Return what somebody wants to read, once Slack has said whether they are a full member."""
+        wish = Wish(str(body["team_id"]), str(body["user_id"]), str(body["where"]), int(body["page"]))
+        try:
+            reader = self._people.asker(wish.team_id, wish.user_id)
+        except PeopleError as error:
+            raise SlackTrouble(error.what, retry_after_s=error.retry_after_s) from None
+        return read(self._service, self._specs, wish, self._link, is_member=reader.barred is None)
 
     def _dm(self, item: OutboxMessage) -> None:
         request, _ = self._row(item)

@@ -50,7 +50,7 @@ def home_view(
         waiting=[line(row) for row in reversed(pending) if waits_for(cards, row, person)],
         stuck=[line(row) for row in reversed(failed) if _needs(cards, row, person)],
         mine=[line(row) for row in mine],
-        found=[line(row) for row in found],
+        found=None if person.barred else [line(row) for row in found],
         site=service.site,
         now=service.clock(),
         search=search.text,

@@ -1,25 +1,20 @@
-"""Messages for one person or a channel, and the list of specs, which only a worker may look up."""
+"""Messages for one person or a channel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from bot import messages
-from bot.errors import SlackTrouble, SpecsError, Unavailable
-from bot.slack.blocks import lists
+from bot.slack.blocks import answers, lists
 from bot.slack.blocks.buttons import block_id
 from bot.slack.blocks.kit import LONGEST_SECTION, Message, actions, button, section
-from bot.slack.blocks.lists import PAGE, specs_listing
-from bot.slack.blocks.slack_refusals import slack_refused
+from bot.slack.blocks.slack_refusals import is_known, slack_refused
 from bot.slack.blocks.text import channel, code, link, safe
-from bot.workflow.use import users_by_spec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from bot.approvals.request import Request
-    from bot.workflow.ports import Specs
-    from bot.workflow.service import RequestService
 
 NOTICES = {
     "drift": "*Live hardware specifications and our records differ:*",
@@ -29,8 +24,6 @@ NOTICES = {
 }
 """The first sentence of a notice, by its code."""
 _MOST_LINES = 20
-SOON_S = 1.0
-"""How long a list may wait to be looked up before it answers with an error."""
 _MOST_NAMES = 10
 
 
@@ -127,31 +120,14 @@ def not_posted(request: Request, word: str) -> Message:
     return Message([refused, actions(block_id(request, "refused"), [again])], safe(text, 900))
 
 
-def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Message:
-    """List the live specs of the default space.
-
-    Args:
-        specs: The API; None in a dry run.
-        page: From 1.
-
-    Raises:
-        SlackTrouble: The list may be looked up a moment later.
-    """
-    if specs is None:
-        return said("This is a dry run, so there are no specs to list.")
-    try:
-        all_specs = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
-    except SpecsError as error:
-        if (
-            isinstance(error, Unavailable)
-            and (wait_s := error.retry_after_s) is not None
-            and wait_s <= SOON_S
-        ):
-            raise SlackTrouble("the list of specs", retry_after_s=wait_s, paced=True) from None
-        return said(messages.explain(error))
-    pages = max(1, -(-len(all_specs) // PAGE))
-    page = min(max(page, 1), pages)
-    shown = all_specs[(page - 1) * PAGE : page * PAGE]
-    with service.store.read() as tx:
-        made = tx.requests.makers([spec.id for spec in shown])
-    return specs_listing(shown, page, pages, ours=made, users=users_by_spec(specs, service.site.space_id))
+def answer(body: Mapping[str, Any], request: Request | None, link_to: str | None) -> Message:
+    """Return what a private answer says: as it was put, or by its code."""
+    if "blocks" in body:
+        return Message(body["blocks"], str(body["text"]))
+    if body["code"] == "adopted" and request is not None:
+        return answers.adopted(request)
+    if body["code"] == "checking_asker" and is_known(str(body["detail"])):
+        return said(f"{messages.refusal('checking_asker')} {slack_refused(str(body['detail']))}")
+    if body["code"] == "vote_voided" and request is not None:
+        return vote_voided(request, body, link_to)
+    return answers.refused(str(body["code"]), str(body.get("detail") or ""), request, link_to)

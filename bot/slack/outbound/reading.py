@@ -1,0 +1,146 @@
+"""What somebody may read of the requests: a full member everything, everybody else their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from bot import messages
+from bot.approvals.request import State
+from bot.approvals.state_machine import TERMINAL
+from bot.errors import SlackTrouble, SpecsError, Unavailable
+from bot.slack.blocks import answers
+from bot.slack.blocks.kit import Message, section
+from bot.slack.blocks.lists import PAGE, listing, specs_listing
+from bot.slack.outbound.private import said
+from bot.workflow.use import users_by_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bot.approvals.request import Request
+    from bot.workflow.ports import Specs
+    from bot.workflow.service import RequestService
+
+Row = TypeVar("Row")
+MOST_PAGES = 10
+"""Pages of a list; who wants more narrows it with ``history TEXT``."""
+SOON_S = 1.0
+"""How long a list may wait to be looked up before it answers with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to read.
+
+    Args:
+        team_id: Their workspace.
+        user_id: The person.
+        where: What was typed: ``list``, ``mine``, ``history 70b``, ``show R7K3M9QX`` or ``specs``.
+        page: From 1.
+    """
+
+    team_id: str
+    user_id: str
+    where: str
+    page: int = 1
+
+
+def read(
+    service: RequestService,
+    specs: Specs | None,
+    wish: Wish,
+    link: Callable[[Request | None], str | None],
+    *,
+    is_member: bool,
+) -> Message:
+    """Return what somebody wants to read, or their own requests where the rest is not for them.
+
+    Args:
+        service: The rows, and our own records of the specs.
+        specs: The API; None in a dry run.
+        wish: Who wants to read what.
+        link: The address of a request's card.
+        is_member: Whether the person is a full member, looked up.
+
+    Raises:
+        SlackTrouble: The list of specs may be looked up a moment later.
+    """
+    word, _, text = wish.where.partition(" ")
+    if word == "show" and (is_member or _is_own(service, wish, text)):
+        return _shown(service, wish, text, link)
+    if word == "mine" or (is_member and word in {"list", "history"}):
+        return _pages(service, wish, word, text, link)
+    if is_member:
+        return listed_specs(service, specs, wish.page)
+    own = _pages(service, wish, "mine", "", link)
+    return Message(
+        [section(messages.REFUSALS["members_only"]), *own.blocks], messages.REFUSALS["members_only"]
+    )
+
+
+def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Message:
+    """List the live specs of the default space; raises ``SlackTrouble`` if it may be looked up a moment later."""
+    if specs is None:
+        return said("This is a dry run, so there are no specs to list.")
+    try:
+        found = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
+    except SpecsError as error:
+        if (
+            isinstance(error, Unavailable)
+            and (wait_s := error.retry_after_s) is not None
+            and wait_s <= SOON_S
+        ):
+            raise SlackTrouble("the list of specs", retry_after_s=wait_s, paced=True) from None
+        return said(messages.explain(error))
+    shown, page, pages = _page(found, page)
+    with service.store.read() as tx:
+        made = tx.requests.makers([spec.id for spec in shown])
+    return specs_listing(shown, page, pages, ours=made, users=users_by_spec(specs, service.site.space_id))
+
+
+def _shown(
+    service: RequestService, wish: Wish, text: str, link: Callable[[Request | None], str | None]
+) -> Message:
+    """Show one request; one that is not admitted yet is there for its requester alone."""
+    request = _found(service, text)
+    if request is None or not (request.admitted or request.requester_id == wish.user_id):
+        return answers.refused("unknown_request", text)
+    return answers.show(request, service.clock(), link(request), service.ruling_of(request))
+
+
+def _is_own(service: RequestService, wish: Wish, text: str) -> bool:
+    request = _found(service, text)
+    return request is not None and request.requester_id == wish.user_id
+
+
+def _found(service: RequestService, text: str) -> Request | None:
+    with service.store.read() as tx:
+        return tx.requests.get(text.strip("` ").upper()[:16])
+
+
+def _pages(
+    service: RequestService,
+    wish: Wish,
+    which: str,
+    text: str,
+    link: Callable[[Request | None], str | None],
+) -> Message:
+    """Return one page of a list, read now."""
+    states: Sequence[State] = () if which != "list" else [s for s in State if s not in TERMINAL]
+    requester = (wish.team_id, wish.user_id) if which == "mine" else None
+    with service.store.read() as tx:
+        found = tx.requests.listed(
+            states=states, requester=requester, text=text or None, limit=PAGE * MOST_PAGES
+        )
+    shown, page, pages = _page(found, wish.page)
+    where = f"{which} {text}".strip()
+    title = {"list": "Open requests", "mine": "My requests"}.get(which, "History")
+    return listing(f"{title}: {text}" if text else title, shown, page, pages, where=where, link=link)
+
+
+def _page(found: Sequence[Row], page: int) -> tuple[Sequence[Row], int, int]:
+    """Return the rows of a page, its number as it can be, and how many there are."""
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(max(page, 1), pages)
+    return found[(page - 1) * PAGE : page * PAGE], page, pages
