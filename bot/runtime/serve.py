@@ -17,6 +17,7 @@ from bot.runtime.health import HealthServer
 from bot.runtime.settings import Need, check_settings, sqlite_path
 from bot.store import schema
 from bot.store.process_lock import hold
+from bot.workflow.new_policy import redraw_waiting
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -107,6 +108,8 @@ def start(product: Product) -> None:
     schema.migrate(product.store.database)
     _guard_audit(product)
     product.identify()
+    if redrawn := redraw_waiting(product.service):
+        log.info("another policy is in force", extra={"facts": {"cards": redrawn}})
     product.dispatcher.start()
 
 
