@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
+from bot.approvals.state_machine import Refusal
 from bot.store.tables import outbox as table
 from bot.workflow import outbox
 from tests.support.rows import T0, request
@@ -126,6 +127,18 @@ def members(group: str, key: str, kind: str, body: dict[str, Any], but: list[str
                 {"user_id": "U2", "channel_id": "C1", "text": "Hello."},
                 "chat.postEphemeral",
                 ANSWER,
+            ),
+        ),
+        (
+            lambda tx: outbox.step_refused(tx, "Fx1", Refusal("may_not_ask", "guest")),
+            (
+                "step:Fx1",
+                "step",
+                None,
+                None,
+                {"execution_id": "Fx1", "code": "may_not_ask", "detail": "guest"},
+                None,
+                DECISION,
             ),
         ),
         (

@@ -154,3 +154,33 @@ def test_what_is_kept_is_bounded(desk: Desk) -> None:
     assert flights.get("0") == 1
     assert flights.get("another") == 1_002
     assert flights.get("0") == 1_003
+
+
+def test_what_is_known_is_asked_of_nobody(desk: Desk) -> None:
+    """An answer that came a moment ago, and no older than this caller takes it; an error is none."""
+    flights = desk.flights()
+    assert flights.known("a", 60_000) is None
+    assert flights.get("a") == 1
+    desk.now_ms += 59_999
+    assert flights.known("a", 60_000) == 1
+    assert flights.get("a", fresh_ms=60_000) == 1
+    assert flights.known("b", 60_000) is None
+    desk.now_ms += 1
+    assert flights.known("a", 60_000) is None
+    desk.error = OSError("away")
+    with pytest.raises(OSError, match="away"):
+        flights.get("a")
+    assert flights.known("a", 60_000) is None
+    assert len(desk.asked) == 2
+
+
+def test_an_answer_under_way_is_not_known(desk: Desk) -> None:
+    """Whoever wants what is known does not wait."""
+    flights = desk.flights()
+    desk.answers_at_once.clear()
+    with ThreadPoolExecutor(1) as one:
+        under_way = one.submit(flights.get, "a")
+        assert desk.was_asked.acquire(timeout=10)
+        assert flights.known("a", 60_000) is None
+        desk.answers_at_once.set()
+        assert under_way.result(10) == 1
