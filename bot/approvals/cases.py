@@ -1,4 +1,4 @@
-"""A policy tried out: its own cases, and the same requests under another policy. Pure."""
+"""Tests a policy: its own cases, and the same requests under another policy. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Asked:
     """A request to rule on.
 
     Args:
-        id: What it is called; empty for one that was never made.
+        id: Empty for one that was never made.
         text: As typed.
         use_gpus: GPU count chosen by hand, if any.
         workflow: Whether a workflow asked.
@@ -51,12 +51,11 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a policy says of a case.
+    """What a policy says about a case.
 
     Args:
-        ruling: Of the request.
-        barred: Why the person may not ask, or None; as ``policy.barred_from_asking`` says it.
-        limit: The limit that the request alone is over, or None.
+        barred: Why the person may not ask, or None; as in ``policy.barred_from_asking``.
+        limit: The limit that the request alone exceeds, or None.
     """
 
     ruling: Ruling
@@ -70,7 +69,7 @@ class Verdict:
 
 
 def judge(rules: Policy, case: Case) -> Verdict:
-    """Say what a policy says of a case; raises ``SizingError`` where its text cannot be read."""
+    """Return what a policy says about a case; raises ``SizingError`` if its text cannot be read."""
     spaces = {*rules.spaces(), *([case.space] if case.space else [])}
     text = f"{case.asks} space={case.space}" if case.space else case.asks
     site = Site("", "", {name: name for name in spaces})
@@ -81,7 +80,7 @@ def judge(rules: Policy, case: Case) -> Verdict:
 
 
 def _person(case: Case) -> Person:
-    """Return who asks in a case, as a look-up would."""
+    """Return the requester of a case, as a look-up would."""
     ids = [entry for entry in case.who if entry not in ASKERS]
     users = [entry for entry in ids if not entry.startswith("S")]
     return Person(
@@ -102,7 +101,7 @@ def holds(case: Case, verdict: Verdict) -> bool:
 
 
 def site_for(*rules: Policy) -> Site:
-    """Return a site whose spaces are those that the policies name."""
+    """Return a site with the spaces that the policies name."""
     return Site("", "", {name: name for one in rules for name in one.spaces()})
 
 
@@ -115,14 +114,11 @@ def compare(
 ) -> Iterator[Changed]:
     """Yield every request that two policies rule on differently, in the order of the requests.
 
-    A ruling is the same if a request needs the same people for as long; how the rules say so does not matter.
+    A ruling is the same if a request needs the same people for the same time, however the rules say so.
 
     Args:
-        old: The policy before.
-        new: The policy after.
-        requests: What to rule on.
-        site: Which spaces there are.
-        unreadable: Hears of every request whose text cannot be read.
+        site: Its spaces.
+        unreadable: Called with every request whose text cannot be read.
     """
     before, after = _ruler(old), _ruler(new)
     for asked in requests:
@@ -137,7 +133,7 @@ def compare(
 
 
 def _ruler(rules: Policy) -> Callable[[Facts], Ruling]:
-    """Return ``rule`` without what is no part of the decision; the same rules that match give the same ruling."""
+    """Return ``rule``, cached by the matching rules and without what is no part of the decision."""
     known: dict[tuple[bool, ...], Ruling] = {}
 
     def ruled(found: Facts) -> Ruling:

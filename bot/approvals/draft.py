@@ -1,4 +1,4 @@
-"""From a request's text to what would be sent, and to what the policy looks at. Pure."""
+"""From a request's text to what would be sent, and to the facts that the policy rules on. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Site:
         space_id: The default deployment space.
         spaces: Further spaces that ``space=`` may name, id by name.
         label: Shown on every card, such as ``prod``.
-        dry_run: Whether nothing is ever created.
+        dry_run: Whether to create nothing.
     """
 
     target: str
@@ -33,22 +33,21 @@ class Site:
     dry_run: bool = False
 
     def space_names(self, space_id: str) -> frozenset[str]:
-        """Return what a policy may call a space: its id and its name."""
+        """Return the names by which a policy may call a space: its id and its name."""
         return frozenset({space_id, *(name for name, known in self.spaces.items() if known == space_id)})
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a text comes to.
+    """What a text asks for.
 
     Args:
-        sized: The request as read.
+        sized: The parsed request.
         breakdown: Its numbers.
         body: The exact REST body.
         payload: The body as canonical JSON.
         digest: SHA-256 of payload and target.
         name: The spec's name.
-        space_id: The deployment space.
         use_gpus: GPU count chosen by a person, if any.
     """
 
@@ -64,7 +63,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one revision of a request says, and exactly what it would send where.
+    """The content of one revision of a request, and exactly what it would send where.
 
     Args:
         text: The request as typed.
@@ -74,8 +73,7 @@ class Content:
         payload: The REST body as canonical JSON.
         digest: SHA-256 of what would be sent, to which host and space.
         target: Base URL of the service; empty in a dry run.
-        space_id: The deployment space.
-        purpose: What it is for, in its author's words; nothing that is sent depends on it.
+        purpose: In its author's words; nothing that is sent depends on it.
     """
 
     text: str
@@ -94,18 +92,13 @@ class Content:
 
 
 def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
-    """Read and size a text for a site.
+    """Parse and size a text for a site.
 
     Args:
-        text: As typed.
-        site: Where the spec would be created.
         use_gpus: GPU count chosen by a person.
 
-    Returns:
-        The draft.
-
     Raises:
-        SizingError: The text cannot be read, or the GPU count is none that a person could have chosen.
+        SizingError: The text cannot be read, or a person could not have chosen this GPU count.
     """
     sized = _read(text, tuple(site.spaces), site.space_id)
     breakdown = sizing.size(sized)
@@ -133,7 +126,7 @@ def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
 
 @functools.lru_cache(maxsize=256)
 def _read(text: str, spaces: tuple[str, ...], default_space: str) -> sizing.SizingRequest:
-    """Read a text, once for the ruling, the card and what follows an approval; the values never change."""
+    """Parse a text once for the ruling, the card and what follows an approval; the values never change."""
     sized = sizing.parse(text, spaces=(*spaces, default_space))
     return sized.model_copy(update={"space": None}) if sized.space == default_space else sized
 
@@ -141,14 +134,11 @@ def _read(text: str, spaces: tuple[str, ...], default_space: str) -> sizing.Sizi
 def content(
     text: str, drafted: Draft, site: Site, *, purpose: str | None, digest: str | None = None
 ) -> Content:
-    """Return what a draft asks for at a site.
+    """Return the content of a draft at a site.
 
     Args:
         text: The request as typed, without its purpose.
-        drafted: What it comes to.
-        site: Where.
-        purpose: What it is for, if anybody said.
-        digest: What approvals are bound to; that of a creation where None.
+        digest: What approvals are bound to; None for that of a creation.
     """
     return Content(
         text=text,
@@ -164,12 +154,12 @@ def content(
 
 
 def facts(drafted: Draft, site: Site, *, workflow: bool = False) -> Facts:
-    """Return what the policy may look at."""
+    """Return the facts that the policy rules on."""
     return _facts(drafted.sized, drafted.breakdown, drafted.use_gpus, site, workflow=workflow)
 
 
 def facts_of(text: str, site: Site, use_gpus: int | None = None, *, workflow: bool = False) -> Facts:
-    """Return what the policy may look at of a text; what would be sent is not drawn up, which takes twice as long.
+    """Return the facts of a text, in half the time of a draft, since no body is made.
 
     Raises:
         SizingError: The text cannot be read.

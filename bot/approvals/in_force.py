@@ -1,4 +1,4 @@
-"""What a policy says of a stored request. Pure."""
+"""What a policy says about a stored request. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 
 
 def ruling_of(request: Request, rules: Policy, site: Site, at: int) -> Ruling:
-    """Return what a policy says of a stored request; one that can no longer be read is denied.
+    """Return what a policy says about a stored request; one that can no longer be read is denied.
 
     Args:
-        request: The row.
-        rules: The policy.
-        site: Where specs are created.
-        at: When, UTC epoch milliseconds, since escalations go by that.
+        at: UTC epoch milliseconds, since escalations depend on it.
     """
     try:
         drafted = draft(request.text, site, request.use_gpus)

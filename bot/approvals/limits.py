@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from bot.approvals.policy_file import Limits, Policy
 
 LIMITS = frozenset({"open_per_person", "asks_per_minute", "gpus_per_person", "gpus_per_space"})
-"""What ``refuse_amount`` answers, by the policy's own words."""
+"""The limits, as named in the policy."""
 _MOST_IDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """GPUs that are taken: by requests that have not ended, and by specifications that exist."""
+    """GPUs in use: by requests that have not ended, and by specifications that exist."""
 
     open: int = 0
     created: int = 0
@@ -32,7 +32,7 @@ class Gpus:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What is taken already, without the request in question.
+    """What is in use, apart from the request in question.
 
     Args:
         open_requests: Ids of the person's requests that have not ended.
@@ -48,11 +48,9 @@ class Used:
 
 
 def refuse_amount(limits: Limits, used: Used, gpus: int, *, is_new: bool) -> Refusal | None:
-    """Return why a request would be too much, or None.
+    """Return why a request exceeds a limit, or None.
 
     Args:
-        limits: As in the policy.
-        used: What is taken already.
         gpus: GPUs that the request adds; 0 for a deletion.
         is_new: Whether it is a new request, not another revision.
 
@@ -74,7 +72,7 @@ def refuse_amount(limits: Limits, used: Used, gpus: int, *, is_new: bool) -> Ref
 
 
 def never_reached(rules: Policy) -> Iterator[str]:
-    """Name what is only for requests of more GPUs than a limit lets anybody ask for."""
+    """Name the rules and thresholds that no request can reach because of a limit on GPUs."""
     limits = rules.limits
     most = {"gpus_per_person": limits.gpus_per_person, "gpus_per_space": limits.gpus_per_space}
     counts = {"confirm_from_gpus": rules.defaults.confirm_from_gpus}

@@ -19,10 +19,8 @@ class Operation:
     """What is sent for a request, and where; never read from the request's stored body.
 
     Args:
-        name: The spec's name.
-        space_id: The deployment space.
-        payload: The exact REST body as canonical JSON; a deletion sends none.
-        digest: SHA-256 of body, host and space; of spec id, host and space for a deletion.
+        payload: The exact REST body as canonical JSON; empty for a deletion.
+        digest: SHA-256 of body, host and space; for a deletion, of spec id, host and space.
     """
 
     name: str
@@ -38,11 +36,11 @@ class Operation:
 
 
 def operation(request: Request, drafted: Draft, target: str) -> Operation:
-    """Return what carrying a request out would send now.
+    """Return what carrying out a request would send now.
 
     Args:
-        request: The row; of its columns only kind and spec id count.
-        drafted: What its text comes to under the settings in force.
+        request: Only its kind and spec id matter.
+        drafted: Its text under the current settings.
         target: Base URL of the service.
     """
     digest = drafted.digest
@@ -52,13 +50,13 @@ def operation(request: Request, drafted: Draft, target: str) -> Operation:
 
 
 def deletion(request: Request) -> Content:
-    """Return what a request to delete the spec of another request asks for."""
+    """Return the content of a request to delete another request's spec."""
     columns = {name: getattr(request, name) for name in Content.__slots__}
     return Content(**columns | {"digest": deletion_digest(request), "purpose": None})
 
 
 def deletion_digest(request: Request) -> str:
-    """Return the digest that an approval to delete is bound to: the spec, its host and its space."""
+    """Return the digest that an approval of a deletion is bound to: the spec, its host and its space."""
     return sizing.digest({"delete": request.spec_id}, request.target, request.space_id)
 
 

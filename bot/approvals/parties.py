@@ -1,7 +1,6 @@
-"""Who must approve: parties with places, filled by people so that nobody fills two.
+"""Who must approve: parties with places, filled so that nobody fills two.
 
-Places are filled by matching: if the people who voted can fill them in any way, they are filled,
-whatever the order of the votes.
+Places are filled by matching: if the voters can fill them in any way, they are filled, whatever the order of votes.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """People of whom some must approve.
+    """A party, some of whose members must approve.
 
     Args:
-        name: As the card shows it.
+        name: As on the card.
         count: Distinct people needed.
-        lists: A member is in every one of these, with those whom an escalation has added by now.
+        lists: A member is in every one of these, current escalations included.
         first: The same lists before any escalation.
         last: The same lists after every escalation.
     """
@@ -38,25 +37,24 @@ class Party:
 
     @property
     def entries(self) -> frozenset[str]:
-        """Every user and group that its lists name."""
+        """Every user and group in its lists."""
         return frozenset().union(*self.lists)
 
     def admits(self, via: Collection[str], *, own: bool = False) -> bool:
-        """Return whether somebody with these entries may fill a place.
+        """Return whether somebody may fill a place.
 
         Args:
             via: The user and the groups they are in.
-            own: Whether it is their own request: an escalation gives nobody a say in that.
+            own: Whether it is their own request, on which an escalation gives them no say.
         """
         return all(not allowed.isdisjoint(via) for allowed in (self.first if own else self.lists))
 
 
 def fill(parties: Sequence[Party], may: Mapping[str, Sequence[int]]) -> tuple[frozenset[str], ...]:
-    """Fill as many places as can be filled.
+    """Fill as many places as possible.
 
     Args:
-        parties: With their places.
-        may: For each person, the parties (by number) that they may fill a place of.
+        may: For each person, the parties (by number) whose places they may fill.
 
     Returns:
         Who fills the places of each party; nobody is in two.
@@ -84,7 +82,7 @@ def fill(parties: Sequence[Party], may: Mapping[str, Sequence[int]]) -> tuple[fr
 
 
 def people(lists: Iterable[frozenset[str]], members: Members) -> frozenset[str] | None:
-    """Return the users who are in every list; None where any full member is."""
+    """Return the users who are in every list; None if that is any full member."""
     found: frozenset[str] | None = None
     for allowed in lists:
         if ANYONE in allowed:
@@ -101,7 +99,7 @@ class Shortage:
 
     Args:
         quorum: Distinct people who must vote.
-        able: Distinct people who can, beside those whom other parties need.
+        able: Distinct people who can, apart from those whom other parties need.
         party: Its name.
         later: Whether an escalation will help.
     """
@@ -114,10 +112,10 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Who can still bring a request further.
+    """Who can still approve a request.
 
     Args:
-        voters: Users whose vote would fill a place now; ``anyone`` names nobody.
+        voters: Users whose vote would fill a place now; empty if that is ``anyone``.
         short: Parties that cannot be reached.
     """
 
@@ -133,14 +131,13 @@ def outlook(
     own: Collection[str] = (),
     voted: Mapping[str, Sequence[int]] | None = None,
 ) -> Outlook:
-    """Say who can still vote, and which places nobody can fill.
+    """Return who can still vote, and which places nobody can fill.
 
     Args:
-        parties: Who must approve.
-        members: As above.
+        members: Returns the members of a user group, or None if there is no such group.
         barred: People who cannot vote at all.
-        own: People whose own request it is, and who may vote on it all the same.
-        voted: For everybody who voted, the parties that they may fill a place of.
+        own: People whose own request it is, and who may still vote on it.
+        voted: For each voter, the parties whose places they may fill.
     """
     voted = {person: numbers for person, numbers in (voted or {}).items() if numbers}
     named = _open(parties, members, barred, own)
@@ -166,7 +163,7 @@ def outlook(
 def _open(
     parties: Sequence[Party], members: Members, barred: Collection[str], own: Collection[str]
 ) -> dict[str, list[int]]:
-    """Return for everybody whom the parties name those that they may fill a place of, by number."""
+    """Return, for each person that the parties name, the parties (by number) whose places they may fill."""
     may: dict[str, list[int]] = {}
     for number, party in enumerate(parties):
         able, first = people(party.lists, members) or frozenset(), people(party.first, members)

@@ -1,7 +1,7 @@
-"""Patterns of the policy, searched in what people type.
+"""The policy's patterns, matched against what people type.
 
-RE2 runs in time linear in the text, whatever pattern and text are; Python's ``re`` can be kept busy for ever by
-``(a+)+$`` and thirty letters. Source: https://github.com/google/re2/wiki/WhyRE2.
+RE2 runs in time linear in the text, for any pattern and text; Python's ``re`` can be kept busy for ever by ``(a+)+$``
+and thirty letters. Source: https://github.com/google/re2/wiki/WhyRE2.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 
 def pattern(text: str) -> str:
-    """Accept a pattern.
+    """Validate a pattern.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a valid pattern.
     """
     try:
         _compiled(text)
@@ -26,10 +26,10 @@ def pattern(text: str) -> str:
 
 
 def link(text: str) -> str:
-    """Accept an address with a place for the match.
+    """Validate an address with a place for the match.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not valid.
     """
     if not re.fullmatch(r"https://[^\s<>|{}/]+/[^\s<>|{}]*(?:\{match\}[^\s<>|{}]*)+", text, re.ASCII):
         msg = (
@@ -40,7 +40,7 @@ def link(text: str) -> str:
 
 
 def first_match(text: str, sought: str) -> tuple[int, int] | None:
-    """Return where a pattern first matches in a text; None where it does not, or matches nothing."""
+    """Return where a pattern first matches in a text; None if it does not, or matches nothing."""
     found = _compiled(sought).search(text)
     if found is None or not found[0]:
         return None
@@ -49,13 +49,13 @@ def first_match(text: str, sought: str) -> tuple[int, int] | None:
 
 
 def matches_whole(text: str, sought: str) -> bool:
-    """Return whether a pattern describes a whole text."""
+    """Return whether a pattern matches a whole text."""
     return _compiled(sought).fullmatch(text) is not None
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(text: str) -> Any:
-    """Compile a pattern; the engine is imported only by those whose policy has one."""
+    """Compile a pattern; the engine is imported only for a policy with patterns."""
     import re2  # type: ignore[import-untyped]  # the package has no stubs
 
     options = re2.Options()

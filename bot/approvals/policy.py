@@ -1,9 +1,8 @@
-"""Who may do what: the one function that rules on a request, and the one that rules on who asks.
+"""Who may do what: one function that rules on a request, and one that rules on who may ask.
 
-``rule`` is asked when a request is made, at every click and again just before the effect. Every
-rule that matches binds; the strictest wins; a deny wins over all; the order of the rules never
-matters. ``standing`` says what one person, looked up live, may do under a ruling;
-``barred_from_asking`` says whether they may ask at all.
+``rule`` is called when a request is made, at every click and again just before the effect. Every matching rule binds;
+the strictest wins; a deny overrides all; the order of the rules never matters. ``standing`` says what one person,
+looked up live, may do under a ruling; ``barred_from_asking`` says whether they may ask at all.
 """
 
 from __future__ import annotations
@@ -39,13 +38,12 @@ _KINDS: Mapping[str | None, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the policy may look at.
+    """The facts that the policy rules on.
 
     Args:
         num_gpus: GPUs that would be reserved.
         gpu_memory_gb: Exact GB before rounding up.
-        method: The method.
-        spaces: The space's id, and its name where it has one.
+        spaces: The space's id, and its name if it has one.
         override: Whether a person chose the GPU count.
         workflow: Whether a workflow asked, so that the requester is only claimed.
     """
@@ -73,7 +71,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the policy says of one request.
+    """What the policy says about one request.
 
     Args:
         parties: Who must approve, by name; nobody fills two places.
@@ -83,10 +81,10 @@ class Ruling:
         deny: Why nobody may approve it, or None.
         expires_ms: Milliseconds from asking to expiry.
         remind_ms: Milliseconds to the first reminder.
-        notify: Users and groups who are told of a request at once.
+        notify: Users and groups to notify at once.
         because: One short clause for each rule that applied.
-        confirm: Whether an approval is asked about once more, in a modal drawn from the row.
-        policy: Digest of the policy that says so.
+        confirm: Whether an approval needs a confirmation, in a modal drawn from the row.
+        policy: The policy's digest.
         valid_ms: How long an approval counts; None for as long as the request lives.
     """
 
@@ -105,21 +103,21 @@ class Ruling:
 
     @property
     def quorum(self) -> int:
-        """Return how many distinct people are needed."""
+        """The number of distinct people needed."""
         return sum(party.count for party in self.parties)
 
     @property
     def entries(self) -> frozenset[str]:
-        """Return every user and group that may approve now."""
+        """Every user and group that may approve now."""
         return frozenset().union(*(party.entries for party in self.parties))
 
     @property
     def mentioned(self) -> tuple[str, ...]:
-        """Return the groups that the card mentions; people are written to."""
+        """The groups that the card mentions; people get a direct message."""
         return tuple(entry for entry in self.notify if entry.startswith("S"))
 
     def open_to(self, via: Collection[str], *, own: bool = False) -> list[int]:
-        """Return the parties, by number, of which somebody with these entries may fill a place.
+        """Return the parties, by number, whose places somebody may fill.
 
         Args:
             via: The user, and the groups they are in.
@@ -130,23 +128,21 @@ class Ruling:
         return [number for number, party in enumerate(self.parties) if party.admits(via, own=own)]
 
     def next_stage(self, told_ms: int) -> Stage | None:
-        """Return the next stage of which nobody has been told yet."""
+        """Return the next stage that nobody has been notified of."""
         return next((stage for stage in self.stages if stage.after_ms > told_ms), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody as Slack describes them now.
+    """Somebody, as described by Slack now.
 
     Args:
         team_id: Home workspace.
-        user_id: The person.
-        name: Display name, for display only.
         enterprise_id: Enterprise Grid, if any.
-        barred: Why this person can have no say (``deleted``, ``bot``, ``guest``, ``stranger``,
-            ``foreign_team``, ``unknown_person``, ``lookup_failed``), or None.
-        groups: Those of the policy's user groups the person is in.
-        aliases: Further ids of the same human: in an Enterprise Grid each workspace may have one.
+        barred: Why this person can have no say (``deleted``, ``bot``, ``guest``, ``stranger``, ``foreign_team``,
+            ``unknown_person``, ``lookup_failed``), or None.
+        groups: The policy's user groups that they are in.
+        aliases: Further ids of the same person: in an Enterprise Grid, each workspace may have one.
         group_edits: Those of the groups that were edited since the request was made.
     """
 
@@ -166,8 +162,6 @@ class Actor:
 
     Args:
         team_id: Home workspace.
-        user_id: The person.
-        name: Display name.
         enterprise_id: Enterprise Grid, if any.
         may_vote: Whether they belong to one of the parties.
         via: The entries that say so.
@@ -186,15 +180,10 @@ class Actor:
 
 
 def rule(policy: Policy, facts: Facts, waited_ms: int = 0) -> Ruling:
-    """Say what the policy asks of one request.
+    """Return what the policy requires of one request: the strictest of the defaults and all matching rules.
 
     Args:
-        policy: The policy in force.
-        facts: The request as the policy sees it.
-        waited_ms: How long it has waited for a decision; escalations go by that.
-
-    Returns:
-        The strictest of the defaults and every rule that matches, in any order.
+        waited_ms: How long it has waited for a decision, for escalations.
     """
     base = policy.defaults
     matching = [r for r in policy.rule if _matches(r.when, facts)]
@@ -229,12 +218,12 @@ def rule(policy: Policy, facts: Facts, waited_ms: int = 0) -> Ruling:
 
 
 def _sources(base: Defaults, matching: Sequence[Rule], least: int = 0) -> dict[str, tuple[int, set[_List]]]:
-    """Return the places of every party and the lists its people must be in, by the party's name.
+    """Return the places of every party and the lists its members must be in, by the party's name.
 
     Args:
         base: The defaults.
         matching: The rules that bind.
-        least: So many distinct people in any case.
+        least: The minimum number of distinct people.
     """
     found: dict[str, tuple[int, set[_List]]] = {}
     asking: list[Defaults | Rule] = [r for r in matching if r.need] or ([base] if base.need else [])
@@ -270,7 +259,7 @@ def _widened(entries: frozenset[str], stages: Stages, ms: float) -> frozenset[st
 
 
 def _stages(sources: dict[str, tuple[int, set[_List]]]) -> tuple[Stage, ...]:
-    """Return who is added when, whatever the party."""
+    """Return who is added when, for all parties."""
     added: dict[int, frozenset[str]] = {}
     for _, lists in sources.values():
         for stage in (stage for _, stages in lists for stage in stages):
@@ -279,19 +268,19 @@ def _stages(sources: dict[str, tuple[int, set[_List]]]) -> tuple[Stage, ...]:
 
 
 def _told(notify: tuple[str, ...] | None, parties: Sequence[Party]) -> tuple[str, ...]:
-    """Return who is told of a request: whom the policy says, or those who may approve it where it says nothing."""
+    """Return whom to notify of a request: those that the policy names, or else those who may approve."""
     first = frozenset().union(*(entries for party in parties for entries in party.first))
     return tuple(sorted(first - {ANYONE})) if notify is None else notify
 
 
 def unreadable(policy: Policy, why: str) -> Ruling:
-    """Return the defaults and a deny, for a stored request that cannot be read: it may end, not be made."""
+    """Return the defaults and a deny, for a stored request that cannot be read: it may end, but not be created."""
     nothing = Facts(num_gpus=0, gpu_memory_gb=Decimal(0), method="", spaces=frozenset())
     return replace(rule(policy, nothing), deny=why)
 
 
 def standing(ruling: Ruling, person: Person) -> Actor:
-    """Say what a person, looked up live, may do under a ruling."""
+    """Return what a person, looked up live, may do under a ruling."""
     entries = {person.user_id, *person.aliases, *person.groups}
     if person.barred is None:
         entries.add(ANYONE)
@@ -309,12 +298,11 @@ def standing(ruling: Ruling, person: Person) -> Actor:
 
 
 def barred_from_asking(policy: Policy, person: Person, channel_id: str) -> str | None:
-    """Return why a person, looked up, may not ask: ``member``, or why they are none; None if they may.
+    """Return why a person may not ask (``member``, or why they are not one), or None if they may.
 
     Args:
-        policy: The policy in force.
-        person: With those of the groups among the requesters that they are in.
-        channel_id: Where they ask; empty where that is no channel.
+        person: With the groups among the requesters that they are in.
+        channel_id: Where they ask; empty if that is not a channel.
     """
     kind = _KINDS.get(person.barred)
     entries = {kind, channel_id, person.user_id, *person.aliases, *person.groups}
@@ -324,7 +312,7 @@ def barred_from_asking(policy: Policy, person: Person, channel_id: str) -> str |
 
 
 def next_due(request: Request, ruling: Ruling) -> int:
-    """Return when a pending request is next looked at: for a reminder, an escalation or its expiry."""
+    """Return when a pending request is due next: for a reminder, an escalation or its expiry."""
     reminder = remind_at(ruling, request.asked_at, request.reminded)
     stage = ruling.next_stage(request.escalated_ms or 0)
     times = [request.expires_at]
@@ -334,7 +322,7 @@ def next_due(request: Request, ruling: Ruling) -> int:
 
 
 def due_stage(ruling: Ruling, request: Request, now: int) -> Stage | None:
-    """Return the next stage of which nobody has been told, once its time has come."""
+    """Return the next stage that nobody has been notified of, once it is due."""
     stage = ruling.next_stage(request.escalated_ms or 0)
     return stage if stage is not None and request.asked_at + stage.after_ms <= now else None
 
@@ -348,12 +336,11 @@ def remind_at(ruling: Ruling, created_at: int, sent: int) -> int | None:
 
 
 def unreachable(policy: Policy, members: Members, barred: Collection[str] = ()) -> list[Shortage]:
-    """Return every party that the policy may ask for and that cannot be reached.
+    """Return every party that the policy may require and that cannot be reached.
 
     Args:
-        policy: The policy.
         members: Returns the members of a user group, or None if there is no such group.
-        barred: People whom Slack bars from voting, where that is known.
+        barred: People known to be barred by Slack from voting.
     """
     asked: dict[tuple[bool, ...], Ruling] = {}
     for facts in _every(policy):
@@ -370,7 +357,7 @@ def unreachable(policy: Policy, members: Members, barred: Collection[str] = ()) 
 
 
 def _every(policy: Policy) -> Iterator[Facts]:
-    """Yield facts of which each combination of rules that can bind a request binds one."""
+    """Yield facts for every combination of rules that can bind one request."""
     whens = [rule.when for rule in policy.rule]
     for gpus, gb, method, space, override, workflow in product(
         sorted({1, *(when.min_gpus for when in whens if when.min_gpus)}),
@@ -384,7 +371,7 @@ def _every(policy: Policy) -> Iterator[Facts]:
 
 
 def binding(policy: Policy, facts: Facts) -> tuple[bool, ...]:
-    """Return for each rule whether it binds a request; what ``rule`` says depends on this and ``facts.workflow``."""
+    """Return, for each rule, whether it binds a request; ``rule`` depends only on this and ``facts.workflow``."""
     return tuple(_matches(rule.when, facts) for rule in policy.rule)
 
 

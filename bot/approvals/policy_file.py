@@ -1,4 +1,4 @@
-"""The policy file: its words, read and checked with every problem at once."""
+"""The policy file, parsed and checked with every problem at once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _LONGEST_MS = 3650 * _UNIT_MS["d"]
 
 
 def _slack_id(value: str) -> str:
-    """Accept a user id, a user-group id or ``anyone``."""
+    """Validate a user id, a user-group id or ``anyone``."""
     if value != ANYONE and not _ID.fullmatch(value):
         msg = "must be a user id (U… or W…), a user-group id (S…) or anyone"
         raise ValueError(msg)
@@ -57,7 +57,7 @@ def _slack_id(value: str) -> str:
 
 
 def _requester(value: str) -> str:
-    """Accept a user id, a user-group id, a channel id, or a kind of people."""
+    """Validate a user id, a user-group id, a channel id, or a kind of people."""
     if value not in {MEMBERS, GUESTS, EXTERNAL} and not _WHO_OR_WHERE.fullmatch(value):
         msg = "must be members, guests, external, a user id (U… or W…), a user-group id (S…) or a channel id (C…)"
         raise ValueError(msg)
@@ -65,7 +65,7 @@ def _requester(value: str) -> str:
 
 
 def _asker(value: str) -> str:
-    """Accept a kind of asker, or an id that says who exactly asks."""
+    """Validate a kind of asker, or a user id."""
     if value not in ASKERS and not _ID.fullmatch(value):
         msg = f"must be {', '.join(ASKERS)}, a user id (U… or W…) or a user-group id (S…)"
         raise ValueError(msg)
@@ -73,7 +73,7 @@ def _asker(value: str) -> str:
 
 
 def _duration_ms(value: object) -> object:
-    """Read ``24h`` as milliseconds."""
+    """Parse ``24h`` as milliseconds."""
     match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
     ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
     if not 0 < ms <= _LONGEST_MS:
@@ -83,7 +83,7 @@ def _duration_ms(value: object) -> object:
 
 
 def _as_list(value: object) -> object:
-    """Read one word as a list of it."""
+    """Turn a single word into a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -99,11 +99,11 @@ class _Model(BaseModel):
 
 
 class When(_Model):
-    """What a rule matches; every key that is given must match.
+    """What a rule matches; every given key must match.
 
     Args:
-        min_gpus: At least so many GPUs.
-        min_gb: At least so many GB of GPU memory, before rounding up.
+        min_gpus: At least this many GPUs.
+        min_gb: At least this many GB of GPU memory, before rounding up.
         methods: One of these methods.
         spaces: One of these deployment spaces (name or id).
         override: Whether a person chose the GPU count.
@@ -120,9 +120,9 @@ class Need(_Model):
     """One party that must approve.
 
     Args:
-        name: As the card shows it; the same name means the same people in every rule.
-        among: ``from`` in the file: who belongs to it.
-        count: So many distinct people of it.
+        name: As on the card; the same name means the same people in every rule.
+        among: ``from`` in the file: its members.
+        count: How many distinct members must approve.
     """
 
     name: str = Field(min_length=1, max_length=30, pattern=r"^\S(.*\S)?$")
@@ -134,7 +134,7 @@ class Escalate(_Model):
     """Who may decide as well, once a request has waited for a while.
 
     Args:
-        after: How long; milliseconds once read.
+        after: How long; milliseconds once parsed.
         to: Who then may.
     """
 
@@ -147,16 +147,16 @@ Escalations = Annotated[tuple[Escalate, ...], Field(min_length=1, max_length=5)]
 
 
 class Rule(_Model):
-    """What applies when a request matches.
+    """What applies to matching requests.
 
     Args:
         when: The conditions; none means always.
         need: The parties that must approve, in place of approvers and quorum.
-        escalate: Who may decide later on, for the people whom this rule asks for.
-        quorum: At least so many distinct people.
+        escalate: Who may decide later on, for the people whom this rule requires.
+        quorum: At least this many distinct people.
         deny: Refuse, with this sentence.
         approvers: Voters must also be among these.
-        self_approval: ``false`` forbids it here.
+        self_approval: ``false`` forbids it.
         expires_after: No longer than this.
     """
 
@@ -171,14 +171,14 @@ class Rule(_Model):
 
 
 class Defaults(_Model):
-    """What applies to every request. Times in milliseconds once read; patterns as RE2 takes them.
+    """What applies to every request. Times in milliseconds once parsed; patterns for RE2.
 
     Args:
         requesters: Who may ask: people, user groups, channels in which anybody may, kinds of people.
-        purpose: Whether a request must say what it is for.
-        purpose_pattern: What must be found in the purpose, if one is given.
-        purpose_link: Where what was found leads, with ``{match}`` for it.
-        name_pattern: What a name typed as ``name=`` must look like, as a whole.
+        purpose: Whether a request must have a purpose.
+        purpose_pattern: What a purpose must contain, if one is given.
+        purpose_link: Where the match links to, with ``{match}`` for it.
+        name_pattern: What a name typed as ``name=`` must match, as a whole.
     """
 
     approvers: frozenset[SlackId] = frozenset()
@@ -207,7 +207,7 @@ class Limits(_Model):
     Args:
         open_per_person: Requests of a person that have not ended.
         asks_per_minute: Requests that a person makes within a minute.
-        gpus_per_person: GPUs of what a person has asked for and that is open, or created and not deleted.
+        gpus_per_person: GPUs of a person's requests that are open, or created and not deleted.
         gpus_per_space: The same for a deployment space.
     """
 
@@ -218,16 +218,16 @@ class Limits(_Model):
 
 
 class Case(_Model):
-    """An example of what the policy is to say; ``peftsize policy test`` tells which do not hold.
+    """An example of what the policy must say, checked by ``peftsize policy test``.
 
     Args:
         asks: The text of a request.
-        who: Who asks: a kind of asker, and the person and user groups where the policy names them.
-        channel: Where, if not in just any channel.
-        space: For which deployment space; the default one where None.
+        who: Who asks: a kind of asker, and the person and user groups if the policy names them.
+        channel: Where, if it matters.
+        space: For which deployment space; None for the default one.
         use_gpus: GPU count chosen by hand.
         denied: Whether it is denied, or refused because of who asks or for how much.
-        need: So many people of each party; ``Approvers`` is the short form's.
+        need: How many people of each party; ``Approvers`` is the short form's.
     """
 
     asks: str = Field(min_length=1)
@@ -257,7 +257,7 @@ _Table = TypeVar("_Table", Defaults, Rule)
 
 
 class Cases(_Model):
-    """A file of cases alone."""
+    """A file that holds only cases."""
 
     case: tuple[Case, ...] = ()
 
@@ -302,7 +302,7 @@ class Policy(_Model):
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of what the policy says; comments, order within lists and spelled-out defaults are no part of it."""
+        """SHA-256 of the policy's meaning, regardless of comments, order within lists and spelled-out defaults."""
         said = self.model_dump(exclude_defaults=True, exclude={"case"})
         text = json.dumps(said, default=_plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -314,14 +314,11 @@ def _plain(value: object) -> object:
 
 
 def load(text: str, file: str = "PEFTSIZE_POLICY_FILE") -> Policy:
-    """Read a policy file.
+    """Parse a policy file.
 
     Args:
         text: TOML, as in the documentation's policy cookbook.
-        file: What the problems call it.
-
-    Returns:
-        The policy.
+        file: Its name in the problems.
 
     Raises:
         SettingsError: With every problem at once.
@@ -339,7 +336,7 @@ def load(text: str, file: str = "PEFTSIZE_POLICY_FILE") -> Policy:
 
 
 def load_cases(text: str, file: str) -> tuple[Case, ...]:
-    """Read a file of cases; as for ``load``."""
+    """Parse a file of cases; as for ``load``."""
     try:
         return Cases.model_validate(_toml(text, file)).case
     except ValidationError as error:
@@ -362,7 +359,7 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def _contradictions(read: dict[str, Any]) -> Iterator[str]:
-    """Name what is wrong between keys that are each right; tables that cannot be read are left out."""
+    """Name contradictions between valid keys; invalid tables are skipped."""
     defaults = _valid(Defaults, read.get("defaults", {}))
     rules = read.get("rule", [])
     tables: list[tuple[str, Defaults | Rule | None]] = [("defaults", defaults)]
@@ -383,7 +380,7 @@ def _contradictions(read: dict[str, Any]) -> Iterator[str]:
 
 
 def _valid(model: type[_Table], read: object) -> _Table | None:
-    """Return a table as read, or None where it has mistakes of its own."""
+    """Return a parsed table, or None if it has mistakes."""
     try:
         return model.model_validate(read)
     except ValidationError:
@@ -403,7 +400,7 @@ def _clashing(where: str, need: Sequence[Need], parties: dict[str, frozenset[str
 
 
 def _too_late(where: str, stages: Sequence[Escalate], expires_ms: int) -> Iterator[str]:
-    """Name stages that nobody would see."""
+    """Name stages that come after the expiry."""
     times = [stage.after for stage in stages]
     if len(set(times)) < len(times):
         yield f"{where}.escalate: two stages have the same after; write them as one."

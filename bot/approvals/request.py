@@ -1,4 +1,4 @@
-"""What a request is: one row with its current revision and the votes on it. Values only."""
+"""A request: one row with its current revision and its votes. Values only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a request is. Participles, but for the two that ask for a person."""
+    """The state of a request: participles, except for the two that ask for a person."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -33,16 +33,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One person's yes to one revision.
+    """One person's approval of one revision.
 
     Args:
-        team_id: Workspace of the person.
-        user_id: The person.
-        name: Display name, for display only.
-        at: When the button was pressed, UTC epoch milliseconds.
+        team_id: The person's workspace.
+        at: When the button was pressed, in UTC epoch milliseconds.
         via: The policy entries that let the person vote (user, group or ``anyone``).
-        policy: Digest of the policy in force; None for a vote of a release before.
-        seal: What seals it, as the audit keeps it; None for a vote of a release before.
+        policy: Digest of the policy; None for a vote of an earlier release.
+        seal: As in the audit; None for a vote of an earlier release.
     """
 
     team_id: str
@@ -56,12 +54,11 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class GroupEdit:
-    """Somebody edited a user group, and so changed who may decide.
+    """An edit of a user group, which changed who may decide.
 
     Args:
-        group: The user group.
-        by: Who.
-        at: When, UTC epoch milliseconds.
+        by: Who edited it.
+        at: UTC epoch milliseconds.
     """
 
     group: str
@@ -75,7 +72,7 @@ class GroupEdit:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """The request that created a spec: who owns that, and what it is for."""
+    """The request that created a spec: its owner and purpose."""
 
     request_id: str
     owner_id: str
@@ -89,45 +86,38 @@ class Request:
 
     Args:
         id: Public id, such as ``R7K3M9QX``.
-        kind: Create or delete.
-        state: Where it is.
-        version: Counts every change; the compare-and-set looks at it.
+        version: Counts every change, for compare-and-set.
         revision: Counts the edits, from 1.
         text: The request as typed.
         canonical: Its canonical text.
         name: The spec's name.
-        use_gpus: GPU count chosen by a person over the computed one.
-        payload: The exact REST body as canonical JSON.
-        digest: SHA-256 of payload and target.
+        use_gpus: GPU count chosen by a person instead of the computed one.
+        digest: SHA-256 of payload and target: what approvals are bound to.
         target: Base URL of the service.
         space_id: The deployment space.
         team_id: The requester's workspace.
         enterprise_id: The requester's Enterprise Grid, if any.
-        requester_id: Who asked.
         requester_name: For display only.
-        author_id: Who wrote this revision.
-        channel_id: Where the card lives.
+        author_id: Who wrote this revision, and so may not approve it.
+        channel_id: Where the card is posted.
         message_ts: The card, once posted.
-        thread_ts: The thread that the card belongs in; None for the channel itself.
-        purpose: What this revision is for, in its author's words.
-        escalated_ms: The stage of the escalation that people were told of last, as milliseconds from asking.
+        thread_ts: The card's thread; None for the channel itself.
+        purpose: In its author's words.
+        escalated_ms: The last escalation stage that people were notified of, in milliseconds from asking.
         quorum: Distinct people needed.
         votes: Those on this revision, oldest first.
-        created_at: UTC epoch milliseconds, as all times.
-        updated_at: Last change.
-        expires_at: From then on nobody can approve.
+        created_at: UTC epoch milliseconds, like all times.
+        expires_at: From then on, nobody can approve.
         spec_id: The remote spec, once known; for a delete, the one to delete.
         error: Why it failed or waits, in words.
-        reserved: Whether it holds its name in the space.
-        tries: Times in a row that the present step was tried.
+        reserved: Whether it reserves its name in the space.
+        tries: How often in a row the current step was tried.
         origin: Where it was asked: ``slack``, ``workflow`` or ``cli``.
         retired_by: The delete request that removed the spec, if one did.
         reminded: Reminders sent so far.
         existing: A live spec that already serves the request, ``(id, name)``.
-        execution_id: The workflow step that waits for the end, if one does.
-        ended_by: Who ended or took the last decision, for display.
-        ended_at: When.
-        revised_at: When this revision was asked for.
+        execution_id: The workflow step that waits for the end, if any.
+        ended_by: Who ended it or decided last, for display.
         groups_edited: User groups that gave somebody a vote and had been edited since the request was made.
         admitted: Whether the requester was looked up and may ask; until then only they see it, and nothing is done.
     """
@@ -182,7 +172,7 @@ class Request:
 
     @property
     def num_gpus(self) -> int | None:
-        """GPUs that the body asks for; None where it cannot be read."""
+        """GPUs that the body asks for; None if it cannot be read."""
         try:
             return int(json.loads(self.payload)["nodes"]["gpu"]["num_gpu"])
         except (ValueError, TypeError, KeyError):

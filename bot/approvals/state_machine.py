@@ -1,8 +1,8 @@
 """What can happen to a request. Everything that affects the states lives in this file.
 
-``TABLE`` is the whole state machine; ``decide`` says for one person's action what happens, or
-why it does not; ``step`` does the same for the bot's own actions. Both are pure: the caller
-hands in the row, the ruling and the time, and writes what comes back.
+``TABLE`` is the whole state machine; ``decide`` says what one person's action does, or why it does nothing; ``step``
+does the same for the bot's own actions. Both are pure: the caller passes the row, the ruling and the time, and writes
+the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Action(StrEnum):
-    """What moves a request: first what people do, then what the bot does."""
+    """What moves a request: first people's actions, then the bot's."""
 
     APPROVE = "approve"
     WITHDRAW = "withdraw"
@@ -71,7 +71,7 @@ TABLE: Mapping[State, Mapping[Action, State]] = {
     S.CANCELLED: {},
     S.EXPIRED: {},
 }
-"""Each state's actions and where they lead. A delete goes where ``_DELETE`` says instead."""
+"""Each state's actions and where they lead; for a delete, ``_DELETE`` overrides it."""
 
 _DELETE: Mapping[State, State] = {S.CREATING: S.DELETING, S.CREATED: S.DELETED}
 
@@ -100,7 +100,7 @@ EVENTS: Mapping[Action, str] = {
 
 
 def is_given_up(request: Request) -> bool:
-    """Return whether a failed request was given up: it has freed its name and nothing can follow."""
+    """Return whether a failed request was given up: its name is free and nothing can follow."""
     return request.state is S.FAILED and not request.reserved
 
 
@@ -115,7 +115,7 @@ def is_dry_run(request: Request) -> bool:
 
 
 def has_live_spec(request: Request) -> bool:
-    """Return whether a request created a specification that has not been deleted since."""
+    """Return whether a request created a specification that has not been deleted."""
     return (
         request.kind is Kind.CREATE
         and request.state is S.CREATED
@@ -129,12 +129,11 @@ class Transition:
     """What an action does to a row.
 
     Args:
-        action: The action.
-        to_state: Where the row goes; the same state for a vote short of the quorum.
+        to_state: The new state; the same one for a vote short of the quorum.
         event: The audit event.
         reason: Why, in a few words; a person's own words for a rejection.
         vote: A vote to add.
-        unvote: Whether the actor's vote is taken back.
+        unvote: Whether the actor's vote is withdrawn.
         frees_name: Whether the spec name may be used again.
     """
 
@@ -153,7 +152,7 @@ class Refusal:
 
     Args:
         code: A key of ``bot.messages.REFUSALS``.
-        detail: A fact the sentence needs, if any.
+        detail: A fact for the sentence, if any.
     """
 
     code: str
@@ -170,7 +169,7 @@ def target(state: State, action: Action, kind: Kind = Kind.CREATE) -> State | No
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the approvals of a request have come.
+    """How many approvals a request has.
 
     Args:
         ruling: Under which they count.
@@ -182,7 +181,7 @@ class Progress:
 
     @property
     def count(self) -> int:
-        """Places that are filled."""
+        """The number of filled places."""
         return sum(map(len, self.filled))
 
     @property
@@ -191,28 +190,26 @@ class Progress:
         return self.count == self.ruling.quorum
 
     def by_party(self) -> list[tuple[Party, frozenset[str]]]:
-        """Return each party with those who fill its places."""
+        """Each party with those who fill its places."""
         return list(zip(self.ruling.parties, self.filled, strict=True))
 
     def __str__(self) -> str:
-        """Return it as ``1 of 2``, or by party where there are several: ``Leads 1 of 1 · Security 0 of 1``."""
+        """Return ``1 of 2``, or by party if there are several: ``Leads 1 of 1 · Security 0 of 1``."""
         of = [(party.name, f"{len(filled)} of {party.count}") for party, filled in self.by_party()]
         return of[0][1] if len(of) == 1 else " · ".join(f"{name} {count}" for name, count in of)
 
 
 def progress(request: Request, ruling: Ruling, further: Sequence[Vote] = ()) -> Progress:
-    """Say how far the approvals of a request have come under a ruling.
+    """Return how many approvals a request has under a ruling.
 
     Args:
-        request: With its votes.
-        ruling: What the policy says of it now.
         further: Votes that are not in the row yet.
     """
     return Progress(ruling, fill(ruling.parties, voted(request, ruling, further)))
 
 
 def voted(request: Request, ruling: Ruling, further: Sequence[Vote] = ()) -> dict[str, list[int]]:
-    """Return for everybody who voted the parties, by number, of which they may fill a place."""
+    """Return, for each voter, the parties (by number) whose places they may fill."""
     may: dict[str, list[int]] = {}
     for vote in (*request.votes, *further):
         # in a Grid one person votes from several workspaces
@@ -222,7 +219,7 @@ def voted(request: Request, ruling: Ruling, further: Sequence[Vote] = ()) -> dic
 
 
 def is_own(request: Request, user_id: str) -> bool:
-    """Return whether somebody asked for a request, or wrote what it asks for."""
+    """Return whether a person asked for a request, or wrote its revision."""
     return user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
 
 
@@ -239,16 +236,15 @@ def decide(
     """Decide what one person's action does to a request.
 
     Args:
-        request: The row as it is in this transaction.
-        action: One of the actions of people.
-        actor: Who, looked up live.
-        ruling: What the policy says of this request, now.
-        now: When the button was pressed, UTC epoch milliseconds.
-        revision: The revision the person saw; None where the row itself was seen.
-        reason: Why, in the person's words (required for a rejection).
+        request: The row, as in this transaction.
+        action: One of people's actions.
+        actor: The person, looked up live.
+        now: When the button was pressed, in UTC epoch milliseconds.
+        revision: The revision that the person saw; None if they saw the row itself.
+        reason: In the person's words (required for a rejection).
 
     Returns:
-        A transition to write, or a refusal to tell and to audit.
+        A transition to write, or a refusal to answer with and to audit.
     """
     refusal = _who(request, action, actor, ruling)
     if actor.barred:
@@ -277,7 +273,7 @@ def decide(
 def step(
     request: Request, action: Action, reason: str | None = None, event: str | None = None
 ) -> Transition | None:
-    """Return the transition of one of the bot's own actions, or None where it does not apply."""
+    """Return the transition of one of the bot's own actions, or None if it does not apply."""
     to_state = target(request.state, action, request.kind)
     if to_state is None or not request.admitted:
         return None
@@ -293,7 +289,7 @@ def step(
 def ready(request: Request, ruling: Ruling) -> str | None:
     """Return why an approved request must not be carried out, or None if it may.
 
-    The same rules as at the click, asked once more just before the effect.
+    The rules are the same as for the click, checked again just before the effect.
     """
     if not request.admitted:
         return "nobody has looked up yet who asks"
@@ -323,7 +319,7 @@ def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transi
 
 
 def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refusal | None:
-    """Refuse a person whose place it is not, whatever the state."""
+    """Refuse a person who has no right to the action, in any state."""
     if not request.admitted:
         return Refusal("not_admitted")
     same_grid = bool(actor.enterprise_id) and actor.enterprise_id == request.enterprise_id

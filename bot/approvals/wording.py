@@ -1,4 +1,4 @@
-"""What the policy asks of the words of a request: its purpose, and a name typed by hand. Pure."""
+"""What the policy requires of a request's words: its purpose, and a name typed by hand. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CODES = PURPOSE_CODES | {"name_unlike"}
 
 
 def refuse_words(rules: Defaults, purpose: str | None, drafted: Draft) -> Refusal | None:
-    """Return why a request cannot be made in these words, or None if it can."""
+    """Return why these words are not allowed, or None."""
     if purpose is None and rules.purpose == "required":
         return Refusal("purpose_missing", rules.purpose_pattern or "")
     if purpose is not None and looks_secret(purpose):
@@ -32,7 +32,7 @@ def refuse_words(rules: Defaults, purpose: str | None, drafted: Draft) -> Refusa
 
 
 def linked(rules: Defaults, purpose: str) -> tuple[int, int, str] | None:
-    """Return the part of a purpose that leads somewhere, and the address with ``{match}`` for it, or None."""
+    """Return the part of a purpose to link (start, end) and the address with ``{match}`` for it, or None."""
     if rules.purpose_pattern is None or rules.purpose_link is None:
         return None
     found = first_match(purpose, rules.purpose_pattern)

@@ -1,7 +1,7 @@
-"""Whether an approved request may be carried out now: asked just before the effect, and answered from outside the row.
+"""Whether an approved request may be carried out, checked just before the effect and against sources outside the row.
 
-Every approval must be sealed, stand in the request's story and be that of somebody who may still
-approve; and nothing may have been sent for it that nobody released.
+Every approval must be sealed, part of the request's story, and by somebody who may still approve; and nothing may
+have been sent for it that nobody released.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Tampered:
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """Too few approvals count.
+    """Not enough approvals count.
 
     Args:
         reason: Why, with user ids, for the audit.
-        shown: Why, with names, for the card, where that differs.
+        shown: Why, with names, for the card, if that differs.
     """
 
     reason: str
@@ -52,11 +52,11 @@ class AskAgain:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """It cannot be said yet.
+    """It cannot be checked at present.
 
     Args:
         what: What does not answer.
-        retry_after_s: Seconds that Slack asked to wait.
+        retry_after_s: Seconds that Slack asks to wait.
     """
 
     what: str
@@ -78,9 +78,7 @@ def examine(service: RequestService, request: Request, ruling: Ruling) -> Findin
     """Return why a request must not be carried out, or None if it may.
 
     Args:
-        service: The transactions, the key, and people, asked live.
-        request: The row as read; whoever acts on the finding makes sure that it has not moved on.
-        ruling: What the policy says of it now.
+        request: The row as read; the caller makes sure that it has not changed before acting on the result.
     """
     if (trouble := service.store.anchor_trouble()) is not None:
         return NotNow(f"the anchor of the audit cannot be written ({trouble})")
@@ -104,9 +102,9 @@ def examine(service: RequestService, request: Request, ruling: Ruling) -> Findin
 
 
 def _told(service: RequestService, request: Request) -> tuple[Story, bool]:
-    """Return the request's story, and whether the log began anew since the revision was asked for.
+    """Return the request's story, and whether the log has begun a new origin since the revision was asked for.
 
-    The anchor is read first, since it may not know what comes later.
+    The anchor is read first, since it may not know later rows.
     """
     store = service.store
     anchors = store.anchor.current() if store.anchor is not None else Anchors()
@@ -118,7 +116,7 @@ def _told(service: RequestService, request: Request) -> tuple[Story, bool]:
 
 
 def _disagreement(request: Request, told: Story) -> str | None:
-    """Return how a row differs from its story, or None if it does not."""
+    """Return how a row differs from its story, or None."""
     known = {
         "revision": (request.revision, told.revision),
         "digest": (request.digest, told.digest),
@@ -141,7 +139,7 @@ def _disagreement(request: Request, told: Story) -> str | None:
 def _sealed(
     service: RequestService, request: Request, ruling: Ruling, told: Story
 ) -> tuple[list[Vote], list[_Doubt]]:
-    """Sort votes by whether their seal counts; raises ``BrokenStory`` where the story knows nothing of one."""
+    """Sort votes by whether their seal counts; raises ``BrokenStory`` if the story does not know one."""
     if (wrong := _disagreement(request, told)) is not None:
         raise BrokenStory(wrong)
     counting, doubts = [], []
@@ -188,7 +186,7 @@ def _why_gone(person: Person) -> str:
 
 
 def _too_few(request: Request, ruling: Ruling, counting: list[Vote], doubts: list[_Doubt]) -> AskAgain | None:
-    """Return why the votes that count are too few, and whose does not count; None if they suffice."""
+    """Return why not enough votes count, and whose does not; None if they suffice."""
     reason = state_machine.ready(replace(request, votes=tuple(counting)), ruling)
     if reason is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether a spec of the service is what was approved: one comparison, for adoption and for drift. Pure."""
+"""Whether a live spec is what was approved: one comparison, for adoption and drift. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ MOST_NAMED, LONGEST_PATH = 3, 60
 
 
 def differences(body: Mapping[str, Any], space_id: str, spec: RemoteSpec) -> tuple[str, ...]:
-    """Return where a spec is not what a body asks for in a space; empty where it is the same.
+    """Return where a spec differs from a body in a space, as paths such as ``nodes.num_nodes``; empty if nowhere.
 
-    Every key counts, also those that only the service knows. A description that is missing is none,
-    since services may leave it out; another one is a difference.
-
-    Returns:
-        Paths such as ``nodes.num_nodes``.
+    Every key counts, also those that only the service knows. A missing description is no difference, since services
+    may omit it; another description is one.
     """
     theirs = {"name": spec.name, "space_id": spec.space_id, "description": spec.description}
     ours = {
@@ -32,7 +29,7 @@ def differences(body: Mapping[str, Any], space_id: str, spec: RemoteSpec) -> tup
 
 
 def hardware_differences(nodes: Mapping[str, Any], spec: RemoteSpec) -> tuple[str, ...]:
-    """Return where a spec's hardware is not what a body's ``nodes`` ask for, whatever its name."""
+    """Return where a spec's hardware differs from a body's ``nodes``, whatever its name."""
     return _paths({"nodes": nodes}, {**spec.more, "nodes": spec.nodes})
 
 
@@ -44,7 +41,7 @@ def in_words(found: tuple[str, ...]) -> str:
 
 
 def _paths(ours: Any, theirs: Any, path: str = "") -> tuple[str, ...]:
-    """Compare by value; services answer numbers as text or as numbers."""
+    """Compare by value; services return numbers as text or as numbers."""
     one, other = ({} if part is None else part for part in (ours, theirs))
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = sorted({*one, *other})

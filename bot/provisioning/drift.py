@@ -1,4 +1,4 @@
-"""What differs between the live specs and our records. Told, never repaired."""
+"""Differences between the live specs and our records: reported, never repaired."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ class Drift:
     """One difference.
 
     Args:
-        kind: A ``stranger`` has our name pattern, but is not of our making.
-        name: The spec's name.
-        spec_id: Its id.
+        kind: A ``stranger`` has our name pattern, but we did not create it.
         request_id: Our request, if it is ours.
-        differs: Where it is not what was approved, if it has changed.
+        differs: Where it differs from what was approved, if it has changed.
     """
 
     kind: Literal["vanished", "changed", "stranger"]
@@ -57,16 +55,7 @@ class Drift:
 
 
 def compare(store: Store, specs: Specs, space_id: str, more_spaces: Iterable[str] = ()) -> list[Drift]:
-    """Compare the live specs of the spaces with our records.
-
-    Args:
-        store: Our records.
-        specs: The service.
-        space_id: The default space.
-        more_spaces: Further spaces.
-
-    Returns:
-        Every difference, by space and name.
+    """Compare the live specs of the spaces with our records; return every difference, by space and name.
 
     Raises:
         SpecsError: The service did not answer.

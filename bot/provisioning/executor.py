@@ -1,9 +1,8 @@
-"""Carrying an approved request out, so that nothing is made twice and nothing is forgotten.
+"""Carries out approved requests, so that nothing is created twice and nothing is forgotten.
 
-A create is not idempotent and the API has no idempotency key. So: the name is looked up before
-the first POST; the attempt and ``creating`` are committed before a byte leaves; an unknown
-outcome is settled by look-ups after the settle time and never by another POST; what the look-ups
-cannot settle waits for a person in ``attention``.
+A create is not idempotent and the API has no idempotency key. So the name is looked up before the first POST; the
+attempt and ``creating`` are committed before a byte leaves; an unknown outcome is reconciled by look-ups after the
+settle time and never by another POST; what look-ups cannot settle waits for a person in ``attention``.
 """
 
 from __future__ import annotations
@@ -58,10 +57,8 @@ class Executor:
     """Takes one due request a step further.
 
     Args:
-        service: Decisions, ruling and transactions.
         specs: The API; None in a dry run.
-        pace: The times.
-        new_attempt: Returns a fresh attempt id.
+        new_attempt: Returns a new attempt id.
     """
 
     def __init__(
@@ -73,7 +70,7 @@ class Executor:
         self.new_attempt = new_attempt
 
     def work(self, request_id: str) -> None:
-        """Do what is due for a request; safe to call at any time, by anybody, any number of times."""
+        """Do what is due for a request; safe to call at any time and any number of times."""
         with self.service.store.read() as tx:
             request = tx.requests.get(request_id)
         if request is None:
@@ -98,7 +95,7 @@ class Executor:
     # --- the effect
 
     def _carry_out(self, request: Request, specs: Specs) -> None:
-        """Check once more what was approved, look the name up, and only then write and send."""
+        """Check again what was approved, look up the name, and only then write and send."""
         approved = self._approved(request)
         if approved is None:
             return
@@ -159,7 +156,7 @@ class Executor:
         record_result(self.service, attempt, request.spec_id, "deleted", rest)
 
     def _ask_about_use(self, request: Request, error: SpecsError, words: str) -> None:
-        """Nobody knows who uses the spec: ask again for a while, then have a person decide by Retry."""
+        """If the users of the spec are unknown, ask again for a while, then let a person decide with Retry."""
         if isinstance(error, Unavailable) and request.tries < _USE_TRIES:
             wait(self.service, request, error)
             return
@@ -167,12 +164,12 @@ class Executor:
         move(self.service, request, Action.FAIL, reason, rest=rest_of(error), event=_UNKNOWN_USE)
 
     def _decided_unknown(self, request: Request) -> bool:
-        """Return whether people were told that nobody knows who uses the spec: only their Retry leads here again."""
+        """Return whether people were told that the spec's users are unknown; then only their Retry leads here."""
         with self.service.store.read() as tx:
             return any(event["event"] == _UNKNOWN_USE for event in tx.audit_log.story(request.id))
 
     def _begin(self, request: Request) -> Attempt:
-        """Commit ``creating`` and the attempt; from here on a crash means an unknown outcome."""
+        """Commit ``creating`` and the attempt; from here on, a crash means an unknown outcome."""
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
             deadline = tx.now + self.pace.timeout_ms
@@ -185,7 +182,7 @@ class Executor:
         return attempt
 
     def _need_anchor(self) -> None:
-        """Send nothing whose beginning only the database knows: whoever owns it could have it sent again."""
+        """Send nothing unless the anchor can be written; otherwise the database's owner could have it sent again."""
         if (trouble := self.service.store.anchor_trouble()) is not None:
             raise Unavailable(f"the anchor of the audit cannot be written ({trouble})")
 
@@ -224,8 +221,8 @@ class Executor:
     def _approved(self, request: Request) -> Operation | None:
         """Return what was approved, recomputed from the text; None if the row was moved instead.
 
-        Asked again where policy, formula or target have changed or too few approvals count; failed where the
-        row was tampered with; left for later where Slack or the anchor do not answer.
+        A changed policy, formula or target, or too few valid approvals, needs approval again; a row that was tampered
+        with fails; if Slack or the anchor do not answer, it waits.
         """
         if (wrong := contradiction(request)) is not None:
             self._tampered(request, wrong)
@@ -262,7 +259,7 @@ class Executor:
         return None
 
     def _tampered(self, request: Request, wrong: str) -> None:
-        """Fail a row that is not what people decided, and tell requester and admins."""
+        """Fail a row that is not what people decided, and notify the requester and admins."""
         reason = f"tampered: {wrong}; nothing was sent"
         with self.service.store.write() as tx:
             row = lock_unchanged(tx, request)
@@ -284,7 +281,7 @@ class Executor:
 
 
 def _ours_by_now(approved: Operation, error: SpecsError, specs: Specs) -> RemoteSpec | None:
-    """Return the spec that has taken the name since it was looked up, if it is what was approved."""
+    """Return the spec that has taken the name since the look-up, if it is what was approved."""
     if not isinstance(error, NameTaken):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Looking after a request that waits for people: expiry, reminders, and a spec that already serves it."""
+"""Looks after a request that waits for people: expiry, reminders, escalations, and a spec that already serves it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
     """Do what is due for a pending request.
 
     Args:
-        service: Decisions and transactions.
         specs: The API; None in a dry run.
-        request: The row as read.
         nobody: The bot itself, for the audit.
     """
     match_at = None
@@ -72,7 +70,7 @@ def advance_pending(service: RequestService, specs: Specs | None, request: Reque
 
 
 def _escalate(tx: Tx, row: Request, ruling: Ruling, stage: Stage, nobody: Who) -> Request:
-    """Tell the thread, and those whom a stage reaches, that they can now decide as well."""
+    """Tell the thread, and the people of a stage, that they can now decide as well."""
     after = replace(row, escalated_ms=stage.after_ms)
     tx.requests.note(row.id, escalated_ms=stage.after_ms)
     notify(tx, row, after, (), ruling)
@@ -89,10 +87,10 @@ def _remind(tx: Tx, row: Request, voters: list[str], sent: int, nobody: Who) -> 
 
 
 def _match(service: RequestService, specs: Specs, request: Request) -> int | None:
-    """Note which live spec already serves a 16-bit request; quantized ones are never served so.
+    """Note which live spec already serves a 16-bit request; quantized requests are never matched.
 
     Returns:
-        When to look again where the list may not be asked for yet, UTC epoch milliseconds; else None.
+        When to look again if the list may not be looked up yet, in UTC epoch milliseconds; otherwise None.
     """
     try:
         drafted = service.draft(request.text, request.use_gpus)

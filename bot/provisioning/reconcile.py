@@ -1,4 +1,4 @@
-"""Settling an unknown outcome by look-ups, and never by sending again."""
+"""Reconciles an unknown outcome by look-ups, and never by sending again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOT_KNOWN = (
 
 
 def mark_unknown(service: RequestService, request: Request, pace: Pace) -> None:
-    """Nobody reported how an attempt ended: unknown, to be looked up after the settle time."""
+    """Mark an attempt whose outcome nobody reported as unknown, to be looked up after the settle time."""
     with service.store.write() as tx:
         row = lock_unchanged(tx, request)
         attempt = tx.attempts.latest(row.id)
@@ -45,7 +45,7 @@ def mark_unknown(service: RequestService, request: Request, pace: Pace) -> None:
 
 
 def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pace) -> None:
-    """Look up what the last attempt came to."""
+    """Look up the outcome of the last attempt."""
     with service.store.read() as tx:
         attempt = tx.attempts.latest(request.id)
     if attempt is None:
@@ -72,7 +72,7 @@ def reconcile(service: RequestService, specs: Specs, request: Request, pace: Pac
 
 
 def _what_was_sent(service: RequestService, request: Request, attempt: Attempt) -> Operation | None:
-    """Compute from the request's text what the attempt sent; None if that is no longer what it comes to."""
+    """Recompute from the request's text what the attempt sent; None if that has changed since."""
     try:
         drafted = service.draft(request.text, request.use_gpus)
     except SizingError:
@@ -84,7 +84,7 @@ def _what_was_sent(service: RequestService, request: Request, attempt: Attempt) 
 def _absent(
     service: RequestService, tx: Tx, row: Request, attempt: Attempt, reason: str | None, pace: Pace
 ) -> None:
-    """Count a look-up that found nothing; after the last one a person is asked."""
+    """Count a look-up that found nothing; after the last one, a person is asked."""
     tx.attempts.count_lookup(attempt.id)
     lookups = attempt.lookups + 1
     if row.state is State.UNKNOWN and lookups >= LOOKUPS:
@@ -105,7 +105,7 @@ def _absent(
 def _settle_delete(
     service: RequestService, specs: Specs, request: Request, attempt: Attempt, sent: Operation, pace: Pace
 ) -> None:
-    """A delete is idempotent: what is still there is simply deleted again, or left to whoever was asked."""
+    """Delete again what still exists, since a delete is idempotent; or leave it to the person who was asked."""
     if specs.get(request.spec_id or "", sent.space_id) is None:
         rest = Rest(spec_id=request.spec_id, attempt=attempt.id)
         record_result(service, attempt, request.spec_id, "deleted", rest)

@@ -1,4 +1,4 @@
-"""Small steps that carrying out, settling and tending share: how a due row is moved, or waits."""
+"""Small steps shared by the executor, reconcile and pending: how a due row is moved, or waits."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LOOKUP_GAP_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The times a create goes by.
+    """The times of a create.
 
     Args:
         timeout_ms: Total deadline of one REST call (``WATSONX_TIMEOUT_S``).
-        settle_ms: Longest a gateway may still commit after that (``PEFTSIZE_SETTLE_S``).
+        settle_ms: How long a gateway may still commit after that (``PEFTSIZE_SETTLE_S``).
     """
 
     timeout_ms: int
@@ -45,7 +45,7 @@ class Pace:
 
 
 def lock_unchanged(tx: Tx, request: Request) -> Request:
-    """Return the row, held to the end of the transaction; raises ``VersionConflict`` if it is not as it was read."""
+    """Return the row, locked until the transaction ends; raises ``VersionConflict`` if it changed since it was read."""
     row = tx.requests.get(request.id) if tx.requests.hold(request) else None
     if row is None:
         raise VersionConflict
@@ -53,7 +53,7 @@ def lock_unchanged(tx: Tx, request: Request) -> Request:
 
 
 def step(row: Request, action: Action, reason: str | None = None, event: str | None = None) -> Transition:
-    """Return the transition of one of the bot's actions; raises ``VersionConflict`` where it no longer applies."""
+    """Return the transition of one of the bot's actions; raises ``VersionConflict`` if it no longer applies."""
     found = state_machine.step(row, action, reason, event)
     if found is None:
         raise VersionConflict
@@ -99,7 +99,7 @@ def record_result(
     rest: Rest,
     warnings: Sequence[str] = (),
 ) -> None:
-    """Record that an attempt took effect, whatever has become of the row meanwhile."""
+    """Record that an attempt took effect, whatever has become of the row in the meantime."""
 
     def once(tx: Tx) -> None:
         row = tx.requests.get(attempt.request_id)
@@ -119,7 +119,7 @@ def record_result(
 
 
 def split(found: list[RemoteSpec], approved: Operation) -> tuple[RemoteSpec | None, RemoteSpec | None]:
-    """Return a spec of this name that is what was approved, and one that is not."""
+    """Return a spec with this name that is what was approved, and one that is not."""
     ours = [spec for spec in found if not differences(approved.body, approved.space_id, spec)]
     foreign = [spec for spec in found if spec not in ours]
     first = min(ours, key=lambda spec: (spec.created_at, spec.id)) if ours else None
@@ -127,7 +127,7 @@ def split(found: list[RemoteSpec], approved: Operation) -> tuple[RemoteSpec | No
 
 
 def taken(foreign: RemoteSpec, approved: Operation) -> str:
-    """Say who has the name, and what makes it another spec than the approved one."""
+    """Say who has the name, and how that spec differs from the approved one."""
     if foreign.is_global:
         return (
             f"the name is that of a predefined spec ({foreign.id}); edit the request and choose another name"
@@ -139,7 +139,7 @@ def taken(foreign: RemoteSpec, approved: Operation) -> str:
 
 
 def error_text(error: SpecsError) -> str:
-    """Return what the service said, with its status and trace id."""
+    """Return the service's message, with its status and trace id."""
     status = f"HTTP {error.status}: " if error.status else ""
     trace = f" (trace {error.trace})" if error.trace else ""
     return f"{status}{error.message}{trace}"
@@ -151,7 +151,7 @@ def rest_of(error: SpecsError, attempt_id: str | None = None) -> Rest:
 
 
 def _retire(tx: Tx, row: Request, spec_id: str) -> None:
-    """Give the name of a deleted spec back and say so on the card that made it."""
+    """Free the name of a deleted spec, and say so on the card that created it."""
     for made in tx.requests.listed(states=(State.CREATED,), spec_id=spec_id, limit=None):
         tx.requests.note(made.id, reserved=False, retired_by=row.id)
         outbox.card(tx, made)

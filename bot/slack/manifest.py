@@ -1,7 +1,7 @@
-"""The app's manifest as Slack takes it: the file at the root, for Socket Mode or for an address.
+"""The app's manifest for Slack: the file at the root, for Socket Mode or for an address.
 
-``SCOPES`` says what each Web API method that the bot calls needs; the tests compare it with the
-manifest and with what the code calls, so that no scope is missing and none is left over.
+``SCOPES`` lists the scope of each Web API method that the bot calls; tests compare it with the manifest and with the
+calls in the code, so that no scope is missing or left over.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Source: https://docs.slack.dev/reference/events.
 _EXAMPLE = "https://bot.example.com"
 _COMPARED = ("features", "oauth_config", "settings")
 _FREE = frozenset({"bot_user", "description", "name", "usage_hint"})
-"""What an admin may change without anything failing."""
+"""What an admin may change without breaking anything."""
 
 FURTHER: dict[str, str] = {
     "commands": "the slash command and the message shortcut",
@@ -62,14 +62,10 @@ FURTHER: dict[str, str] = {
 
 
 def manifest(url: str | None = None) -> str:
-    """Return the manifest's text.
+    """Return the manifest as YAML; the file's comments are kept for Socket Mode only.
 
     Args:
-        url: Public address of the bot for HTTP mode, such as ``https://bot.example.com``; None for
-            Socket Mode, as the file says it.
-
-    Returns:
-        YAML. The file's comments are kept for Socket Mode only.
+        url: Public address of the bot for HTTP mode, such as ``https://bot.example.com``; None for Socket Mode.
 
     Raises:
         ValueError: The address is not https.
@@ -89,11 +85,11 @@ def manifest(url: str | None = None) -> str:
 
 
 def lacking(has: Mapping[str, Any], *, socket: bool) -> list[str]:
-    """Return what our manifest has and an app in Slack has not.
+    """Return what an app in Slack lacks of our manifest.
 
     Args:
-        has: The app's manifest, as ``apps.manifest.export`` returns it.
-        socket: Whether the bot uses Socket Mode; over HTTP every address must be the app's own for events.
+        has: The app's manifest, as returned by ``apps.manifest.export``.
+        socket: Whether the bot uses Socket Mode; over HTTP, every address must be the app's own for events.
 
     Returns:
         One entry for each difference, such as ``settings.event_subscriptions.bot_events: app_mention``.
@@ -113,7 +109,7 @@ def lacking(has: Mapping[str, Any], *, socket: bool) -> list[str]:
 
 
 def _lacking(wanted: Any, has: Any, path: str) -> Iterator[str]:
-    """Walk two manifests side by side; lists are sets of names, or of entries known by a name."""
+    """Compare two manifests; lists are sets of names, or of entries known by a name."""
     if isinstance(wanted, dict):
         known = has if isinstance(has, dict) else {}
         for key in (key for key in wanted if key not in _FREE):
@@ -135,10 +131,10 @@ def _name_of(entry: Any) -> str:
 
 
 def request_url(url: str) -> str:
-    """Return where Slack posts to, given the bot's public address.
+    """Return where Slack posts to, for the bot's public address.
 
     Raises:
-        ValueError: The address is not https, or holds a query or a password.
+        ValueError: The address is not https, or contains a query or a password.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:

@@ -1,4 +1,4 @@
-"""What a person can do to a request: one table, from the action's name to what it decides. Pure."""
+"""What a person can do to a request: one table, from the action's name to its decision. Pure."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ class Change:
 
     Args:
         request: The row as read.
-        transition: What the state machine says.
-        ruling: The ruling that it was decided under.
-        revised: The row with its next revision's content, where there is a new one.
+        revised: The row with its next revision's content, if there is a new one.
         answer: Code of a private answer to the person, if one is due.
     """
 
@@ -49,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A permitted action that asks for something new: the request to delete a specification."""
+    """A permitted action that creates a new request: to delete a specification."""
 
     request: Request
     reason: str
@@ -58,7 +56,7 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Redraw:
-    """A permitted action that only draws the card again."""
+    """A permitted action that only redraws the card."""
 
     request: Request
 
@@ -68,21 +66,18 @@ Decision = Change | NewRequest | Redraw | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One click and all that its decision looks at.
+    """One click, and everything that its decision depends on.
 
     Args:
-        click: The person's action.
-        request: The row as it is in this transaction.
-        actor: The person, looked up live, and what they may do.
-        ruling: What the policy says of the row, now.
-        site: Where specs are created.
+        request: The row, as in this transaction.
+        actor: The person, looked up live.
         rules: The policy's defaults.
         now: UTC epoch milliseconds.
-        draft: Reads and sizes a text, with a GPU count chosen by hand or not; raises ``SizingError``.
+        draft: Sizes a text, with an optional GPU count chosen by hand; raises ``SizingError``.
         rule: Rules on a draft.
-        use: Who uses the spec that is to be deleted; None where nothing is, or no cluster can be asked.
-        holder: Returns the live request that holds a name in a space.
-        new_id: Returns a fresh request id.
+        use: Who uses the spec to delete; None if nothing is deleted, or without a cluster.
+        holder: Returns the live request that reserves a name in a space.
+        new_id: Returns a new request id.
     """
 
     click: Click
@@ -130,7 +125,7 @@ def _ask_state_machine(case: Case, action: Action, reason: str | None = None) ->
 
 
 def _approve(case: Case) -> Decision:
-    """Vote; where the policy asks once more, only the modal that repeats the row counts."""
+    """Vote; if the policy requires confirmation, only the modal that repeats the row counts."""
     decided = _ask_state_machine(case, Action.APPROVE)
     if (
         isinstance(decided, Change)
@@ -142,7 +137,7 @@ def _approve(case: Case) -> Decision:
 
 
 def _edit(case: Case) -> Decision:
-    """Take another text, and another purpose."""
+    """Change the text and the purpose."""
     click, request = case.click, case.request
     try:
         text, purpose = read_purpose(
@@ -159,7 +154,7 @@ def _edit(case: Case) -> Decision:
 
 
 def _use_gpus(case: Case) -> Decision:
-    """Take the next number of GPUs that tensor parallelism can use."""
+    """Use the next number of GPUs that tensor parallelism can use."""
     text = case.request.text
 
     def drafted() -> Draft | None:
@@ -180,11 +175,10 @@ def _revise(
     """Make a new revision, which clears the existing approvals.
 
     Args:
-        case: The click.
-        text: The request's text from now on.
-        drafted: Reads it; None where there is nothing to change.
-        purpose: What it is for from now on.
-        refuse: Says what else speaks against the draft.
+        text: The request's new text.
+        drafted: Sizes it; None if there is nothing to change.
+        purpose: Its new purpose.
+        refuse: Returns further objections to the draft.
     """
     request = case.request
     allowed = _ask_state_machine(case, Action.EDIT)
@@ -219,7 +213,7 @@ def _revise(
 
 
 def _delete(case: Case) -> Decision:
-    """Ask for the deletion of a spec that we created: a request of its own, approved like a create."""
+    """Request the deletion of a spec that we created: a separate request, approved like a create."""
     request, click = case.request, case.click
     if case.ruling.deny is not None:
         return Refusal("denied", case.ruling.deny)

@@ -1,4 +1,4 @@
-"""An ask whose person is still to be looked up: kept in the inbox, beside a row that nobody sees yet."""
+"""A request whose asker must still be looked up: kept in the inbox, beside a row that nobody sees yet."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
 
 ADMIT = "admit"
-"""What the worker is to do, among the actions of clicks."""
+"""The worker's action for it, among the actions of clicks."""
 
 
 def stored(ask: Ask, request: Request, due_at: int) -> dict[str, Any]:
-    """Return what is kept of an ask, in the form of a click: a replica that does not know it leaves it to others.
+    """Return a request to look up in the form of a click, which a replica that does not know it leaves to others.
 
     Args:
         ask: Its words are in the row.
-        request: The row.
-        due_at: When that is first looked at once it is admitted, UTC epoch milliseconds.
+        due_at: When the row is due once admitted, in UTC epoch milliseconds.
     """
     return {
         "action": ADMIT,
@@ -47,7 +46,7 @@ def stored(ask: Ask, request: Request, due_at: int) -> dict[str, Any]:
 
 
 def ask_of(content: Mapping[str, Any], now: int) -> Ask:
-    """Return a stored ask, without its words; a response URL that Slack takes nothing at any more is left out."""
+    """Return a stored ask without its words, and without a response URL that has expired."""
     is_old = now - content["at"] >= RESPONSE_URL_MS
     return Ask(
         key=content["key"],

@@ -1,4 +1,4 @@
-"""Audit events made from what the service has in hand."""
+"""Builds audit events from what the service has at hand."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def who_asked(ask: Ask) -> Who:
-    """Return the person of an ask."""
+    """Return the requester as an actor."""
     person = ask.person
     return Who(person.enterprise_id, person.team_id, person.user_id, person.name)
 
 
 def who_clicked(click: Click, name: str | None = None) -> Who:
-    """Return the person of a click, by the looked-up name where there is one."""
+    """Return the person who clicked as an actor, by the looked-up name if there is one."""
     return Who(click.enterprise_id, click.team_id, click.user_id, name or click.name, click.os_uid)
 
 
 def described(request: Request) -> str:
-    """Return what a request asks for and what it is for, in one line."""
+    """Return a request's text and purpose in one line."""
     return f"{request.canonical}, for: {request.purpose}" if request.purpose else request.canonical
 
 
@@ -45,16 +45,13 @@ def event_of(
     """Return an event about a request.
 
     Args:
-        request: The row, if there is one.
         event: Past tense, or ``<what>.refused``.
-        who: The actor.
         source: The delivery it comes from; None for the bot itself.
         at: UTC epoch milliseconds.
-        reason: Why.
-        rest: What the service said.
-        from_state: State before; the row's own where the state did not change.
+        rest: The service's answer.
+        from_state: State before; the row's own if the state did not change.
         to_state: State after, likewise.
-        seal: Of an approval, or of a leave to send again.
+        seal: Of an approval, or of the permission to send again.
     """
     state = request.state.value if request else None
     return Event(

@@ -1,4 +1,4 @@
-"""How long to wait before something that failed is tried again."""
+"""How long to wait before a failure is retried."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ def wait_ms(failures: int, asked_s: float | None = None, *, most_ms: int = WAITS
     """Return the wait before the next try.
 
     Args:
-        failures: Failures so far, the last one included; at least 1.
-        asked_s: What the service asked for, which counts instead, but for at least a second.
+        failures: Failures so far, including the last one; at least 1.
+        asked_s: What the service asked for; it takes precedence, but is at least a second.
         most_ms: The longest wait of our own.
     """
     if asked_s is not None:

@@ -1,4 +1,4 @@
-"""How often one person may press on one request: nobody spends Slack's look-ups for everybody."""
+"""How often one person may click on one request, so that nobody uses up Slack's look-ups."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ _MOST_KEPT = 10_000
 
 
 class ClickLimit:
-    """Counts clicks by person and request, in this process.
-
-    Args:
-        clock: Returns UTC epoch milliseconds.
-    """
+    """Counts clicks by person and request, in this process."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock

@@ -1,7 +1,7 @@
-"""What is taken of the policy's limits: counted, and so reserved, in the transaction of the ask.
+"""How much of the policy's limits is used: counted, and so reserved, in the transaction of the request.
 
-Nothing is booked anywhere: a row counts while it is open or its specification exists, so what it took is free again in
-the transaction that ends it.
+Nothing is booked: a row counts while it is open or its specification exists, so its share is free again in the
+transaction that ends it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ MINUTE_MS = 60_000
 
 
 def over_limit(tx: Tx, limits: Limits, after: Request, before: Request | None = None) -> Refusal | None:
-    """Return why a row would be too much, or None; what is left, nobody else takes until this transaction ends.
+    """Return why a row exceeds a limit, or None; nobody else can use what is left until this transaction ends.
 
     Args:
-        tx: The transaction that writes the row.
-        limits: As in the policy.
-        after: The row as it is to be.
+        after: The row as it will be.
         before: The row as it is; None for a new one.
     """
     gpus = (after.num_gpus or 0) if after.kind is Kind.CREATE else 0
@@ -37,7 +35,7 @@ def over_limit(tx: Tx, limits: Limits, after: Request, before: Request | None = 
 def _of_person(
     tx: Tx, limits: Limits, after: Request, before: Request | None
 ) -> tuple[tuple[str, ...], int, Gpus]:
-    """Return the person's open requests, those of the last minute, and the GPUs that the person holds."""
+    """Return the person's open requests, those of the last minute, and the GPUs they hold."""
     if not (limits.open_per_person or limits.asks_per_minute or limits.gpus_per_person):
         return (), 0, Gpus()
     tx.take_turns(f"person:{after.requester_id}")
@@ -54,7 +52,7 @@ def _of_person(
 
 
 def _of_space(tx: Tx, limits: Limits, after: Request, before: Request | None) -> Gpus:
-    """Return the GPUs that the space holds; everybody takes turns for a person first, so no two wait for each other."""
+    """Return the GPUs that the space holds; locked after the person, so no two transactions wait for each other."""
     if not limits.gpus_per_space or after.kind is not Kind.CREATE:
         return Gpus()
     tx.take_turns(f"space:{after.space_id}")

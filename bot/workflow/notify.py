@@ -1,4 +1,4 @@
-"""Who hears what: one table, and the pure function that reads it."""
+"""Who is notified of what: one table, and the pure function that reads it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Event(StrEnum):
 
 
 class Who(StrEnum):
-    """Who hears of it."""
+    """Who is notified."""
 
     EVERYBODY = "everybody there"
     REQUESTER = "the requester"
@@ -49,7 +49,7 @@ class Who(StrEnum):
 
 
 class Place(StrEnum):
-    """Where they hear it."""
+    """Where they are notified."""
 
     CHANNEL = "channel"
     THREAD = "the card's thread"
@@ -100,7 +100,7 @@ TABLE = (
     Line(Event.ATTENTION, Who.REQUESTER, Place.DIRECT, "that admins look into it"),
     Line(Event.ATTENTION, Who.ADMINS, Place.DIRECT, "a link to the card, the trace id"),
 )
-"""Who hears what, and where. docs/notifications.md shows it."""
+"""Who is notified of what, and where. docs/notifications.md shows it."""
 
 _ENDS = {
     State.REJECTED: Event.REJECTED,
@@ -117,8 +117,7 @@ class Heard:
     """One line of the table, for one person, group or place.
 
     Args:
-        line: Of the table.
-        to: A person or a group; empty where the row says where.
+        to: A person or a group; empty if the row says where.
         reached: Who may decide from now on as well.
     """
 
@@ -128,7 +127,7 @@ class Heard:
 
 
 def event_of(before: Request | None, after: Request) -> Event | None:
-    """Return what a change is to those who may hear of it; None where nobody but the card does."""
+    """Return the event that a change is; None if only the card shows it."""
     if before is None:
         return Event.ASKED
     if after.revision > before.revision:
@@ -141,12 +140,12 @@ def event_of(before: Request | None, after: Request) -> Event | None:
 def hears(
     before: Request | None, after: Request, ruling: Ruling | None, admins: Collection[str]
 ) -> tuple[Heard, ...]:
-    """Return who hears of a change, by the table.
+    """Return who is notified of a change, by the table.
 
     Args:
         before: The row as it was; None for a new one.
         after: The row as it is.
-        ruling: What the policy says of it, where the change needs to know.
+        ruling: What the policy says about it, if the change depends on that.
         admins: Users and groups.
     """
     event = event_of(before, after)
@@ -165,7 +164,7 @@ def _who(
     ruling: Ruling | None,
     admins: Collection[str],
 ) -> Iterator[str]:
-    """Yield everybody whom a line means."""
+    """Yield everybody that a line means."""
     called = ruling.notify if ruling is not None else ()
     own = {after.requester_id, after.author_id} if ruling is None or not ruling.self_approval else set()
     match line.who:
@@ -195,15 +194,14 @@ def notify(
     *,
     response_url: str | None = None,
 ) -> None:
-    """Put what everybody hears of a change into the outbox.
+    """Put all notifications of a change into the outbox.
 
     Args:
-        tx: The transaction of the change.
         before: The row as it was; None for a new one.
         after: The row as it is.
-        admins: Who hears of a request that needs attention.
-        ruling: What the policy says of the row; None where the bot itself carries it out.
-        response_url: Reaches the requester where the bot may not post the card.
+        admins: Notified of a request that needs attention.
+        ruling: What the policy says about the row; None if the bot itself carries it out.
+        response_url: Reaches the requester if the bot may not post the card.
     """
     outbox.card(tx, after, response_url)
     for heard in hears(before, after, ruling, admins):
@@ -218,13 +216,13 @@ def notify(
 
 
 def reached(ruling: Ruling, request: Request) -> tuple[str, ...]:
-    """Return those named by the stage that a request has come to who may approve something."""
+    """Return those of the request's current escalation stage who may approve something."""
     stages = [stage.to for stage in ruling.stages if stage.after_ms == request.escalated_ms]
     return tuple(entry for to in stages for entry in sorted(to) if ruling.open_to([entry]))
 
 
 def remind(tx: Tx, request: Request, voters: Collection[str]) -> None:
-    """Remind those who can still vote: everybody gets one list of all that waits for them."""
+    """Remind those who can still vote: each gets one list of all requests that wait for them."""
     known = tx.noted(f"reminded:{request.id}") or ()
     tx.note(f"reminded:{request.id}", sorted({*known, *voters}))
     for user_id in sorted(voters):
@@ -232,7 +230,7 @@ def remind(tx: Tx, request: Request, voters: Collection[str]) -> None:
 
 
 def tell_admins(tx: Tx, request: Request, code: str, words: str, admins: Collection[str]) -> None:
-    """Write about a request to every admin, and to the members of groups of them."""
+    """Send a message about a request to every admin, and to the members of admin groups."""
     for admin in sorted(admins):
         _tell_admin(tx, request, code, words, admin)
 
@@ -243,7 +241,7 @@ def is_group(entry: str) -> bool:
 
 
 def in_direct_message(request: Request) -> bool:
-    """Return whether the card is, or will be, in a direct message: nobody else is there."""
+    """Return whether the card is, or will be, in a direct message that only the requester sees."""
     return request.channel_id.startswith(("D", "U", "W"))
 
 
@@ -302,11 +300,11 @@ _TELL: Mapping[tuple[Who, Place], Callable[[Tx, Heard, Request | None, Request],
     (Who.REQUESTER, Place.DIRECT): _tell_requester,
     (Who.ADMINS, Place.DIRECT): _ask_admin,
 }
-"""How each person is told in each place; in the channel the card itself does it."""
+"""How each person is notified in each place; in the channel, the card itself does it."""
 
 
 def _facts(before: Request | None, after: Request) -> dict[str, Any]:
-    """Return what a line in the thread says, as it is at this moment; the row may go on."""
+    """Return the facts of a thread line as of now, since the row may change before delivery."""
     was = before or after
     return {
         "before": was.canonical,

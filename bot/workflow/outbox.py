@@ -1,7 +1,7 @@
-"""What Slack is to be told, one function for each kind of outbox message.
+"""Messages to Slack, one function for each kind of outbox message.
 
-A message's key says what it is about: a second one with the same key replaces the first while that
-still waits. Everything else is read from the row when the message is delivered.
+A message's key says what it is about: a second one with the same key replaces the first while that still waits.
+Everything else is read from the row when the message is delivered.
 """
 
 from __future__ import annotations
@@ -19,20 +19,14 @@ if TYPE_CHECKING:
     from bot.workflow.ports import Ask
 
 RESPONSE_URL_MS = 30 * 60_000
-"""How long Slack takes posts to a response URL, and so how long one is kept.
+"""How long Slack accepts posts to a response URL, and so how long one is kept.
 
 Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses).
 """
 
 
 def card(tx: Tx, request: Request, response_url: str | None = None) -> None:
-    """Draw the card and all its copies.
-
-    Args:
-        tx: The transaction of the change.
-        request: The row as it is now.
-        response_url: Reaches the requester where the bot may not post the card.
-    """
+    """Draw the card and all its copies; ``response_url`` reaches the requester if the bot may not post it."""
     body = {"response_url": response_url, "user_id": request.requester_id} if response_url else {}
     posted = request.message_ts is not None
     tx.queues.put(
@@ -47,7 +41,7 @@ def card(tx: Tx, request: Request, response_url: str | None = None) -> None:
 
 
 def direct_message(tx: Tx, request: Request) -> None:
-    """Tell the requester what became of the request."""
+    """Tell the requester how the request ended."""
     key = f"dm:{request.id}:{request.version}"
     user_id = request.requester_id
     tx.queues.put(
@@ -56,24 +50,22 @@ def direct_message(tx: Tx, request: Request) -> None:
 
 
 def copy(tx: Tx, request: Request, user_id: str) -> None:
-    """Send somebody a copy of the card, if they have none."""
+    """Send a person a copy of the card, if they have none."""
     key = f"copy:{request.id}:{user_id}"
     tx.queues.put(key, "copy", request_id=request.id, body={"user_id": user_id}, budget=posts(user_id))
 
 
 def copies(tx: Tx, request: Request, group_id: str) -> None:
-    """Send every member of a user group a copy of the card, but not the requester."""
+    """Send every member of a user group except the requester a copy of the card."""
     own = [request.requester_id, request.author_id]
     _to_members(tx, group_id, f"copy:{request.id}", "copy", request.id, {}, own)
 
 
 def digest(tx: Tx, user_id: str, *, anew: bool) -> None:
-    """Send somebody the list of all that waits for them.
+    """Send a person the list of requests that wait for them.
 
     Args:
-        tx: The transaction.
-        user_id: The person.
-        anew: Whether it is a new message in place of the last one; otherwise that is redrawn, silently.
+        anew: Whether to post a new message in place of the last one; otherwise that is redrawn silently.
     """
     key = f"digest:{user_id}" if anew else f"digest:{user_id}:redraw"
     tx.queues.put(
@@ -89,10 +81,8 @@ def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
     """Write one line into the card's thread.
 
     Args:
-        tx: The transaction.
-        request: The row as it is now.
         code: See ``bot.slack.outbound.private.thread_line``.
-        **facts: What the line says; the row may have gone on when it is delivered.
+        **facts: For the line, since the row may have changed when it is delivered.
     """
     channel_id = request.channel_id if request.message_ts else None
     key = f"thread:{request.id}:{request.version}"
@@ -110,14 +100,14 @@ def thread(tx: Tx, request: Request, code: str, **facts: Any) -> None:
 
 
 def lead_to_card(tx: Tx, request: Request, channel_id: str, message_ts: str) -> None:
-    """Make a link to the card of a message that is no stored copy, such as one posted twice after a lost answer."""
+    """Turn a card that is no stored copy into a link, such as one posted twice after a lost answer."""
     where = {"channel_id": channel_id, "message_ts": message_ts}
     key = f"lead:{channel_id}:{message_ts}"
     tx.queues.put(key, "lead", request_id=request.id, body=where, budget=UPDATES, rank=Rank.REDRAW)
 
 
 def vote_voided(tx: Tx, request: Request, user_id: str, **facts: Any) -> None:
-    """Tell somebody that their approval no longer counts."""
+    """Tell a person that their approval no longer counts."""
     key = f"voided:{request.id}:{request.version}:{user_id}"
     answer(tx, key, user_id, None, request_id=request.id, code="vote_voided", **facts)
 
@@ -128,12 +118,10 @@ def answer(
     """Answer one person privately.
 
     Args:
-        tx: The transaction.
         key: Names the delivery that is answered.
-        user_id: The person.
-        channel_id: Where they will see it; a direct message where None.
+        channel_id: Where they will see it; None for a direct message.
         request_id: The request that it is about.
-        **content: ``blocks`` and ``text`` as they are, or a ``code`` with what its words need.
+        **content: ``blocks`` and ``text`` as they are, or a ``code`` with the facts of its words.
     """
     body = {"user_id": user_id, "channel_id": channel_id} | content
     tx.queues.put(
@@ -191,15 +179,14 @@ def notice(
     user_id: str | None = None,
     channel_id: str | None = None,
 ) -> None:
-    """Tell the people who run the bot.
+    """Send a notice to those who run the bot.
 
     Args:
-        tx: The transaction.
-        code: What the notice begins with, see ``bot.slack.outbound.private.NOTICES``.
+        code: See ``bot.slack.outbound.private.NOTICES``.
         lines: The facts.
-        about: What a later notice replaces this one for.
-        user_id: To whom, directly.
-        channel_id: Where, instead.
+        about: A later notice about the same replaces this one.
+        user_id: Whom to send it to directly.
+        channel_id: Where to post it instead.
     """
     where = {"user_id": user_id} if user_id else {"channel_id": channel_id}
     key = ":".join(part for part in ("notice", about, user_id) if part)
@@ -214,11 +201,9 @@ def notice(
 
 
 def admin_notice(tx: Tx, request: Request, code: str, lines: Sequence[str], admin: str) -> None:
-    """Tell an admin, or every member of a group of them, about a request.
+    """Send a notice about a request to an admin, or to every member of an admin group.
 
     Args:
-        tx: The transaction.
-        request: The row.
         code: As for ``notice``.
         lines: The facts.
         admin: A user or a user group.
@@ -241,13 +226,13 @@ def admin_notice(tx: Tx, request: Request, code: str, lines: Sequence[str], admi
 def _to_members(
     tx: Tx, group_id: str, key: str, kind: str, request_id: str, body: dict[str, Any], but: Sequence[str]
 ) -> None:
-    """Put a message for every member of a user group, whom only the worker can look up."""
+    """Put a message for every member of a user group; the worker looks the members up."""
     each = {"group_id": group_id, "key": key, "kind": kind, "body": body, "but": list(but)}
     tx.queues.put(f"members:{group_id}:{key}", "members", request_id=request_id, body=each)
 
 
 def home_tab(tx: Tx, team_id: str, user_id: str, wait_ms: int = 0) -> None:
-    """Draw somebody's Home tab, after a while if it waits for a decision."""
+    """Draw a person's Home tab, after a while if it waits for a decision."""
     about = {"team_id": team_id, "user_id": user_id}
     tx.queues.put(
         f"home:{user_id}", "home", body=about, due_at=tx.now + wait_ms, budget=HOMES, rank=Rank.REDRAW
@@ -266,6 +251,6 @@ def step_refused(tx: Tx, execution_id: str, refusal: Refusal) -> None:
 
 
 def step_without_request(tx: Tx, execution_id: str, outcome: dict[str, Any]) -> None:
-    """Complete a workflow step for which there is no request of its own."""
+    """Complete a workflow step that made no request."""
     body = {"execution_id": execution_id, "outcome": outcome}
     tx.queues.put(f"step:{execution_id}", "step", body=body, rank=Rank.DECISION)

@@ -1,4 +1,4 @@
-"""What the service needs from outside, and the values that cross. Adapters implement; nothing here acts."""
+"""What the service needs from outside, and the values it exchanges. Adapters implement the ports."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ class Ask:
 
     Args:
         key: Names the delivery, so that the same one is never stored twice.
-        text: As typed.
         person: Who asks, as the delivery says; whether they may is found out before anybody sees the request.
-        channel_id: Where the card belongs.
-        origin: As in the audit.
+        channel_id: Where to post the card.
         trigger_hash: Of the trigger, for the audit.
-        response_url: For a private answer where the bot may not post; kept 30 minutes at most.
+        response_url: For a private answer if the bot may not post; kept for 30 minutes at most.
         use_gpus: GPU count chosen by hand.
         execution_id: The workflow step that waits for the end.
-        thread_ts: The thread in which it was asked for; its card belongs there.
-        purpose: What it is for, where that has a field of its own; else the text may say it.
+        thread_ts: The thread in which it was asked for, and where its card is posted.
+        purpose: From its own field, if it has one; otherwise the text may contain it.
         asked_in: The channel in which somebody asks, which the policy may go by; empty where that is none.
     """
 
@@ -48,7 +46,7 @@ class Ask:
 
 
 class Source(StrEnum):
-    """What a click was made on."""
+    """Where a click was made."""
 
     CARD = "card"
     MODAL = "modal"
@@ -58,29 +56,27 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A person's action on a request, as an entrance hands it in.
+    """A person's action on a request.
 
     Args:
         key: Names the delivery.
         action: An action of the state machine, or ``delete``, ``use_gpus``, ``use_existing``, ``post_again``.
         request_id: From the button.
-        revision: The revision the person saw; None where the row itself was seen.
+        revision: The revision that the person saw; None if they saw the row itself.
         team_id: The person's workspace.
-        user_id: The person.
-        name: Display name.
         enterprise_id: Enterprise Grid, if any.
-        at: When it was pressed, UTC epoch milliseconds.
+        at: When it was pressed, in UTC epoch milliseconds.
         origin: As in the audit.
-        channel_id: Where it was pressed; also where a private answer goes.
+        channel_id: Where it was pressed, and where a private answer goes.
         message_ts: The message it was pressed on, or from which the modal was opened.
         trigger_hash: Of the trigger, for the audit.
         reason: For a rejection.
         text: For an edit.
-        os_uid: The operating-system user's number, on the command line: names can be set by whoever runs it.
-        purpose: For an edit; empty for none, None where it stays as it is.
-        source: What it was made on; it says what the click is checked against.
+        os_uid: On the command line, the operating-system user's number, since the user can set any name.
+        purpose: For an edit; empty for none, None to keep it.
+        source: Where it was made, which says what the click is checked against.
         view_id: The Home tab it was pressed on, or from which the modal was opened.
-        view_hash: Which state of that Home tab.
+        view_hash: The version of that Home tab.
     """
 
     key: str
@@ -106,20 +102,20 @@ class Click:
 
     @classmethod
     def from_stored(cls, content: Mapping[str, Any]) -> Click:
-        """Read a stored click; what a newer release added is left out, what an older one lacks was on a card."""
+        """Read a stored click; unknown fields of a newer release are ignored, and a missing ``source`` means a card."""
         known = {name: content[name] for name in cls.__slots__ if name in content}
         return cls(**known | {"source": Source(content.get("source", Source.CARD))})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an ask or a click.
+    """The outcome of an ask or a click.
 
     Args:
-        code: ``submitted``, ``existing``, ``name_taken``, ``denied``, ``duplicate``, ``may_not_ask``; for a
-            click ``done`` or the code of a refusal.
-        request: The row, where there is one.
-        detail: A fact the sentence needs.
+        code: ``submitted``, ``existing``, ``name_taken``, ``denied``, ``duplicate``; for a click ``done`` or the code
+            of a refusal.
+        request: The row, if there is one.
+        detail: A fact for the sentence, if any.
     """
 
     code: str
@@ -132,14 +128,12 @@ class RemoteSpec:
     """A hardware specification as the service describes it.
 
     Args:
-        id: Its id.
-        name: Its name; not unique.
-        description: Its description.
+        name: Not unique.
         nodes: ``{"cpu": {...}, "mem": {...}, "gpu": {...}}``.
-        space_id: Its space; None for a global one.
+        space_id: None for a global one.
         created_at: As the service writes it; may be empty.
         is_global: Whether it is visible everywhere (predefined).
-        more: What the service says of the hardware beside its nodes.
+        more: What the service says about the hardware besides its nodes.
     """
 
     id: str
@@ -153,7 +147,7 @@ class RemoteSpec:
 
     @property
     def created_ms(self) -> int | None:
-        """When it was created, UTC epoch milliseconds; None where that cannot be read."""
+        """When it was created, in UTC epoch milliseconds; None if that cannot be read."""
         try:
             at = datetime.fromisoformat(self.created_at)
         except ValueError:
@@ -166,10 +160,9 @@ class Created:
     """A create that succeeded.
 
     Args:
-        spec_id: The new spec's id.
         status: HTTP status.
-        trace: The service's trace id, if it gave one.
-        warnings: What the service warned of, to be shown.
+        trace: The service's trace id, if any.
+        warnings: The service's warnings, to be shown.
     """
 
     spec_id: str
@@ -183,8 +176,8 @@ class Deleted:
     """A delete after which the spec is gone.
 
     Args:
-        status: HTTP status; 404 where it was gone before.
-        trace: The service's trace id, if it gave one.
+        status: HTTP status; 404 if it was gone before.
+        trace: The service's trace id, if any.
     """
 
     status: int
@@ -193,7 +186,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment that was made with a hardware specification."""
+    """A deployment that names a hardware specification."""
 
     id: str
     name: str
@@ -201,20 +194,20 @@ class Deployment:
 
 
 SpecList = list[RemoteSpec]
-"""A name of its own, since ``Specs.list`` hides the builtin from its neighbours."""
+"""A separate name, since ``Specs.list`` hides the builtin from its neighbours."""
 
 
 class Specs(Protocol):
-    """The hardware-specification API. Raises ``bot.errors.SpecsError`` and nothing else."""
+    """The hardware-specification API; raises only ``bot.errors.SpecsError``."""
 
     def find(self, name: str, space_id: str) -> SpecList:
-        """Return the specs of exactly this name."""
+        """Return the specs with exactly this name."""
 
     def list(self, space_id: str) -> SpecList:
         """Return every spec visible in a space."""
 
     def get(self, spec_id: str, space_id: str) -> RemoteSpec | None:
-        """Return one spec, or None if there is none."""
+        """Return one spec, or None if it does not exist."""
 
     def deployments(self, space_id: str) -> tuple[Deployment, ...]:
         """Return every deployment in a space that names a hardware specification."""
@@ -225,14 +218,14 @@ class Specs(Protocol):
         """Create a spec; sends nothing after ``not_after_ms``."""
 
     def delete(self, spec_id: str, space_id: str, *, attempt_id: str) -> Deleted:
-        """Delete a spec; one that is gone already counts as deleted."""
+        """Delete a spec; one that is already gone counts as deleted."""
 
 
 class People(Protocol):
-    """Who somebody is; the members of a group may be a few seconds old unless asked ``live``."""
+    """Who somebody is; members of a group may be a few seconds old unless looked up ``live``."""
 
     def look_up(self, team_id: str, user_id: str, groups: Collection[str], *, live: bool = False) -> Person:
-        """Describe a person and which of the groups they are in; ``live``: nothing is answered from memory.
+        """Describe a person and which of the groups they are in; ``live`` bypasses all caches.
 
         Raises:
             PeopleError: Slack could not say.
@@ -249,14 +242,14 @@ class People(Protocol):
         """Return what ``asker`` would, if Slack need not be asked for it."""
 
     def edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
-        """Return those of the user groups that were edited at a time or later, UTC epoch milliseconds.
+        """Return which of the user groups were edited at or after ``since``, in UTC epoch milliseconds.
 
         Raises:
             PeopleError: Slack could not say.
         """
 
     def members(self, group_id: str, *, live: bool = False) -> frozenset[str] | None:
-        """Return the members of a user group, or None if there is no such group; ``live`` as for ``look_up``.
+        """Return the members of a user group, or None if it does not exist; ``live`` as for ``look_up``.
 
         Raises:
             PeopleError: Slack could not say.

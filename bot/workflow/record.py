@@ -1,4 +1,4 @@
-"""Writing what was decided: the row, its audit event and the messages to Slack, in one transaction."""
+"""Writes a decision: the row, its audit event and the messages to Slack, in one transaction."""
 
 from __future__ import annotations
 
@@ -101,13 +101,11 @@ def record(
     """Write what a click was decided to do, a refusal included.
 
     Args:
-        tx: The transaction in which the row was read.
-        click: The person's action.
-        person: Who, looked up live.
-        request: The row as read; None where there is none.
+        person: The actor, looked up live.
+        request: The row as read; None if there is none.
         decision: What to write.
-        admins: Who hears of a request that needs attention.
-        key: Seals an approval, or the leave to send again.
+        admins: Notified of a request that needs attention.
+        key: Seals an approval, or the permission to send again.
 
     Raises:
         VersionConflict: Another transaction changed the row first.
@@ -139,15 +137,13 @@ def write_transition(
     """Write a transition with its audit event and its messages to Slack.
 
     Args:
-        tx: The transaction in which the row was read.
         request: The row as read.
-        transition: What to write.
-        admins: Who hears of a request that needs attention.
-        key: Seals an approval, or the leave to send again.
-        ruling: What the policy says of the row as it will be, where there are people to tell.
+        admins: Notified of a request that needs attention.
+        key: Seals an approval, or the permission to send again.
+        ruling: What the policy says about the new row, if there are people to notify.
         click: The person's action; None for the bot's own.
-        person: Who acted, looked up live; None for the bot.
-        rest: What the service answered, for the audit.
+        person: The actor, looked up live; None for the bot.
+        rest: The service's answer, for the audit.
         **columns: Further columns of ``requests``.
 
     Returns:
@@ -291,7 +287,7 @@ def _insert(tx: Tx, click: Click, who: Who, new: NewRequest) -> Outcome:
 def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Refusal) -> Outcome:
     """Audit a refused attempt, tell the person privately, and redraw the card they saw.
 
-    Whoever presses again and again is told once a minute.
+    Whoever presses repeatedly is told once a minute.
     """
     reason = f"{refusal.code}: {refusal.detail}" if refusal.detail else refusal.code
     event = event_of(request, f"{click.action}.refused", who, click, reason=reason, at=click.at)
@@ -317,7 +313,7 @@ def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Re
 
 
 def _reason_on_card(request: Request, transition: Transition) -> str | None:
-    """Return what the card says of a person's decision: the reason, or why a failed one was given up."""
+    """Return the card's reason for a person's decision: of a rejection, or why a failed request was given up."""
     match transition.action:
         case Action.REJECT | Action.CANCEL:
             return transition.reason

@@ -1,4 +1,4 @@
-"""The next revision of a request: other content, and no votes. Pure."""
+"""The next revision of a request: new content, and no votes. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def next_revision(request: Request, content: Content, ruling: Ruling, *, author_
     """Return a request with new content.
 
     Args:
-        request: The row as it is.
-        content: What it asks for from now on.
-        ruling: What the policy says of that.
+        ruling: What the policy says about the new content.
         author_id: Who wrote it, and so may not approve it.
         now: UTC epoch milliseconds.
     """

@@ -1,7 +1,7 @@
-"""Sealing what may lead to a POST, and telling sealed from forged.
+"""Seals what may lead to a POST, and distinguishes sealed from forged.
 
-A vote and the leave to send again are signed when they are decided (``bot.audit.seals``). A click that
-may lead there is stored with a keyed hash: a row that somebody else wrote is nobody's click.
+A vote, and the permission to send again, are signed when they are decided (``bot.audit.seals``). A click that may lead
+to one is stored with a keyed hash, so that a row that somebody else wrote does not count as a click.
 """
 
 from __future__ import annotations
@@ -38,15 +38,11 @@ def sealed(
     at: int,
     rest: Rest | None,
 ) -> tuple[Transition, Rest | None, Seal | None]:
-    """Seal a transition that may lead to a POST; any other is returned as it is.
+    """Seal a transition that may lead to a POST; return any other unchanged.
 
     Args:
-        tx: The transaction in which it is written.
-        request: The row as read.
-        transition: What is written.
-        key: Signs.
         who: The actor; nobody for the bot itself.
-        at: When it was decided, UTC epoch milliseconds.
+        at: When it was decided, in UTC epoch milliseconds.
         rest: The REST side of its audit event.
 
     Returns:
@@ -88,7 +84,7 @@ def statement_of(request: Request, vote: Vote, seal: Seal) -> Statement:
 
 
 def standing(request: Request, ruling: Ruling, key: SigningKey, now: int) -> tuple[Vote, ...]:
-    """Return the votes that are sealed with this key and not too old: the others are asked again."""
+    """Return the votes that are sealed with this key and not too old; the other people must approve again."""
     return tuple(
         vote
         for vote in request.votes
@@ -99,17 +95,17 @@ def standing(request: Request, ruling: Ruling, key: SigningKey, now: int) -> tup
 
 
 def is_old(vote: Vote, ruling: Ruling, now: int) -> bool:
-    """Return whether a vote was given longer ago than the policy lets it count."""
+    """Return whether a vote is older than the policy allows."""
     return ruling.valid_ms is not None and now - vote.at > ruling.valid_ms
 
 
 def stored(click: Mapping[str, Any], key: SigningKey) -> dict[str, Any]:
-    """Return a click as it is stored, with its keyed hash."""
+    """Return a click in its stored form, with its keyed hash."""
     return {**click, _MAC: key.mac(_text(click))}
 
 
 def is_genuine(row_key: str, found: Mapping[str, Any], key: SigningKey) -> bool:
-    """Return whether a stored click is as ``stored`` made it, under the key of the delivery that it came with."""
+    """Return whether a stored click was made by ``stored``, under the key of its delivery."""
     click = {name: value for name, value in found.items() if name != _MAC}
     return click.get("key") == row_key and key.made(found.get(_MAC), _text(click))
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from bot.workflow.use import Use
 
 UNKNOWN_ACTION_MS = 30_000
-"""How long a click that a newer release stored is left to a replica that knows its action."""
+"""How soon a click of an unknown action, stored by a newer release, is tried again."""
 log = logging.getLogger(__name__)
 
 LOOK_UP_TRIES = 5
@@ -61,15 +61,12 @@ class RequestService:
     """Takes requests and decisions, in the same way from every entrance.
 
     Args:
-        store: The transactions.
-        people: Who somebody is.
-        site: Where specs are created.
-        rules: The policy in force.
+        rules: The current policy.
         clock: Returns UTC epoch milliseconds.
-        new_id: Returns a fresh request id.
+        new_id: Returns a new request id.
         key: Seals approvals.
-        specs: The API, asked who uses a spec before its deletion is; None where there is no cluster.
-        on_outcome: Hears the outcome of every ask and click, for the metrics.
+        specs: The API, asked who uses a spec before its deletion is requested; None without a cluster.
+        on_outcome: Called with the outcome of every ask and click, for the metrics.
     """
 
     def __init__(
@@ -99,20 +96,15 @@ class RequestService:
     # --- asking
 
     def draft(self, text: str, use_gpus: int | None = None) -> Draft:
-        """Read and size a text for this site; raises ``SizingError``."""
+        """Parse and size a text for this site; raises ``SizingError``."""
         return draft(text, self.site, use_gpus)
 
     def ruling(self, drafted: Draft, *, workflow: bool = False) -> Ruling:
-        """Return what the policy says of a draft."""
+        """Return what the policy says about a draft."""
         return policy.rule(self.rules, facts(drafted, self.site, workflow=workflow))
 
     def ruling_of(self, request: Request, at: int | None = None) -> Ruling:
-        """Return what the policy says of a stored request; see ``in_force.ruling_of``.
-
-        Args:
-            request: The row.
-            at: When, UTC epoch milliseconds; now where None.
-        """
+        """Return what the policy says about a stored request, now or ``at`` UTC epoch milliseconds."""
         return ruling_of(request, self.rules, self.site, self.clock() if at is None else at)
 
     def submit(self, ask: Ask) -> Outcome:
@@ -249,20 +241,20 @@ class RequestService:
         return self.decide(click, person)
 
     def _say_checking(self, tx: Tx, click: Click) -> None:
-        """Tell who clicked that Slack is being asked again; the decision's own answer replaces it while it waits."""
+        """Tell the person that Slack is being asked again; the decision's answer replaces this if it still waits."""
         outbox.answer(tx, click.key, click.user_id, click.channel_id, code="checking")
 
     def look_up(self, team_id: str, user_id: str, *, live: bool = False) -> Person:
-        """Describe a person and the policy's groups that give them a say; raises ``PeopleError``.
+        """Describe a person and which of the policy's groups they are in; raises ``PeopleError``.
 
-        ``live``: no group's members are answered from memory.
+        ``live`` bypasses all caches.
         """
         return self.people.look_up(team_id, user_id, sorted(self.rules.groups_for(user_id)), live=live)
 
     def who(self, click: Click) -> Person:
-        """Look up who clicked, by the id under which the request knows that human; raises ``PeopleError``.
+        """Look up who clicked, by the id by which the request knows them; raises ``PeopleError``.
 
-        In an Enterprise Grid one human may have an id in each workspace.
+        In an Enterprise Grid, a person may have an id in each workspace.
         """
         person = self.look_up(click.team_id, click.user_id)
         with self.store.read() as tx:
@@ -280,7 +272,7 @@ class RequestService:
         return person
 
     def _edits(self, groups: Collection[str], since: int) -> tuple[GroupEdit, ...]:
-        """Return edits of groups; where Slack does not say, nobody is kept from voting."""
+        """Return edits of groups; if Slack does not say, nobody is kept from voting."""
         try:
             return self.people.edits(groups, since)
         except PeopleError as error:
@@ -288,7 +280,7 @@ class RequestService:
             return ()
 
     def decide(self, click: Click, person: Person) -> Outcome:
-        """Decide a click of a person who was looked up, in one transaction."""
+        """Decide the click of a person who was looked up, in one transaction."""
         use = self._use(click)
 
         def once(tx: Tx) -> Outcome:
@@ -303,7 +295,7 @@ class RequestService:
         return outcome
 
     def _use(self, click: Click) -> Use | None:
-        """Ask who uses the spec whose deletion somebody asks for; nobody is asked in a transaction."""
+        """Look up who uses the spec to delete, outside the transaction."""
         if click.action != "delete" or self.specs is None:
             return None
         with self.store.read() as tx:
@@ -342,7 +334,7 @@ class RequestService:
         )
 
     def _within_limits(self, tx: Tx, request: Request | None, decision: Decision) -> Decision:
-        """Refuse what would be too much, now that nobody else can take what is left."""
+        """Refuse what exceeds a limit, now that nobody else can use what is left."""
         refusal = None
         if isinstance(decision, NewRequest):
             refusal = over_limit(tx, self.rules.limits, decision.request)
@@ -368,7 +360,7 @@ class RequestService:
         ruling: Ruling,
         shown: str | None = None,
     ) -> Request:
-        """Ask again for a request that is no longer what was approved; the card says why, as ``shown`` if given."""
+        """Require approval again for a request that is no longer what was approved; the card shows why."""
         after = next_revision(request, revised, ruling, author_id=request.author_id, now=tx.now)
         tx.requests.revise(after, tx.now)
         columns = changed_columns(after) | {"error": shown or transition.reason}
@@ -376,7 +368,7 @@ class RequestService:
         return write_transition(tx, request, transition, admins, self.key, ruling=ruling, **columns)
 
     def outlook(self, request: Request, ruling: Ruling) -> Outlook | None:
-        """Return who can bring a request further, asked of Slack now, or None if Slack could not say."""
+        """Return who can still approve a request, looked up now, or None if Slack could not say."""
         own = {request.requester_id, request.author_id}
         try:
             return parties.outlook(
@@ -391,5 +383,5 @@ class RequestService:
 
 
 def _unasked(click: Click, barred: str) -> Person:
-    """Return who clicked as the delivery says, with why they have no say."""
+    """Return who clicked according to the delivery, and why they have no say."""
     return Person(click.team_id, click.user_id, click.name, click.enterprise_id, barred)

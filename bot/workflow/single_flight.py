@@ -1,4 +1,4 @@
-"""One look-up for all who ask for the same thing at the same time, or within a few seconds."""
+"""One look-up for everybody who asks for the same thing at the same time, or within a few seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_KEPT = 1000
 
 
 class TooSoon(Exception):
-    """Nothing was asked, and nothing may be before ``wait_s`` seconds are over."""
+    """Nothing was looked up, and nothing may be for ``wait_s`` seconds."""
 
     def __init__(self, wait_s: float) -> None:
         super().__init__(wait_s)
@@ -23,7 +23,7 @@ class TooSoon(Exception):
 
 @dataclass(slots=True)
 class _Flight(Generic[Answer]):
-    """A look-up under way or done: ``answer`` or ``error`` is set with ``landed``."""
+    """A look-up in progress or done: ``answer`` or ``error`` is set together with ``landed``."""
 
     began_at: int
     answer: Answer | None = None
@@ -89,7 +89,7 @@ class SingleFlight(Generic[Answer]):
         return flight.answer if flight is not None and is_there else None
 
     def forget(self, key: str) -> None:
-        """Serve no earlier answer: what was looked up has changed."""
+        """Drop the cached answer, because what it describes has changed."""
         with self._gate:
             self._flights.pop(key, None)
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def read_purpose(text: str, field: str) -> tuple[str, str | None]:
-    """Split what was typed into the request and its purpose.
+    """Split typed text into the request and its purpose.
 
     Args:
-        text: As typed; its ``for="…"`` wins.
-        field: The purpose, where it has a field of its own.
+        text: As typed; its ``for="…"`` takes precedence.
+        field: The purpose from its own field, if any.
 
     Raises:
         SizingError: The purpose in the text is empty, too long, not in quotes, or not last.
@@ -91,7 +91,7 @@ def new_request(
 
 
 def first_due(request: Request, drafted: Draft, ruling: Ruling, *, dry_run: bool) -> int:
-    """Return when a new request is first looked at: at once where a live spec may serve it already."""
+    """Return when a new request is first due: at once if a live spec may already serve it."""
     if not (drafted.sized.quantized or dry_run):
         return request.created_at
     return policy.next_due(request, ruling)

@@ -1,4 +1,4 @@
-"""Where a click may come from: a copy of the card, a modal or Home tab of ours, the command line."""
+"""Where a click may come from: a copy of the card, our own modal or Home tab, the command line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from bot.workflow.ports import Click
 
 HOME_VALID_MS = 600_000
-"""How long the buttons of a published Home tab count."""
+"""How long the buttons of a published Home tab are valid."""
 HOME_READ_MS = 3_600_000
-"""How long after somebody opened their Home tab it follows the requests."""
+"""How long a Home tab is kept up to date after a person opened it."""
 
 
 LEADS_TO_A_SPEC = frozenset({"approve", "retry"})
@@ -25,13 +25,10 @@ LEADS_TO_A_SPEC = frozenset({"approve", "retry"})
 
 
 def misplaced(tx: Tx, request: Request, click: Click, *, cli_decisions: bool = False) -> Refusal | None:
-    """Return the refusal of a click that does not count where it was made, else None.
+    """Return the refusal of a click that does not count where it was made, or None.
 
     Args:
-        tx: The transaction.
-        request: The row.
-        click: The person's action.
-        cli_decisions: Whether the policy takes every decision from the command line.
+        cli_decisions: Whether the policy allows every decision on the command line.
     """
     if click.source is Source.CLI:
         barred = click.action in LEADS_TO_A_SPEC and not cli_decisions
@@ -63,11 +60,11 @@ def is_being_posted(tx: Tx, click: Click) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What somebody looks for in their Home tab.
+    """What a person searches for in their Home tab.
 
     Args:
-        text: A part of what is looked for; empty for everything.
-        show: Which states, by the name of the filter; empty for all.
+        text: A part of it; empty for everything.
+        show: The name of the filter; empty for all.
     """
 
     text: str = ""
@@ -75,14 +72,14 @@ class Search:
 
 
 def note_home(tx: Tx, user_id: str, view_id: str, view_hash: str) -> None:
-    """Remember a Home tab that was published, to know the clicks on it."""
+    """Remember a published Home tab, to recognize clicks on it."""
     home = _published(tx, user_id)
     recent = _recent(home, tx.now) | {view_hash: tx.now}
     tx.note(f"home:{user_id}", home | {"view_id": view_id, "hashes": recent})
 
 
 def note_reader(tx: Tx, team_id: str, user_id: str, search: Search | None = None) -> None:
-    """Remember that somebody looks at their Home tab, and what for if that has changed."""
+    """Remember that a person looks at their Home tab, and their search if that has changed."""
     seen: dict[str, Any] = {"team_id": team_id, "read_at": tx.now}
     if search is not None:
         seen |= {"text": search.text, "show": search.show}
@@ -90,13 +87,13 @@ def note_reader(tx: Tx, team_id: str, user_id: str, search: Search | None = None
 
 
 def search_of(tx: Tx, user_id: str) -> Search:
-    """Return what somebody looks for in their Home tab."""
+    """Return what a person searches for in their Home tab."""
     home = _published(tx, user_id)
     return Search(str(home.get("text") or ""), str(home.get("show") or ""))
 
 
 def redraw_homes(tx: Tx) -> None:
-    """Draw the Home tab of everybody who looked at it lately anew: a request has changed."""
+    """Redraw the Home tab of everybody who looked at it lately, because a request has changed."""
     for key, home in tx.noted_under("home:").items():
         if tx.now - home.get("read_at", 0) <= HOME_READ_MS:
             outbox.home_tab(tx, home["team_id"], key.removeprefix("home:"))
@@ -107,5 +104,5 @@ def _published(tx: Tx, user_id: str) -> dict[str, Any]:
 
 
 def _recent(home: dict[str, Any], now: int) -> dict[str, int]:
-    """Return the hashes that were published within ``HOME_VALID_MS``, with their times."""
+    """Return the hashes published within ``HOME_VALID_MS``, with their times."""
     return {name: at for name, at in home["hashes"].items() if now - at <= HOME_VALID_MS}

@@ -1,4 +1,4 @@
-"""Which messages go first where Slack's limits make them wait, and which limit each of them spends."""
+"""The order of messages that wait for Slack's limits, and the limit that each of them spends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UPDATES, ANSWERS, HOMES = "chat.update", "chat.postEphemeral", "views.publish"
 
 
 class Rank(IntEnum):
-    """What goes first: the cards that people must act on, then what was decided, then answers, then redraws."""
+    """What goes first: cards that people must act on, then decisions, then answers, then redraws."""
 
     NEW_CARD = 0
     DECISION = 1

@@ -1,4 +1,4 @@
-"""Whether a deployment uses a hardware specification: asked of the cluster, never guessed."""
+"""Whether a deployment uses a hardware specification: looked up in the cluster, never guessed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is known of who uses a specification.
+    """Who uses a specification.
 
     Args:
         names: Deployments that use it.
-        error: Why that is not known; None where it is.
+        error: Why that is unknown, or None.
     """
 
     names: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Use:
 
     @property
     def words(self) -> str:
-        """The names, as far as a line goes; or that it is not known."""
+        """The names, cut to one line; or that they are unknown."""
         if self.error is not None:
             return f"whether a deployment uses it is not known: {self.error.message}"
         left = len(self.names) - _MOST_NAMES
@@ -37,7 +37,7 @@ class Use:
 
 
 def look_up_use(specs: Specs, spec_id: str, space_id: str) -> Use:
-    """Ask which deployments use a specification, now."""
+    """Look up which deployments use a specification, now."""
     try:
         found = specs.deployments(space_id)
     except SpecsError as error:
@@ -46,7 +46,7 @@ def look_up_use(specs: Specs, spec_id: str, space_id: str) -> Use:
 
 
 def users_by_spec(specs: Specs, space_id: str) -> Mapping[str, tuple[str, ...]] | None:
-    """Return the names of the deployments that use each spec of a space; None where that is not known."""
+    """Return the names of the deployments that use each spec of a space; None if unknown."""
     try:
         found = specs.deployments(space_id)
     except SpecsError:

@@ -1,4 +1,4 @@
-"""The Bolt app: built when asked for, verified by nobody's network, open to two ways in.
+"""The Bolt app: built on request, without network access, with two entrances.
 
 ``process_before_response`` makes "committed before acknowledged" hold by construction.
 """
@@ -39,11 +39,9 @@ log = logging.getLogger(__name__)
 
 
 def web_client(token: str, api_url: str, timeout_s: int) -> WebClient:
-    """Return a client that neither sleeps nor tries again, and makes its TLS context once.
+    """Return a client that neither sleeps nor retries, and makes its TLS context once.
 
     Args:
-        token: Of the bot.
-        api_url: Base of the Web API.
         timeout_s: Seconds for each step of a call.
     """
     return WebClient(
@@ -60,12 +58,11 @@ def build(listeners: ListenerContext, signing_secret: str) -> App:
     """Return the Bolt app with every listener; calls nobody.
 
     Args:
-        listeners: What the listeners work with.
-        signing_secret: For deliveries that come to ``dispatch`` as HTTP; the gate checks its own.
+        signing_secret: For deliveries dispatched as HTTP; the gate checks its own.
     """
 
     def authorize(context: BoltContext) -> AuthorizeResult:
-        """Say who we are without asking Slack; the token stays with those who call Slack."""
+        """Return who we are without asking Slack; the token stays with the code that calls Slack."""
         identity = listeners.identity()
         return AuthorizeResult(
             enterprise_id=context.enterprise_id,
@@ -90,13 +87,12 @@ def build(listeners: ListenerContext, signing_secret: str) -> App:
 
 
 class SocketDoor:
-    """Takes Socket Mode payloads: the same admission as over HTTP, but for the signature.
+    """Accepts Socket Mode payloads: the same checks as over HTTP, except the signature.
 
     Args:
-        app: The Bolt app.
-        identity: Who we are.
-        on_refused: Told the reason of every refusal.
-        on_foreign: Told what a payload of a foreign team or app tried, and the payload.
+        identity: Returns who we are.
+        on_refused: Called with the reason of every refusal.
+        on_foreign: Called with what a payload of a foreign team or app tried, and the payload.
         origin: As in the audit.
         under_way: As for ``Gate``.
     """
@@ -119,7 +115,7 @@ class SocketDoor:
         self._origin = origin
 
     def handle(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Answer one envelope; what is not answered, Slack tells the person or sends again."""
+        """Answer one envelope; without an answer, Slack tells the person or sends it again."""
         try:
             with self._under_way():
                 said = self.deliver(request.payload)
@@ -148,11 +144,10 @@ class SocketDoor:
 
 
 def note_foreign(store: Store, tried: str, payload: dict[str, Any], origin: str = "slack-http") -> None:
-    """Write into the audit that a foreign team or app tried something, and tell the person why nothing happened.
+    """Audit that a foreign team or app tried something, and tell the person why nothing happened.
 
     Args:
-        store: Where.
-        tried: As ``bot.slack.inbound.payload.what`` names it.
+        tried: As named by ``bot.slack.inbound.payload.what``.
         payload: Its shape is known.
         origin: As in the audit.
 
@@ -172,7 +167,7 @@ def note_foreign(store: Store, tried: str, payload: dict[str, Any], origin: str 
 
 
 def _who(payload: dict[str, Any]) -> Who:
-    """Return the actor as the payload claims it."""
+    """Return the actor that the payload claims."""
     if "event" in payload:
         user = payload["event"].get("user")
         return Who(
@@ -183,7 +178,7 @@ def _who(payload: dict[str, Any]) -> Who:
 
 
 def _failed(error: Exception) -> BoltResponse:
-    """Answer what a listener let through; none should."""
+    """Answer an exception that a listener let through; none should."""
     return BoltResponse(status=500, body=f"not handled, reference {reference(log, error)}")
 
 

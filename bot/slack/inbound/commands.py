@@ -1,4 +1,4 @@
-"""What can be typed after ``/peftsize``, into a button's text, or after a mention: words in, an answer out."""
+"""What people can type after ``/peftsize`` or a mention, or a button's text carries: words in, an answer out."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _DECIDED_ON_THE_CARD = frozenset({"approve", "reject", "cancel", "edit", "delete", "retry", "withdraw"})
 _LOOKED_UP = frozenset({"status", "state", "find", "get", "details", "requests", "open"})
-"""Words that people expect and that are none of ours."""
+"""Words that people expect, but that are not commands."""
 _ALIKE = 0.7
-"""How alike two words are that are one word and its typing mistake, as ``difflib`` counts it."""
+"""The similarity of a word and its misspelling, as counted by ``difflib``."""
 
 
 def answer(context: ListenerContext, typed: Ask) -> Message | None:
@@ -65,7 +65,7 @@ def did_you_mean(word: str, rest: str) -> str | None:
 def placed(context: ListenerContext, ask: Ask) -> Ask:
     """Return an ask with the channel of its card.
 
-    Without any channel the card goes to the person, and approvers find it in App Home.
+    Without a channel, the card goes to the person, and approvers find it in App Home.
     """
     channel_id = context.approval_channel or ask.channel_id or ask.person.user_id
     thread_ts = ask.thread_ts if channel_id == ask.channel_id else None
@@ -101,7 +101,7 @@ def submit(context: ListenerContext, typed: Ask) -> Message | None:
 
 
 def problem(outcome: Outcome) -> str | None:
-    """Say in plain words why an ask made no new request, for a field of a form or a workflow step."""
+    """Say why an ask made no new request, for a field of a form or a workflow step."""
     if outcome.code == "submitted" or (outcome.code == "duplicate" and outcome.request is None):
         return None
     words = messages.refusal(outcome.code, outcome.detail)
@@ -110,7 +110,7 @@ def problem(outcome: Outcome) -> str | None:
 
 
 def turn(context: ListenerContext, typed: Ask, page: int) -> Message | None:
-    """Return another page of a list; ``typed.text`` says which, as the list's own button does."""
+    """Return another page of a list; ``typed.text`` is the value of the list's own button."""
     return _read(context, typed, typed.text.strip(), page)
 
 

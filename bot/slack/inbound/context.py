@@ -1,4 +1,4 @@
-"""What every listener has at hand, and what is read out of a delivery alike by all of them."""
+"""What every listener has at hand, and what all of them read from a delivery."""
 
 from __future__ import annotations
 
@@ -38,12 +38,11 @@ class ListenerContext:
     """What the listeners work with.
 
     Args:
-        service: Submit and receive.
-        identity: Who we are; None while Slack has not said.
-        modals: For ``views.open`` and ``views.update``, with a deadline of 2 s.
+        identity: Returns who we are; None until Slack has said.
+        modals: For ``views.open`` and ``views.update``, with a timeout of 2 s.
         api_url: Base of the Web API; a ``response_url`` may be on its host.
-        approval_channel: Where cards are posted instead of the channel of the command, if anywhere.
-        on_revoked: Told which event ended the installation.
+        approval_channel: Where cards are posted instead of the command's channel, if anywhere.
+        on_revoked: Called with the event that ended the installation.
         short: Returns the parties that a requester cannot reach under a ruling, as last seen.
     """
 
@@ -60,7 +59,7 @@ class ListenerContext:
         return card_link(self.identity(), request)
 
     def answer_url(self, body: Mapping[str, Any]) -> str | None:
-        """Return the delivery's response URL if it is on a host that we may post to."""
+        """Return the delivery's response URL if we may post to its host."""
         url = str(body.get("response_url") or "")
         return url if may_post(url, self.api_url) else None
 
@@ -71,12 +70,12 @@ class ListenerContext:
 
 
 def origin(args: Args) -> str:
-    """Return by which way the delivery came, as the audit names it."""
+    """Return the delivery's origin, as named in the audit."""
     return str(args.context.get("origin") or "slack-http")
 
 
 def person(body: Mapping[str, Any]) -> Person:
-    """Return who a delivery says it is from. Enough to ask; nobody decides by this."""
+    """Return who sent a delivery, as claimed in it: enough for asking, never for deciding."""
     if "command" in body:
         name = body.get("user_name") or body["user_id"]
         return Person(body.get("team_id") or "", body["user_id"], name, body.get("enterprise_id") or None)
@@ -99,14 +98,13 @@ def click(
     reason: str | None = None,
     text: str | None = None,
 ) -> Click:
-    """Return a person's action as the service takes it.
+    """Return a person's action.
 
     Args:
-        args: Of the listener.
         action: As in ``bot.workflow.ports.Click``.
         at: UTC epoch milliseconds.
-        request_id: From a modal; from the button where None.
-        revision: From a modal; from the button's block where None.
+        request_id: From a modal; None to take it from the button.
+        revision: From a modal; None to take it from the button's block.
         reason: For a rejection.
         text: For an edit.
     """
@@ -148,12 +146,11 @@ def click_in_modal(
     text: str | None = None,
     purpose: str | None = None,
 ) -> Click:
-    """Return what was decided in a modal, by the person who submitted it.
+    """Return the action decided in a modal, by the person who submitted it.
 
     The modal's metadata says where it was opened; it is checked like any click's place, and grants nothing.
 
     Args:
-        args: Of the listener.
         action: As in ``bot.workflow.ports.Click``.
         at: UTC epoch milliseconds.
         reason: For a rejection.
@@ -182,28 +179,28 @@ def click_in_modal(
 
 
 def request_of(pressed: Mapping[str, Any]) -> str:
-    """Return the request id that a button or a menu's option carries; what cannot be one is told by a dash."""
+    """Return the request id of a button or a menu's option; a dash if it cannot be one."""
     value = str(pressed.get("value") or (pressed.get("selected_option") or {}).get("value") or "")
     match = _REQUEST_ID.fullmatch(value)
     return match[1] if match else "-"
 
 
 def subject(body: Mapping[str, Any]) -> str | None:
-    """Return the id of the request that a delivery is about, for the log; None where it names none."""
+    """Return the request id of a delivery, for the log; None if it names none."""
     pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
     found = request_of(pressed)
     return None if found == "-" else found
 
 
 def revision_of(pressed: Mapping[str, Any]) -> int | None:
-    """Return the revision that a button's block names; -1, which no row has, for a foreign block."""
+    """Return the revision in a button's block id; -1, which no row has, for a foreign block."""
     block_id = str(pressed.get("block_id") or "")
     match = _BLOCK_ID.fullmatch(block_id)
     return int(match[1]) if match else -1
 
 
 def reference(log: logging.Logger, error: BaseException | None = None) -> str:
-    """Log an exception, the one at hand if none is given, under a short reference; return that."""
+    """Log an exception (by default the current one) under a short reference, and return that."""
     found = secrets.token_hex(4)
     caught = error or sys.exception()
     log.error("processing a delivery failed", exc_info=caught, extra={"facts": {"reference": found}})

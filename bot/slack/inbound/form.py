@@ -1,4 +1,4 @@
-"""The form's listeners: it opens filled, its numbers follow the fields, and it asks or edits."""
+"""The form's listeners: they open it filled in, update its numbers, and submit or edit."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 _CONVERSATION = re.compile(r"[CDG][A-Z0-9]{2,30}", re.ASCII)
 _OVERTAKEN = frozenset({"hash_conflict", "not_found"})
-"""A later change has drawn the form already, or it was closed meanwhile."""
+"""A later change has already drawn the form, or it was closed."""
 
 
 class FormListeners(Responder):
-    """What the form is opened by, and what it sends."""
+    """The listeners that open the form, and those of its events."""
 
     def show(self, args: Args, text: str, channel_id: str, purpose: str = "") -> Answer:
-        """Open the form for a new request, with a text sorted into its fields where it can be read."""
+        """Open the form for a new request, with a text parsed into its fields if possible."""
         return self.open(args, self._view(self._sorted(text, purpose), about(None, channel_id, None, None)))
 
     def show_found(self, args: Args, text: str, channel_id: str) -> Answer:
-        """Open the form with the request that somebody's sentence holds."""
+        """Open the form with the request found in a sentence."""
         found = extract(text)
         return self.show(args, text if found is None else found.canonical, channel_id)
 
@@ -52,7 +52,7 @@ class FormListeners(Responder):
 
     @guarded
     def changed(self, args: Args) -> Answer:
-        """A field has changed: draw the numbers anew. A lost update costs nothing, the next one has it all."""
+        """Redraw the numbers after a field has changed. A lost update does no harm: the next one has everything."""
         view = args.body.get("view") or {}
         try:
             self.context.modals.views_update(
@@ -67,12 +67,12 @@ class FormListeners(Responder):
 
     @guarded
     def suggest(self, args: Args) -> Answer:
-        """Somebody types a base model: offer those of the table, and a number as it was typed."""
+        """Offer the base models that match what a person types, and a number as typed."""
         return args.ack(options=form.suggestions(str(args.body.get("value") or "")))
 
     @guarded
     def submitted(self, args: Args) -> Answer:
-        """A new request, or a new revision; what is wrong is told under its field."""
+        """Submit a new request or revision; errors appear under their fields."""
         view = args.body["view"]
         filled, opened = self._read(view), metadata(view)
         text = filled.request_text
@@ -97,7 +97,7 @@ class FormListeners(Responder):
         return self.context.service.submit(commands.placed(self.context, typed))
 
     def _edited(self, args: Args, filled: Filled) -> Outcome:
-        """Store the edit, to be decided by the worker, unless something can be said against it at once."""
+        """Store the edit for the worker to decide, unless it is refused at once."""
         service = self.context.service
         text, purpose = read_purpose(filled.request_text, filled.purpose)
         drafted = service.draft(text)
@@ -110,7 +110,7 @@ class FormListeners(Responder):
         return Outcome("submitted")
 
     def _sorted(self, text: str, purpose: str) -> Filled:
-        """Sort a request into the fields; what cannot be read goes into the box."""
+        """Parse a request into the fields; one that cannot be parsed goes into the box."""
         if not text.strip():
             return Filled(purpose=purpose)
         try:
@@ -141,7 +141,7 @@ class FormListeners(Responder):
         return form.numbers(drafted, service.ruling(drafted).deny)
 
     def _read(self, view: Mapping[str, Any]) -> Filled:
-        """Read the fields of a view that Slack delivered, whatever it holds."""
+        """Read the fields of a submitted view, whatever it holds."""
         blocks = (
             form.MODEL,
             form.ADAPTERS,

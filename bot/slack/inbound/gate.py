@@ -1,8 +1,8 @@
-"""The gate before Bolt: what is not certainly from Slack, and ours, ends here.
+"""The gate before Bolt: what is not certainly from Slack, and for us, ends here.
 
-Bolt raises on several inputs before it has checked a signature, and loses a command whose text
-contains the word "payload" (its form parser takes it for an interaction). So the bytes are
-measured, verified and decoded here, once, and Bolt is handed the payload as Socket Mode hands it.
+Bolt raises on several inputs before it has checked a signature, and loses a command whose text contains the word
+"payload" (its form parser takes it for an interaction). So the bytes are measured, verified and decoded here, once, and
+Bolt gets the payload as in Socket Mode.
 
 Source of the signature: https://docs.slack.dev/authentication/verifying-requests-from-slack.
 """
@@ -47,10 +47,9 @@ log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """A delivery that is answered by the gate.
+    """A delivery that the gate answers.
 
     Args:
-        status: HTTP status.
         reason: One word, for the count and the answer.
     """
 
@@ -61,15 +60,13 @@ class Refused(Exception):
 
 
 class Gate:
-    """A WSGI app that lets only Slack's own deliveries for us through to Bolt.
+    """A WSGI app that passes only Slack's own deliveries for us to Bolt.
 
     Args:
-        app: The Bolt app.
         secret: The signing secret.
-        identity: Who we are; None while Slack has not said (answered 503, Slack tries again).
-        clock: Returns UTC epoch milliseconds.
-        on_refused: Told the reason of every refusal, for the count; never told the payload.
-        on_foreign: Told what a validly signed payload of a foreign team or app tried, and the payload.
+        identity: Returns who we are; None until Slack has said (answered 503, so that Slack tries again).
+        on_refused: Called with the reason of every refusal, for the count; never with the payload.
+        on_foreign: Called with what a validly signed payload of a foreign team or app tried, and the payload.
         origin: As in the audit.
         under_way: Opened for each delivery, so that other work can give way to it.
     """
@@ -116,7 +113,7 @@ class Gate:
         return [body]
 
     def _taken(self, environ: WSGIEnvironment) -> tuple[int, dict[str, list[str]], str]:
-        """Verify, decode, admit and dispatch; raises ``Refused`` at the first thing that is wrong."""
+        """Verify, decode, admit and dispatch; raises ``Refused`` at the first problem."""
         if environ.get("PATH_INFO") != PATH:
             raise Refused(HTTPStatus.NOT_FOUND, "path")
         if environ.get("REQUEST_METHOD") != "POST":
@@ -173,11 +170,10 @@ def decode(raw: bytes, kind: str) -> dict[str, Any]:
     """Return the payload of a verified body.
 
     Args:
-        raw: The body.
         kind: Its media type, form or JSON.
 
     Raises:
-        Refused: Not UTF-8, not the form or the JSON object that Slack sends.
+        Refused: Not UTF-8, or not a form or JSON object as Slack sends them.
     """
     try:
         text = raw.decode()
@@ -209,7 +205,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _read(environ: WSGIEnvironment) -> bytes:
-    """Return the body, if it has an honest length that we accept."""
+    """Return the body, if its length is declared honestly and acceptable."""
     length = str(environ.get("CONTENT_LENGTH") or "0")
     if not (length.isascii() and length.isdigit()):
         raise Refused(HTTPStatus.BAD_REQUEST, "length")

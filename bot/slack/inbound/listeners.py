@@ -1,7 +1,7 @@
-"""One short function for each thing that Slack tells us: store it, acknowledge it, and no more.
+"""One short function for each kind of delivery: store it, acknowledge it, and no more.
 
-What is pure is answered in the acknowledgement itself; what needs a look-up is decided by the
-worker. The one call to Slack made here is ``views.open``, whose trigger lives three seconds.
+What is pure is answered in the acknowledgement itself; what needs a look-up is decided by the worker. The one call to
+Slack made here is ``views.open``, whose trigger lives for three seconds.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
 
 
 def register(app: App, context: ListenerContext) -> None:
-    """Register every listener, the frequent ones first; each one passed over costs a little."""
+    """Register every listener, the frequent ones first, since Bolt tries them in order."""
     on = Listeners(context)
     app.command("/peftsize")(on.command)
     for action in DECISIONS:
@@ -89,7 +89,7 @@ def register(app: App, context: ListenerContext) -> None:
 
 
 class Listeners(Responder):
-    """The listeners, at one context."""
+    """The listeners, for one context."""
 
     def __init__(self, context: ListenerContext) -> None:
         super().__init__(context)
@@ -97,7 +97,7 @@ class Listeners(Responder):
 
     @guarded
     def command(self, args: Args) -> Answer:
-        """``/peftsize …``: ask, or one of the words; alone it opens the form."""
+        """``/peftsize …``: submit a request or run a command; alone, open the form."""
         body = args.body
         text, channel_id = str(body.get("text") or ""), str(body["channel_id"])
         if not text.strip():
@@ -107,7 +107,7 @@ class Listeners(Responder):
 
     @guarded
     def decision(self, args: Args) -> Answer:
-        """A button, or an option of the menu, that the worker decides on."""
+        """A button or menu option that the worker decides on."""
         action = action_of(args.body["actions"][0])
         if action == "approve" and self._asks_once_more(args):
             return self.ask_first(args, action)
@@ -132,7 +132,7 @@ class Listeners(Responder):
                 return args.ack()
 
     def ask_first(self, args: Args, action: str) -> Answer:
-        """Cancel and Delete from the menu, and an approval that the policy asks about once more."""
+        """Cancel and Delete from the menu, and an approval that the policy wants confirmed."""
         request = self._shown(args, action)
         if request is None:
             return self.done(args)
@@ -142,7 +142,7 @@ class Listeners(Responder):
         return self.open(args, modals.confirm_view(request, action, *place, effect))
 
     def _asks_once_more(self, args: Args) -> bool:
-        """Return whether the policy wants an approval of this request to be confirmed."""
+        """Return whether the policy wants an approval of this request confirmed."""
         service = self.context.service
         if service.rules.defaults.confirm_from_gpus is None:
             return False
@@ -158,7 +158,7 @@ class Listeners(Responder):
         return self._decided_in_modal(args, action)
 
     def ask_again(self, args: Args) -> Answer:
-        """Ask again: the form for a new request, with the text of this one."""
+        """Submit again: the form for a new request, with this one's text."""
         pressed = click(args, "ask_again", self.context.service.clock())
         request = self.context.request(pressed.request_id)
         if request is None:
@@ -187,7 +187,7 @@ class Listeners(Responder):
 
     @guarded
     def reason_given(self, args: Args) -> Answer:
-        """The reason of a rejection: told under the field if it will not do, else stored."""
+        """The reason of a rejection: an error under the field, or stored."""
         reason = field(args.body["view"], modals.REASON_BLOCK).strip()
         if (wrong := messages.reason_problem(reason)) is not None:
             return under(args, modals.reason_errors(wrong))
@@ -195,7 +195,7 @@ class Listeners(Responder):
 
     @guarded
     def details(self, args: Args) -> Answer:
-        """Everything that the card leaves out, in a modal; who looked is in the audit."""
+        """Everything that the card leaves out, in a modal; the audit notes who looked."""
         service = self.context.service
 
         def view(request: Request) -> dict[str, Any]:
@@ -211,30 +211,30 @@ class Listeners(Responder):
 
     @guarded
     def show_json(self, args: Args) -> Answer:
-        """The exact body, in a modal: a button of older cards."""
+        """The exact body, in a modal; a button of older cards."""
         return self._look(args, "json", json_view)
 
     @guarded
     def explain(self, args: Args) -> Answer:
-        """The second opinion, in a modal: a button of older cards."""
+        """The second opinion, in a modal; a button of older cards."""
         return self._look(args, "explain", lambda request: explain_view(request, self._drafted(request)))
 
     @guarded
     def run_text(self, args: Args) -> Answer:
-        """A button that carries request text: read as if it had been typed in this channel."""
+        """A button with request text, handled as if typed in this channel."""
         text = str(args.body["actions"][0].get("value") or "")
         typed = self.typed(args, text, channel_of(args))
         return self.later(args, typed, commands.answer(self.context, typed))
 
     @guarded
     def open_form(self, args: Args) -> Answer:
-        """The form, with the text that the button carries."""
+        """The form, with the button's text."""
         text = str(args.body["actions"][0].get("value") or "")
         return self.form.show(args, text, channel_of(args))
 
     @guarded
     def page(self, args: Args) -> Answer:
-        """Another page of a list: the button says ``<page> <where>``."""
+        """Another page of a list: the button's value is ``<page> <where>``."""
         page, _, where = str(args.body["actions"][0].get("value") or "").partition(" ")
         typed = self.typed(args, where, channel_of(args))
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 1  # noqa: PLR2004 - pages have at most two digits
@@ -242,14 +242,14 @@ class Listeners(Responder):
 
     @guarded
     def from_message(self, args: Args) -> Answer:
-        """The message shortcut: the form with the request that the message holds."""
+        """The message shortcut: the form with the request found in the message."""
         text = unescape(str((args.body.get("message") or {}).get("text") or ""))
         text = _MENTION.sub("", text).strip().removeprefix("/peftsize").strip()
         return self.form.show_found(args, text, channel_of(args))
 
     @guarded
     def mention(self, args: Args) -> Answer:
-        """``@peftsize …``, which works in threads too; what is wrong is told privately there."""
+        """``@peftsize …``, which works in threads too; errors are answered privately there."""
         event = args.body["event"]
         if event.get("bot_id") or not event.get("user"):
             return args.ack()
@@ -263,7 +263,7 @@ class Listeners(Responder):
 
     @guarded
     def joined(self, args: Args) -> Answer:
-        """Somebody joined a channel; if it was the bot, the cards that wait for it are due."""
+        """Somebody joined a channel; if it was the bot, the waiting cards are due."""
         event, identity = args.body["event"], self.context.identity()
         if identity is not None and event.get("user") == identity.bot_user_id:
             with self.context.service.store.write() as tx:
@@ -280,7 +280,7 @@ class Listeners(Responder):
 
     @guarded
     def find(self, args: Args) -> Answer:
-        """Somebody searches in their Home tab: draw it with what was found."""
+        """A search in somebody's Home tab: redraw it with the results."""
         view, who = args.body.get("view") or {}, person(args.body)
         text = field(view, home_tab.SEARCH, home_tab.FIND).strip()[: home_tab.LONGEST_SEARCH]
         search = Search(text, field(view, home_tab.SHOW, home_tab.FIND)[: home_tab.LONGEST_SEARCH])
@@ -289,7 +289,7 @@ class Listeners(Responder):
 
     @guarded
     def step(self, args: Args) -> Answer:
-        """A workflow's step: ask in the name it gives; it ends when the request does."""
+        """A workflow's step: submit in the name it gives; the step ends when the request does."""
         workflow_step.begin(self.context, args.body, origin(args))
         return args.ack()
 
@@ -302,7 +302,7 @@ class Listeners(Responder):
         return args.ack()
 
     def unknown(self, args: Args) -> Answer:
-        """Acknowledge what means nothing to us."""
+        """Acknowledge what we do not know."""
         return args.ack()
 
     # --- shared
@@ -324,7 +324,7 @@ class Listeners(Responder):
         return None
 
     def _refused(self, request: Request, pressed: Click) -> bool:
-        """Return whether a click is refused whatever groups the person is in: then no modal opens."""
+        """Return whether a click is refused whatever groups the person is in; then no modal opens."""
         if pressed.action not in {Action.APPROVE, Action.REJECT, Action.EDIT}:
             return False
         service = self.context.service
@@ -335,13 +335,13 @@ class Listeners(Responder):
         return isinstance(decide(request, action, actor, ruling, pressed.at, reason="later"), Refusal)
 
     def _decided_in_modal(self, args: Args, action: str, reason: str | None = None) -> Answer:
-        """Store what was decided in a modal."""
+        """Store a decision made in a modal."""
         service = self.context.service
         service.receive(click_in_modal(args, action, service.clock(), reason=reason))
         return args.ack()
 
     def _look(self, args: Args, what: str, view: Callable[[Request], dict[str, Any]]) -> Answer:
-        """Note in the audit who looks, then show it."""
+        """Audit who looks, then show it."""
         pressed = click(args, what, self.context.service.clock())
         request = self.context.request(pressed.request_id)
         if request is None:
@@ -357,7 +357,7 @@ class Listeners(Responder):
         return self.later(args, self.typed(args, "", channel_of(args)), answers.refused("unknown_request"))
 
     def _drafted(self, request: Request) -> Draft | None:
-        """Read a row's text again, where that is still possible."""
+        """Parse a row's text again, if that is still possible."""
         try:
             return self.context.service.draft(request.text, request.use_gpus)
         except SizingError:
@@ -365,7 +365,7 @@ class Listeners(Responder):
 
 
 def _applies(request: Request, action: str) -> bool:
-    """Return whether a modal for an action makes sense in the state that a request is in."""
+    """Return whether a modal for an action makes sense in a request's state."""
     if action == "delete":
         return has_live_spec(request)
     return target(request.state, Action(action), request.kind) is not None and not is_given_up(request)

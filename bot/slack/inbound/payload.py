@@ -1,4 +1,4 @@
-"""What Slack delivers: whether it has the known shape, whose it is, and what names it.
+"""What Slack delivers: whether its shape is known, whose it is, and what identifies it.
 
 Pure, and the same for HTTP and Socket Mode. Sources of the shapes:
 https://docs.slack.dev/interactivity/implementing-slash-commands,
@@ -21,7 +21,7 @@ PATH = "/slack/events"
 """Where Slack posts everything to."""
 
 SHAPE, UNKNOWN_SELF, FOREIGN_APP, FOREIGN_TEAM = "shape", "not_ready", "foreign_app", "foreign_team"
-"""Why a payload is not taken. The first two say nothing about who sent it."""
+"""Why a payload is not accepted. The first two say nothing about who sent it."""
 
 FOREIGN = frozenset({FOREIGN_APP, FOREIGN_TEAM})
 
@@ -35,18 +35,18 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "member_joined_channel": ("user", "channel"),
     "app_home_opened": ("user",),
 }
-"""The ids that an event we listen to must have."""
+"""The required ids of the events we listen to."""
 
 
 def admit(payload: Mapping[str, Any], identity: Identity | None) -> str | None:
-    """Say why a payload must not reach a listener.
+    """Return why a payload must not reach a listener, or None.
 
     Args:
-        payload: As decoded from the body, or as the socket carried it.
-        identity: Who we are, or None while Slack has not said.
+        payload: As decoded from the body, or as received over the socket.
+        identity: Who we are; None until Slack has said.
 
     Returns:
-        None to take it, else ``shape``, ``not_ready``, ``foreign_app`` or ``foreign_team``.
+        ``shape``, ``not_ready``, ``foreign_app`` or ``foreign_team``.
     """
     if not (_storable(payload) and _known(payload)):
         return SHAPE
@@ -60,7 +60,7 @@ def admit(payload: Mapping[str, Any], identity: Identity | None) -> str | None:
 
 
 def what(payload: Mapping[str, Any]) -> str:
-    """Name what somebody tried, for the audit: ``approve``, ``request``, ``reject`` and so on."""
+    """Return what somebody tried, for the audit: ``approve``, ``request``, ``reject`` and so on."""
     if "command" in payload:
         return "request"
     if payload["type"] == "event_callback":
@@ -70,20 +70,17 @@ def what(payload: Mapping[str, Any]) -> str:
 
 
 def action_of(pressed: Mapping[str, Any]) -> str:
-    """Return what a button or a menu's option does: the action id without our prefix, or the option's word."""
+    """Return the action of a button or menu option: the action id without our prefix, or the option's word."""
     named = str(pressed.get("action_id") or "").removeprefix("peftsize.")
     option = pressed.get("selected_option") or {}
     return str(option.get("value") or "").partition(" ")[0] if named == "more" else named
 
 
 def delivery_key(body: Mapping[str, Any]) -> str:
-    """Name a delivery by its content, so that the same one is known again by either way in.
+    """Return 64 hex digits for a delivery's content, so that the same one is recognized from either entrance.
 
-    An event keeps its id however often it is sent; everything else is never sent again by Slack,
-    so a second one of the same content is a replay.
-
-    Returns:
-        64 hex digits.
+    An event keeps its id however often it is sent; Slack sends everything else only once, so a second one with the same
+    content is a replay.
     """
     named = {"event_id": body["event_id"]} if "event_id" in body else body
     canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
@@ -91,7 +88,7 @@ def delivery_key(body: Mapping[str, Any]) -> str:
 
 
 def trigger_hash(body: Mapping[str, Any]) -> str | None:
-    """Return 16 hex digits that stand for the trigger in the audit, or None without one."""
+    """Return 16 hex digits for the trigger, for the audit, or None without one."""
     trigger = body.get("trigger_id")
     return hashlib.sha256(str(trigger).encode()).hexdigest()[:16] if trigger else None
 
@@ -106,7 +103,7 @@ def _callback(payload: Mapping[str, Any]) -> str:
 
 
 def _whose(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the workspace a payload comes from, and its Enterprise Grid."""
+    """Return the workspace of a payload, and its Enterprise Grid."""
     if "command" in payload or payload["type"] == "event_callback":
         return payload.get("team_id"), payload.get("enterprise_id")
     team = payload.get("team") or {}
@@ -115,7 +112,7 @@ def _whose(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _storable(payload: Mapping[str, Any]) -> bool:
-    """Return whether a database can hold its text: no NUL, no half of a surrogate pair."""
+    """Return whether a database can store its text: no NUL, no lone surrogate."""
     try:
         text = json.dumps(payload, ensure_ascii=False)
         text.encode()

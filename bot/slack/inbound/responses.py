@@ -33,30 +33,26 @@ log = logging.getLogger(__name__)
 
 Answer = BoltResponse | None
 _HELD = ("value", "selected_option", "selected_conversation")
-"""Where the state of a field keeps what it holds, by kind of element."""
+"""The key of a field's value in its state, by kind of element."""
 HOME_WAIT_MS = 2_000
-"""How long after a click the Home tab is redrawn: the worker has decided by then."""
+"""How long after a click the Home tab is redrawn; by then, the worker has decided."""
 
 
 class Responder:
-    """What the listeners answer with.
-
-    Args:
-        context: What they work with.
-    """
+    """How the listeners answer."""
 
     def __init__(self, context: ListenerContext) -> None:
         self.context = context
 
     def typed(self, args: Args, text: str, channel_id: str) -> Ask:
-        """Return a text with who sent it and where."""
+        """Return a text with its sender and place."""
         body = args.body
         who = person_of_event(body) if "event" in body else person(body)
         key, trigger = delivery_key(body), trigger_hash(body)
         return Ask(key, text, who, channel_id, origin(args), trigger, asked_in=channel_id)
 
     def open(self, args: Args, view: dict[str, Any]) -> Answer:
-        """Open a modal, the one call to Slack that is made before the acknowledgement."""
+        """Open a modal, the only call to Slack before the acknowledgement."""
         try:
             self.context.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
         except FAILURES as error:
@@ -68,7 +64,7 @@ class Responder:
         return args.ack()
 
     def later(self, args: Args, typed: Ask, message: Message | None) -> Answer:
-        """Have a private answer posted by the worker, once, where an acknowledgement cannot carry it."""
+        """Let the worker post a private answer, once, if an acknowledgement cannot carry it."""
         with self.context.service.store.write() as tx:
             if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:
                 outbox.answer(
@@ -83,7 +79,7 @@ class Responder:
         return args.ack()
 
     def done(self, args: Args) -> Answer:
-        """Acknowledge a click; if it was made in App Home, have that redrawn."""
+        """Acknowledge a click; if it was made in App Home, redraw that."""
         body = args.body
         if (body.get("view") or {}).get("type") == "home":
             who = person(body)
@@ -93,14 +89,14 @@ class Responder:
     def draw_home(
         self, team_id: str, user_id: str, wait_ms: int = 0, search: surface.Search | None = None
     ) -> None:
-        """Have somebody's Home tab drawn by the worker, now and for a while after each change."""
+        """Let the worker draw a person's Home tab, now and for a while after each change."""
         with self.context.service.store.write() as tx:
             surface.note_reader(tx, team_id, user_id, search)
             outbox.home_tab(tx, team_id, user_id, wait_ms)
 
 
 def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], Answer]:
-    """Keep every exception of a listener inside: the person gets words, the log the rest."""
+    """Catch every exception of a listener: the person gets a sentence, the log the rest."""
 
     @wraps(listener)
     def run(self: Responder, args: Args) -> Answer:
@@ -125,7 +121,7 @@ def private(args: Args, message: Message | None) -> Answer:
 
 
 def under(args: Args, errors: dict[str, str]) -> Answer:
-    """Keep a modal open, with a sentence under each field that will not do."""
+    """Keep a modal open, with an error under each invalid field."""
     return args.ack(response_action="errors", errors=errors)
 
 
@@ -137,7 +133,7 @@ def channel_of(args: Args) -> str:
 
 
 def field(view: Mapping[str, Any], block: str, action: str = modals.FIELD) -> str:
-    """Return what was typed or chosen in a field of a view that Slack delivered, whatever it holds."""
+    """Return what was typed or chosen in a field of a submitted view, whatever it holds."""
     values = (view.get("state") or {}).get("values") or {}
     state = (values.get(block) or {}).get(action) or {}
     found = next((state[key] for key in _HELD if state.get(key)), "")
@@ -146,7 +142,7 @@ def field(view: Mapping[str, Any], block: str, action: str = modals.FIELD) -> st
 
 
 def _failed(args: Args, message: Message) -> Answer:
-    """Say that nothing was stored, in the way this kind of delivery allows."""
+    """Say that nothing was stored, as far as this kind of delivery allows."""
     body = args.body
     if "command" in body:
         return private(args, message)

@@ -1,4 +1,4 @@
-"""Socket Mode: two connections, so that one may be refreshed without a lost click.
+"""Socket Mode over two connections, so that one may be refreshed without losing a click.
 
 Source: https://docs.slack.dev/apis/events-api/using-socket-mode (up to ten connections; each payload
 goes to one of them). slack_sdk's own client answers pings and reconnects once it is connected.
@@ -28,10 +28,10 @@ CONCURRENCY = 8
 PAUSES_S = (1, 2, 5, 15, 30)
 """Waits between tries of the first connection."""
 GRACE_MS = 30_000
-"""How long no connection may be open before the bot counts as not ready."""
+"""How long all connections may be closed before the bot counts as not ready."""
 LOOK_S = 0.5
 SILENT_S = 15.0
-"""A connection is lost where Slack answers no ping for so long: slack_sdk calls it connected for up to 25 s."""
+"""A connection without a pong for this long is lost; slack_sdk calls it connected for up to 25 s."""
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,9 @@ class Line:
     """The connections to Slack.
 
     Args:
-        door: Takes the payloads.
-        web_client: Asks for the addresses.
+        door: Receives the payloads.
+        web_client: Requests the addresses.
         app_token: The app-level token (``xapp-…``).
-        clock: Returns UTC epoch milliseconds.
     """
 
     def __init__(
@@ -66,18 +65,18 @@ class Line:
 
     @property
     def connected(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return sum(_is_open(client) for client in self._clients)
 
     def problems(self) -> list[str]:
-        """Return why nothing arrives from Slack, once that has lasted longer than ``GRACE_MS``."""
+        """Return why nothing arrives from Slack, if that has lasted longer than ``GRACE_MS``."""
         alone = 0 if self._alone_since is None else self._clock() - self._alone_since
         if alone < GRACE_MS or self.connected:
             return []
         return [f"no Socket Mode connection to Slack for {alone // 1000} s"]
 
     def open(self) -> None:
-        """Connect, each in a thread of its own that tries until Slack answers."""
+        """Connect, each connection in a thread that tries until Slack answers."""
         threading.Thread(target=self._watch, name="socket-watch", daemon=True).start()
         for number, client in enumerate(self._clients):
             threading.Thread(
@@ -94,7 +93,7 @@ class Line:
             closer.join(3)
 
     def _watch(self) -> None:
-        """Log when the last connection is lost, and when one is back."""
+        """Log when the last connection is lost, and when one is restored."""
         was_open = False
         while not self._stopping.wait(LOOK_S):
             if self.connected:

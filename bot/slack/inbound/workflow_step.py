@@ -1,6 +1,6 @@
-"""Workflow Builder's step: a request asked for in a name that proves nothing, and how the step ends.
+"""Workflow Builder's step: a request in a name that proves nothing, and how the step ends.
 
-Only the execution's id is kept, never the event's token; so the step ends after a restart too.
+Only the execution's id is kept, never the event's token, so the step also ends after a restart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> None:
-    """Ask for what a workflow wants; what is wrong ends the step at once.
+    """Submit a workflow's request; an invalid one ends the step at once.
 
     Raises:
         StoreError: Nothing was stored.
@@ -53,13 +53,13 @@ def begin(context: ListenerContext, body: Mapping[str, Any], origin: str) -> Non
 
 
 def end(context: ListenerContext, execution_id: str, outcome: dict[str, Any]) -> None:
-    """Have the step completed by the worker, which tries until Slack takes it."""
+    """Let the worker complete the step, which it retries until Slack accepts it."""
     with context.service.store.write() as tx:
         outbox.step_without_request(tx, execution_id, outcome)
 
 
 def person_of_event(body: Mapping[str, Any]) -> Person:
-    """Return whom an event is from, as it says itself."""
+    """Return the person that an event claims to be from."""
     event = body["event"]
     user_id = str(event.get("user") or "")
     team_id = event.get("user_team") or event.get("team") or body.get("team_id") or ""
