@@ -223,6 +223,12 @@ def is_own(request: Request, user_id: str) -> bool:
     return user_id in {request.requester_id, request.author_id}  # a vote needs no doubt at all
 
 
+def barred(request: Request, action: str, actor: Actor) -> str | None:
+    """Return why somebody can have no say, or None; guests may still cancel what they were let ask for."""
+    cancels_own = action == A.CANCEL and _is_requester(request, actor)
+    return None if actor.barred == "guest" and cancels_own else actor.barred
+
+
 def decide(
     request: Request,
     action: Action,
@@ -247,8 +253,8 @@ def decide(
         A transition to write, or a refusal to answer with and to audit.
     """
     refusal = _who(request, action, actor, ruling)
-    if actor.barred:
-        return Refusal(actor.barred)
+    if (why := barred(request, action, actor)) is not None:
+        return Refusal(why)
     if revision is not None and revision != request.revision:
         return Refusal("stale_revision", str(request.revision))
     to_state = target(request.state, action, request.kind)
@@ -322,8 +328,7 @@ def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refu
     """Refuse a person who has no right to the action, in any state."""
     if not request.admitted:
         return Refusal("not_admitted")
-    same_grid = bool(actor.enterprise_id) and actor.enterprise_id == request.enterprise_id
-    is_requester = (actor.team_id == request.team_id or same_grid) and actor.user_id == request.requester_id
+    is_requester = _is_requester(request, actor)
     own = is_own(request, actor.user_id)
     match action:
         case A.APPROVE if own and not ruling.self_approval:
@@ -341,6 +346,11 @@ def _who(request: Request, action: Action, actor: Actor, ruling: Ruling) -> Refu
             return None if own_failure else Refusal("not_an_operator")
         case _:
             return None
+
+
+def _is_requester(request: Request, actor: Actor) -> bool:
+    same_grid = bool(actor.enterprise_id) and actor.enterprise_id == request.enterprise_id
+    return (actor.team_id == request.team_id or same_grid) and actor.user_id == request.requester_id
 
 
 def _still_approved(request: Request, ruling: Ruling) -> Refusal | None:

@@ -96,9 +96,8 @@ class Case:
 
 def decide(case: Case) -> Decision:
     """Decide one click."""
-    if case.actor.barred:
-        detail = (case.click.reason or "") if case.actor.barred == "lookup_failed" else ""
-        return Refusal(case.actor.barred, detail)
+    if (why := state_machine.barred(case.request, case.click.action, case.actor)) is not None:
+        return Refusal(why, (case.click.reason or "") if why == "lookup_failed" else "")
     return ACTIONS[case.click.action](case)
 
 

@@ -139,6 +139,17 @@ def test_whom_the_policy_names_is_admitted(
     assert team.approve("ada", request).state is State.CREATED
 
 
+def test_a_guest_may_cancel_what_they_asked_for(new_team: Callable[..., Team]) -> None:
+    """Their own and nothing else: whoever may ask may take it back."""
+    team = new_team(policy=letting("members", "guests"))
+    theirs, own = team.ask(), team.ask("7b none qlora4", who="gus")
+    for request in (theirs, own):
+        team.forge("gus", "approve", team.card(request), action_id="peftsize.cancel")
+    assert team.last("cancel.refused")["reason"] == "guest"
+    assert (team.row(theirs).state, team.row(own).state) == (State.PENDING, State.CANCELLED)
+    assert team.last("cancelled")["actor"]["user_id"] == GUS
+
+
 @pytest.mark.parametrize("requesters", [("S0GUESTS",), ("C0RANDOM",), ("U0ADA0001",), ("guests",)])
 def test_members_whom_the_policy_does_not_name(
     new_team: Callable[..., Team], requesters: tuple[str, ...]
