@@ -194,27 +194,36 @@ class RequestService:
         """
         with self.store.read() as tx:
             found = tx.queues.received(key)
-            if found is None:
-                return None
-            if found[0].get("action") == admission.ADMIT:
-                with bind(request_id=found[0]["request_id"]):
-                    return self._admit(*found[:2])
-            click, tries = Click.from_stored(found[0]), found[1]
-            too_early = tries + 1 < LOOK_UP_TRIES and is_being_posted(tx, click)
+        if found is None:
+            return None
+        content, tries = found[:2]
+        with bind(request_id=content.get("request_id")):
+            if content.get("action") == admission.ADMIT:
+                return self._admit(content, tries)
+            return self._handle_click(key, content, tries)
+
+    def _handle_click(self, key: str, content: Mapping[str, Any], tries: int) -> Outcome | None:
+        """Decide a stored click, unless it has to wait."""
+        click = Click.from_stored(content)
         if click.action not in actions.ACTIONS:
-            with self.store.write() as tx:
-                tx.queues.postpone("inbox", key, tx.now + UNKNOWN_ACTION_MS, failed=False)
+            self._postpone(key, UNKNOWN_ACTION_MS, failed=False)
             return None
-        if too_early:
-            with self.store.write() as tx:
-                tx.queues.postpone("inbox", key, tx.now + wait_ms(tries + 1))
+        if tries + 1 < LOOK_UP_TRIES and self._too_early(click):
+            self._postpone(key, wait_ms(tries + 1))
             return None
-        with bind(request_id=click.request_id):
-            if click.action in LEADS_TO_A_SPEC and not sealing.is_genuine(key, found[0], self.key):
-                return self.decide(
-                    click, Person(click.team_id, click.user_id, click.name, barred="unsealed_click")
-                )
-            return self._look_up_and_decide(click, tries)
+        if click.action in LEADS_TO_A_SPEC and not sealing.is_genuine(key, content, self.key):
+            return self.decide(
+                click, Person(click.team_id, click.user_id, click.name, barred="unsealed_click")
+            )
+        return self._look_up_and_decide(click, tries)
+
+    def _too_early(self, click: Click) -> bool:
+        with self.store.read() as tx:
+            return is_being_posted(tx, click)
+
+    def _postpone(self, key: str, by_ms: int, *, failed: bool = True) -> None:
+        with self.store.write() as tx:
+            tx.queues.postpone("inbox", key, tx.now + by_ms, failed=failed)
 
     def _look_up_and_decide(self, click: Click, tries: int) -> Outcome | None:
         key = click.key
