@@ -1,6 +1,6 @@
 """``make bench``: every measure beside its base of the same run, as Markdown tables.
 
-``python -m benchmarks [--quick] [--write] [sizing] [cards] [startup] [sqlite] [postgres] [rush] [history]``
+``python -m benchmarks [--quick] [--write] [SECTION…]`` measures the sections named, or all of ``SECTIONS``.
 
 ``--write`` puts what the README shows there, from this run. How cost grows: ``python -m benchmarks.growth``.
 """
@@ -11,10 +11,15 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks import cards, commands, history, rush, sizing, startup
+from benchmarks import cards, commands, history, peers, rush, scale, sizing, socket_mode, startup
 from benchmarks.table import Row, show, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 README = Path(__file__).parent.parent / "README.md"
 IN_README = ("startup", "sqlite", "rush")
@@ -27,20 +32,12 @@ def main() -> None:
     shown: list[Row] = []
     named = [word for word in sys.argv[1:] if not word.startswith("--")]
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}")
-    sections = {
-        "sizing": ("Sizing", lambda: _micro(sizing.rows(10 if quick else 40))),
-        "cards": ("Cards", lambda: _micro(cards.rows(10 if quick else 40))),
-        "startup": ("Starting", lambda: startup.rows(quick=quick)),
-        "sqlite": ("Commands and clicks, SQLite", lambda: commands.rows(quick=quick)),
-        "postgres": ("Commands and clicks, PostgreSQL", lambda: _postgres(quick=quick)),
-        "rush": ("Cards posted and look-ups made meanwhile, SQLite", lambda: rush.rows(quick=quick)),
-        "history": ("A long history", lambda: history.rows(quick=quick)),
-    }
-    for name, (title, measure) in sections.items():
-        if not named or name in named:
-            rows = measure()
-            show(title, rows)
-            shown += [row for row in rows if name in IN_README and row.aim is not None]
+    for name in named or SECTIONS:
+        title, measure = SECTIONS[name]
+        began = time.monotonic()
+        rows = measure(quick)
+        show(f"{title} ({time.monotonic() - began:.0f} s)", rows)
+        shown += [row for row in rows if name in IN_README and row.aim is not None]
     if "--write" in sys.argv:
         write(README, shown)
 
@@ -49,12 +46,37 @@ def _micro(measured: list[tuple[str, float, float, float]]) -> list[Row]:
     return [Row(name, value, base, "µs") for name, value, base, _ in measured]
 
 
-def _postgres(*, quick: bool) -> list[Row]:
+def _on_postgres(measure: Callable[[Callable[[], str]], list[Row]]) -> list[Row]:
     from tests.support.databases import shared_server
 
     with tempfile.TemporaryDirectory() as place, shared_server(Path(place)) as server:
         assert server is not None, "PostgreSQL's programs were not found"
-        return commands.rows(server.create(empty=True), quick=quick)
+        return measure(lambda: server.create(empty=True))
+
+
+SECTIONS: dict[str, tuple[str, Callable[[bool], list[Row]]]] = {
+    "sizing": ("Sizing", lambda quick: _micro(sizing.rows(10 if quick else 40))),
+    "cards": ("Cards", lambda quick: _micro(cards.rows(10 if quick else 40))),
+    "startup": ("Starting", lambda quick: startup.rows(quick=quick)),
+    "sqlite": ("Commands and clicks, SQLite", lambda quick: commands.rows(quick=quick)),
+    "postgres": (
+        "Commands and clicks, PostgreSQL",
+        lambda quick: _on_postgres(lambda new_url: commands.rows(new_url(), quick=quick)),
+    ),
+    "rush": ("Cards posted and look-ups made meanwhile, SQLite", lambda quick: rush.rows(quick=quick)),
+    "rush-postgres": (
+        "Cards posted and look-ups made meanwhile, PostgreSQL",
+        lambda _: _on_postgres(lambda new_url: rush.rows(new_url, quick=True)),
+    ),
+    "socket": ("Socket Mode", lambda quick: socket_mode.rows(quick=quick)),
+    "peers": ("Habits of other Bolt apps, beside a bare app", lambda quick: peers.rows(quick=quick)),
+    "replicas": ("Replicas on PostgreSQL, beside one", lambda quick: scale.replicas(quick=quick)),
+    "channels": ("A burst in more channels, beside one", lambda quick: scale.channels(quick=quick)),
+    "hour": ("An hour's requests", lambda quick: scale.hour(quick=quick)),
+    "crowded": ("Open requests in one channel, beside none", lambda quick: history.crowded(quick=quick)),
+    "history": ("A long history", lambda quick: history.rows(quick=quick)),
+}
+"""What can be measured, by name."""
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.load import closed, open_
-from benchmarks.servers import running, until
+from benchmarks.servers import asked, running, until
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -83,13 +83,7 @@ def _click(bench: Bench, total: int) -> list[Row]:
     for number in range(total):
         text = f"7b {number + 1}x64MB qlora8 name=click-{number}-{time.time_ns() % 10**9}"
         name = text.partition("name=")[2]
-        before = len(bench.slack.messages("#approvals"))
-        assert bench.slack.command("rosa", "#approvals", text).ok
-        until(lambda: len(bench.slack.messages("#approvals")) > before)  # noqa: B023 - called before the next one
-        time.sleep(
-            2.5
-        )  # a channel takes one message a second, and the last request writes a line under its card
-        card = [message for message in bench.slack.messages("#approvals") if not message.thread_ts][-1]
+        card = asked(bench, number, text)
         pressed = time.perf_counter()
         bench.slack.click("ada", card, "peftsize.approve")
         until(lambda: bench.cluster.posts_for(name))  # noqa: B023

@@ -1,6 +1,7 @@
 """How cost grows: the same steps on stores with more and more finished requests, each with its whole audit.
 
-``python -m benchmarks.growth [--postgres] 1000 100000 1000000`` prints one column for each number of requests.
+``python -m benchmarks.growth [--postgres] [--write] 1000 100000 1000000`` prints one column for each number of
+requests; ``--write`` puts them into docs/performance.md, beside the columns of other numbers there.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.history import fill, opened, steps
+from benchmarks.history import fill, opened, reads, steps
 from benchmarks.servers import PEFTSIZE
-from bot.approvals.request import State
 from tests.support.databases import shared_server
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
     from bot.store import Store
 
-TIMES = 15
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+TIMES = 40
+Columns = dict[str, dict[str, str]]
+"""What was measured, by number of finished requests."""
 
 
 def measure(url: str, finished: int) -> dict[str, str]:
@@ -38,29 +42,11 @@ def measure(url: str, finished: int) -> dict[str, str]:
     """
     with opened(url) as store:
         fill(store, finished)
-        found = {name: _ms(step) for name, step in {**_reads(store), **steps(store)}.items()}
+        found = {name: _ms(step) for name, step in {**reads(store), **steps(store)}.items()}
         size = _size(store)
     found["`audit verify`"] = _command(url, "audit", "verify", "--allow-unanchored")
     found["`audit export`"] = _command(url, "audit", "export")
     return found | {"disk": f"{size / 1e6:,.0f} MB"}
-
-
-def _reads(store: Store) -> dict[str, Callable[[], object]]:
-    def listed(**how: object) -> Callable[[], object]:
-        def read() -> object:
-            with store.read() as tx:
-                return tx.requests.listed(**how)  # type: ignore[arg-type]  # as listed takes them
-
-        return read
-
-    return {
-        "`list`: open requests": listed(states=(State.PENDING, State.APPROVED), limit=20),
-        "`mine`": listed(requester=("T1", "U7"), limit=20),
-        "`history`": listed(limit=20),
-        "`history` of a text that many hold": listed(text="old-", limit=20),
-        "`history` of a text that one holds": listed(text="spec-77", limit=20),
-        "`history` of a text that none holds": listed(text="nowhere", limit=20),
-    }
 
 
 def _ms(step: Callable[[], object]) -> str:
@@ -97,19 +83,40 @@ def _size(store: Store) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and write it."""
+    postgres = "--postgres" in sys.argv
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()] or [1_000, 100_000, 1_000_000]
-    with tempfile.TemporaryDirectory() as place:
-        if "--postgres" in sys.argv:
-            with shared_server(Path(place)) as server:
-                assert server is not None, "PostgreSQL's programs were not found"
-                columns = [measure(server.create(), number) for number in numbers]
-        else:
-            columns = [measure(f"sqlite:///{place}/{number}.db", number) for number in numbers]
-    print(f"| finished requests | {' | '.join(f'{number:,}' for number in numbers)} |")
-    print("| --- |" + " --- |" * len(numbers))
-    for name in columns[0]:
-        print(f"| {name} | {' | '.join(column[name] for column in columns)} |", flush=True)
+    columns: Columns = {}
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        server = stack.enter_context(shared_server(Path(place))) if postgres else None
+        for number in numbers:
+            url = server.create() if server is not None else f"sqlite:///{place}/{number}.db"
+            columns[f"{number:,}"] = measure(url, number)
+            print("\n".join(_table(columns)), flush=True)
+    if "--write" in sys.argv:
+        _write("PostgreSQL" if postgres else "SQLite", columns)
+
+
+def _table(columns: Columns) -> list[str]:
+    """Return columns by number of requests as a Markdown table."""
+    ordered = sorted(columns, key=lambda number: int(number.replace(",", "")))
+    names = list(dict.fromkeys(name for number in ordered for name in columns[number]))
+    lines = [f"| finished requests | {' | '.join(ordered)} |", "| --- |" + " --- |" * len(ordered)]
+    return lines + [
+        f"| {name} | {' | '.join(columns[number].get(name, '') for number in ordered)} |" for name in names
+    ]
+
+
+def _write(database: str, columns: Columns) -> None:
+    """Put columns into the page, in place of those of the same numbers."""
+    begin, end = f"<!-- growth on {database}: written by benchmarks.growth -->\n", "<!-- /growth -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    old, _, after = rest.partition(end)
+    heads, _, *rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in old.splitlines()]
+    for index, number in enumerate(heads[1:], 1):
+        columns.setdefault(number, {row[0]: row[index] for row in rows})
+    text = "\n".join(_table(columns))
+    PAGE.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from benchmarks.table import Row
 from bot.approvals.draft import Site
 from bot.approvals.policy import Person
 from bot.approvals.policy_file import Policy
+from bot.approvals.request import State
+from bot.approvals.state_machine import TERMINAL
 from bot.audit import chain
 from bot.audit.chain import GENESIS, Event, Head, Who
 from bot.audit.signing_key import SigningKey
@@ -32,6 +34,7 @@ from bot.workflow.service import RequestService
 from tests.support.databases import shared_server
 
 FINISHED, FEW = 100_000, 20_000
+WAITING = 10_000
 AIM = 4 / 3
 RECENT_DELIVERIES = 5_000
 DAY_MS = 86_400_000
@@ -46,22 +49,51 @@ Steps = dict[str, Callable[[], object]]
 def rows(*, quick: bool = False) -> list[Row]:
     """Measure on both databases; ``quick`` takes fewer requests and rounds."""
     finished, rounds = (FEW, 60) if quick else (FINISHED, 200)
+
+    def filled(store: Store) -> None:
+        fill(store, finished)
+
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        found = _measured(
-            f"SQLite, {finished:,}", [f"sqlite:///{folder / n}.db" for n in "ab"], finished, rounds
-        )
+        urls = [f"sqlite:///{folder / n}.db" for n in "ab"]
+        found = _measured(f"SQLite, {finished:,}", urls, filled, steps, rounds, AIM)
         with shared_server(folder) as server:
             if server is not None:
                 urls = [server.create(), server.create()]
-                found += _measured(f"PostgreSQL, {finished:,}", urls, finished, rounds)
+                found += _measured(f"PostgreSQL, {finished:,}", urls, filled, steps, rounds, AIM)
     return found
 
 
-def _measured(title: str, urls: list[str], finished: int, rounds: int) -> list[Row]:
+def crowded(*, quick: bool = False) -> list[Row]:
+    """Measure steps and lists with 10,000 open requests in one channel, beside none, on SQLite."""
+    number, rounds = (500, 5) if quick else (WAITING, 60)
+
+    def filled(store: Store) -> None:
+        fill(store, number)
+        waiting = {"state": "pending", "spec_id": None, "channel_id": "C1", "due_at": store.clock() + DAY_MS}
+        with store.database.write() as connection:
+            connection.execute(update(tables.requests).values(waiting))
+
+    def both(store: Store) -> Steps:
+        return steps(store) | reads(store)
+
+    with tempfile.TemporaryDirectory() as place:
+        urls = [f"sqlite:///{place}/{n}.db" for n in "ab"]
+        return _measured(f"{number:,} open", urls, filled, both, rounds)
+
+
+def _measured(
+    title: str,
+    urls: list[str],
+    filled: Callable[[Store], None],
+    of: Callable[[Store], Steps],
+    rounds: int,
+    aim: float | None = None,
+) -> list[Row]:
+    """Return the medians of every step on a store that was filled, beside those on an empty one."""
     with opened(urls[0]) as empty, opened(urls[1]) as full:
-        fill(full, finished)
-        sides = (steps(empty), steps(full))
+        filled(full)
+        sides = (of(empty), of(full))
         taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in sides[0]}
         for number in range(rounds):
             for name in taken:
@@ -70,7 +102,7 @@ def _measured(title: str, urls: list[str], finished: int, rounds: int) -> list[R
                     sides[side][name]()
                     taken[name][side].append((time.perf_counter_ns() - began) / 1e6)
     return [
-        Row(f"{title}: {name}", statistics.median(after), statistics.median(before), "ms", aim=AIM)
+        Row(f"{title}: {name}", statistics.median(after), statistics.median(before), "ms", aim=aim)
         for name, (before, after) in taken.items()
     ]
 
@@ -141,15 +173,38 @@ def steps(store: Store) -> Steps:
     }
 
 
+def reads(store: Store) -> Steps:
+    """Return the lists and searches that people ask for."""
+
+    def listed(**how: Any) -> Callable[[], object]:
+        def read() -> object:
+            with store.read() as tx:
+                return tx.requests.listed(**how)
+
+        return read
+
+    open_ = tuple(state for state in State if state not in TERMINAL)
+    return {
+        "`list`: open requests": listed(states=open_, limit=100),
+        "`mine`": listed(requester=("T1", "U7"), limit=100),
+        "`history`": listed(limit=100),
+        "`history` of a text that many hold": listed(text="old-", limit=100),
+        "`history` of a text that one holds": listed(text="spec-00000077", limit=100),
+        "`history` of a text that none holds": listed(text="nowhere", limit=100),
+        "`history` of a text that the oldest tenth hold": listed(text="long ago", limit=100),
+        "ended requests with a text that many hold": listed(states=tuple(TERMINAL), text="old-", limit=20),
+    }
+
+
 class _People:
     """Knows everybody."""
 
-    def look_up(self, *_: object) -> Person:
+    def look_up(self, *_: object, **__: object) -> Person:
         return ADA
 
     asker = known = look_up
 
-    def members(self, *_: object) -> None:
+    def members(self, *_: object, **__: object) -> None:
         return None
 
 
@@ -160,7 +215,8 @@ def fill(store: Store, finished: int) -> None:
     for first in range(0, finished, 1000):
         made: dict[Any, list[dict[str, Any]]] = {}
         for number in range(first, min(first + 1000, finished)):
-            head = _finished(made, number, start + number * 40_000 % (59 * DAY_MS), head)
+            who = "Long Ago" if number < finished / 10 else "Rosa"
+            head = _finished(made, number, start + number * 59 * DAY_MS // finished, head, who)
         with store.database.write() as connection:
             for table, rows_of_it in made.items():
                 connection.execute(insert(table), rows_of_it)
@@ -173,7 +229,7 @@ def fill(store: Store, finished: int) -> None:
             connection.exec_driver_sql("VACUUM ANALYZE")
 
 
-def _finished(made: dict[Any, list[dict[str, Any]]], number: int, at: int, head: Head) -> Head:
+def _finished(made: dict[Any, list[dict[str, Any]]], number: int, at: int, head: Head, who: str) -> Head:
     """Add one created request and its history; return the audit's new head."""
     request_id, name = f"F{number:08d}", f"old-{number}"
     digest = f"{number:064x}"
@@ -182,19 +238,19 @@ def _finished(made: dict[Any, list[dict[str, Any]]], number: int, at: int, head:
     request = same | {
         "id": request_id,
         "kind": "create",
-        "state": "created",
+        "state": "rejected" if number % 10 == 9 else "created",
         "version": 4,
         "revision": 1,
-        "reserved": True,
+        "reserved": number % 10 != 9,
         "team_id": "T1",
         "requester_id": f"U{number % 50}",
-        "requester_name": "Rosa",
+        "requester_name": who,
         "channel_id": f"C{number % 20}",
         "message_ts": f"{number}.000100",
         "quorum": 1,
         "updated_at": at + 2000,
         "expires_at": at + DAY_MS,
-        "spec_id": f"spec-{number}",
+        "spec_id": f"spec-{number:08}",
         "origin": "slack-http",
         "ended_at": at + 2000,
     }

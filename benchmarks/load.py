@@ -44,28 +44,31 @@ CHANNELS = tuple(f"C0BENCH{number:02}" for number in range(20))
 """Where the cards of the commands belong, in turn: each channel takes one a second."""
 
 
+def fields(text: str | None = None, method: str = "qlora4", channel: str | None = None) -> dict[str, str]:
+    """Return the fields of a slash command; each one is new."""
+    number = next(_numbers)
+    return {
+        "token": "x",
+        "team_id": "T0HOME001",
+        "team_domain": "home",
+        "channel_id": channel or CHANNELS[number % len(CHANNELS)],
+        "channel_name": "bench",
+        "user_id": "U0ROSA001",
+        "user_name": "rosa",
+        "command": "/peftsize",
+        "text": text or f"{1 + number / 1_000_000:.6f}b 2x128MB {method}",
+        "api_app_id": "A0PEFT001",
+        "is_enterprise_install": "false",
+        "response_url": f"http://127.0.0.1:1/response/{number}",
+        "trigger_id": f"{number}.{time.time_ns()}",
+    }
+
+
 def command(
     secret: str, text: str | None = None, method: str = "qlora4", channel: str | None = None
 ) -> tuple[bytes, dict[str, str]]:
     """Return a signed slash command; each one is new."""
-    number = next(_numbers)
-    body = urlencode(
-        {
-            "token": "x",
-            "team_id": "T0HOME001",
-            "team_domain": "home",
-            "channel_id": channel or CHANNELS[number % len(CHANNELS)],
-            "channel_name": "bench",
-            "user_id": "U0ROSA001",
-            "user_name": "rosa",
-            "command": "/peftsize",
-            "text": text or f"{1 + number / 1_000_000:.6f}b 2x128MB {method}",
-            "api_app_id": "A0PEFT001",
-            "is_enterprise_install": "false",
-            "response_url": f"http://127.0.0.1:1/response/{number}",
-            "trigger_id": f"{number}.{time.time_ns()}",
-        }
-    ).encode()
+    body = urlencode(fields(text, method, channel)).encode()
     return body, _signed(secret, body, "application/x-www-form-urlencoded")
 
 

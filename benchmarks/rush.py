@@ -6,17 +6,18 @@ The commands ask for 16-bit serving, so that each looks for a live spec that ser
 
 from __future__ import annotations
 
-import http.client
 import statistics
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.load import CHANNELS, Answers, closed, command, open_
-from benchmarks.servers import running, until
+from benchmarks.load import CHANNELS, Answers, closed, open_
+from benchmarks.servers import asked, running, send, until
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
-    from benchmarks.servers import Bench, Server
+    from collections.abc import Callable
+
+    from benchmarks.servers import Bench
 
 ROUNDS = 5
 CLUSTER_S = 0.05
@@ -24,10 +25,10 @@ _LISTS = 'peftsize_call_seconds_count{operation="list"'
 _DUE = 'peftsize_due_age_seconds{lane="requests"}'
 
 
-def rows(database_url: str | None = None, *, quick: bool = False) -> list[Row]:
-    """Measure the load with the product on a database."""
+def rows(new_url: Callable[[], str] | None = None, *, quick: bool = False) -> list[Row]:
+    """Measure the load with the product on new databases; on SQLite unless told."""
     rounds, total = (3, 300) if quick else (ROUNDS, 1500)
-    with running(database_url) as bench:
+    with running(new_url and new_url()) as bench:
         bench.cluster.faults.every_answer_s = CLUSTER_S
         for server in (bench.noop, bench.product):
             closed(server.port, bench.secret, connections=16, total=300, method="lora")
@@ -46,7 +47,7 @@ def rows(database_url: str | None = None, *, quick: bool = False) -> list[Row]:
             )
         )
         found.append(Row("open files", bench.product.files(), 0, "files"))
-    with running(database_url) as bench:  # without the cards that wait for Slack's limits
+    with running(new_url and new_url()) as bench:  # without the cards that wait for Slack's limits
         bench.cluster.faults.every_answer_s = CLUSTER_S
         return [*found, *_seen(bench, 20 if quick else 100), *_created(bench, 5 if quick else 30)]
 
@@ -90,7 +91,7 @@ def _seen(bench: Bench, total: int) -> list[Row]:
     for number in range(total):
         channel = CHANNELS[number % len(CHANNELS)]
         before, began = len(bench.slack.messages(channel)), time.perf_counter()
-        _send(bench.product, bench.secret, f"{number + 1}m 1x1MB lora", channel)
+        send(bench, f"{number + 1}m 1x1MB lora", channel)
         until(lambda: len(bench.slack.messages(channel)) > before)  # noqa: B023 - called before the next one
         times.append((time.perf_counter() - began) * 1000)
         time.sleep(max(0.0, 0.2 - (time.perf_counter() - began)))
@@ -104,13 +105,8 @@ def _created(bench: Bench, total: int) -> list[Row]:
     """From pressing Approve to the spec at the cluster, whose answers take 50 ms."""
     times = []
     for number in range(total):
-        before, specs = len(bench.slack.messages("#approvals")), len(bench.cluster.specs())
-        assert bench.slack.command("rosa", "#approvals", f"{number + 1}m 2x1MB lora").ok
-        until(lambda: len(bench.slack.messages("#approvals")) > before)  # noqa: B023
-        time.sleep(
-            2.5
-        )  # a channel takes one message a second, and the last request writes a line under its card
-        card = [message for message in bench.slack.messages("#approvals") if not message.thread_ts][-1]
+        specs = len(bench.cluster.specs())
+        card = asked(bench, number, f"{number + 1}m 2x1MB lora")
         pressed = time.perf_counter()
         bench.slack.click("ada", card, "peftsize.approve")
         until(lambda: len(bench.cluster.specs()) > specs)  # noqa: B023
@@ -126,14 +122,6 @@ def _settle(bench: Bench) -> None:
     deadline = time.monotonic() + 60
     while bench.product.metric(_DUE) > 0 and time.monotonic() < deadline:
         time.sleep(0.1)
-
-
-def _send(server: Server, secret: str, text: str, channel: str) -> None:
-    body, headers = command(secret, text, channel=channel)
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    connection.request("POST", "/slack/events", body, headers)
-    assert connection.getresponse().status == 200
-    connection.close()
 
 
 def _checked(answers: Answers) -> Answers:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.load import CHANNELS
+from benchmarks.load import CHANNELS, command
 from bot.audit import signing_key
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.slack.people import Channel
@@ -22,8 +22,11 @@ from bot.sandbox.watsonx.fake_watsonx import FakeCluster
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bot.sandbox.slack.workspace import Message
+
 ROOT = Path(__file__).parent.parent
 PEFTSIZE = Path(sys.executable).with_name("peftsize")
+SERVE = [str(PEFTSIZE), "serve", "--host", "127.0.0.1", "--port", "{port}"]
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Bench:
     cluster: FakeCluster
     product: Server
     noop: Server
+    environment: dict[str, str]
 
     @property
     def secret(self) -> str:
@@ -89,25 +93,55 @@ def running(database_url: str | None = None) -> Iterator[Bench]:
         environment = {**os.environ, **settings(slack, cluster), "PEFTSIZE_DATABASE_URL": url}
         signing_key.create(Path(folder) / "signing.key")
         environment["PEFTSIZE_SIGNING_KEY_FILE"] = f"{folder}/signing.key"
+        environment["PEFTSIZE_ANCHOR_FILE"] = f"{folder}/bench.anchor"
         noop = start([sys.executable, str(ROOT / "benchmarks/noop.py"), "{port}", slack.signing_secret])
-        product = start([str(PEFTSIZE), "serve", "--host", "127.0.0.1", "--port", "{port}"], environment)
+        product = start(SERVE, environment)
         slack.attach(f"http://127.0.0.1:{product.port}/slack/events")
         try:
-            yield Bench(slack, cluster, product, noop)
+            yield Bench(slack, cluster, product, noop, environment)
         finally:
-            for server in (product, noop):
-                server.process.terminate()
-            product.process.wait(15)
-            noop.process.kill()
-            noop.process.wait(5)
+            stop(product, noop)
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait until something is so; raises ``AssertionError`` after half a minute."""
-    deadline = time.monotonic() + 30
+def stop(*servers: Server) -> None:
+    """Ask servers to stop, and wait until they have."""
+    for server in servers:
+        server.process.terminate()
+    for server in servers:
+        server.process.wait(30)
+
+
+def until(condition: Callable[[], object], within_s: float = 30) -> None:
+    """Wait until something is so; raises ``AssertionError`` where it takes too long."""
+    deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.002)
+
+
+def send(bench: Bench, text: str, channel: str) -> None:
+    """Type a command, and have it acknowledged."""
+    body, headers = command(bench.secret, text, channel=channel)
+    connection = http.client.HTTPConnection("127.0.0.1", bench.product.port, timeout=30)
+    connection.request("POST", "/slack/events", body, headers)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def asked(bench: Bench, number: int, text: str) -> Message:
+    """Ask for something and return its card; in one channel after the other, since each takes one a second."""
+    channel = CHANNELS[number % len(CHANNELS)]
+    before = {message.ts for message in bench.slack.messages(channel)}
+    send(bench, text, channel)
+
+    def card() -> Message | None:
+        shown = (one for one in bench.slack.messages(channel) if one.ts not in before and not one.thread_ts)
+        return next(shown, None)
+
+    until(card)
+    found = card()
+    assert found is not None
+    return found
 
 
 def settings(slack: FakeSlack, cluster: FakeCluster) -> dict[str, str]:
@@ -133,7 +167,7 @@ def start(command: list[str], environment: dict[str, str] | None = None) -> Serv
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while time.perf_counter() - started < 30:
+    while time.perf_counter() - started < 60:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             connection.request("GET", ready)

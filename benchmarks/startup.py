@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks.servers import PEFTSIZE, ROOT, settings, start
+from benchmarks.servers import PEFTSIZE, ROOT, SERVE, settings, start
 from benchmarks.table import Row
 from bot.sandbox.slack.fake_slack import FakeSlack
 from bot.sandbox.watsonx.fake_watsonx import FakeCluster
@@ -42,7 +42,7 @@ def _serve(rounds: int) -> list[Row]:
         }
         for round_ in range(rounds + 1):
             noop = start([sys.executable, str(ROOT / "benchmarks/noop.py"), "{port}", slack.signing_secret])
-            server = start([str(PEFTSIZE), "serve", "--host", "127.0.0.1", "--port", "{port}"], environment)
+            server = start(SERVE, environment)
             if round_:  # the first one migrates
                 base.append(noop.ready_s)
                 product.append(server.ready_s)

@@ -29,7 +29,7 @@ LOOKED_AT = 1_000
 """Rows of a list that are read before the index is asked: it is slow only for what many hold."""
 _APART = "\x1f"
 _TRIGRAM = 3
-_MOST_TRIGRAMS = 32
+_TRIGRAMS_ASKED = 4
 _INDEX = table("searched_trigrams", column("rowid"))
 _MATCHES = text("searched_trigrams MATCH :trigrams")
 _NEWEST = (requests.c.created_at.desc(), requests.c.id)
@@ -110,7 +110,7 @@ def holding(
     recent = newest(states, where, LOOKED_AT).subquery()
     looked_at = connection.execute(
         select(recent.c.id, holds)
-        .join(searched, searched.c.request_id == recent.c.id)
+        .join(searched, searched.c.request_id == recent.c.id, isouter=True)  # who is not admitted has no line
         .order_by(recent.c.created_at.desc(), recent.c.id)
     ).all()
     found = [request_id for request_id, held in looked_at if held][:limit]
@@ -133,9 +133,9 @@ def holding(
 
 
 def _trigrams(wanted: str) -> str:
-    """Return a text as FTS5's expression: some of its trigrams, which together have all its characters."""
-    last = len(wanted) - _TRIGRAM
-    starts = [*range(0, last, _TRIGRAM), last][:_MOST_TRIGRAMS]
+    """Return a text as FTS5's expression: a few of its trigrams, since each one more is a list more to read."""
+    last, gaps = len(wanted) - _TRIGRAM, _TRIGRAMS_ASKED - 1
+    starts = sorted({last * number // gaps for number in range(_TRIGRAMS_ASKED)})
     return " AND ".join(
         '"{}"'.format(wanted[start : start + _TRIGRAM].replace('"', '""')) for start in starts
     )

@@ -106,6 +106,7 @@ def test_a_rare_text_is_found_by_the_index(store: Store) -> None:
     with store.write() as tx:
         for number in range(1, search.LOOKED_AT + 2):
             tx.requests.insert(request(number, requester_name="First" if number == 1 else "Åsa"), due_at=None)
+        tx.requests.insert(request(number + 1, requester_name="First", admitted=False), due_at=None)
     asked: list[tuple[str, Any]] = []
     with store.read() as tx:
         event.listen(tx.connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
