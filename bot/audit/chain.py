@@ -70,6 +70,7 @@ class Event:
         from_state: State before, if it changed or was asked to.
         digest: Of the exact REST body and its target.
         seal: Of an approval, or of the permission to send again (``bot.audit.seals``).
+        purpose: What the request is for, where it is asked for or edited.
     """
 
     at: int
@@ -85,6 +86,7 @@ class Event:
     slack: Where = field(default_factory=Where)
     rest: Rest = field(default_factory=Rest)
     seal: Mapping[str, Any] | None = None
+    purpose: str | None = None
 
     def fields(self) -> dict[str, Any]:
         """Return the event as the JSON object of the export, without its place in the chain."""
@@ -120,6 +122,7 @@ class Event:
                 "attempt": rest.attempt,
             },
             **({} if self.seal is None else {"seal": dict(self.seal)}),
+            **({} if self.purpose is None else {"purpose": self.purpose}),
         }
 
 

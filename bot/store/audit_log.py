@@ -30,7 +30,7 @@ _FIRST = (
 )
 _PAGE = 1000
 _JSON = ("actor", "slack", "rest", "seal")
-_LATER = ("policy", "seal")
+_LATER = ("policy", "seal", "purpose")
 """Columns of later releases: hashed only if they have a value, so that older rows still verify."""
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from bot.store.database import Database
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration; a test compares it with the folder."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 ONE_MIGRATOR = text("SELECT pg_advisory_xact_lock(7350011)")
 

@@ -241,6 +241,7 @@ audit = Table(
     Column("rest", Text, nullable=False),
     Column("policy", String(64)),
     Column("seal", Text),
+    Column("purpose", Text),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )

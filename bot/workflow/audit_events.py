@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bot.audit.seals import Seal
     from bot.workflow.ports import Ask, Click
 
+_ASKED = frozenset({"requested", "edited"})
+"""Events that say what a request is for; the other rows of its revision follow them."""
+
 
 def who_asked(ask: Ask) -> Who:
     """Return the requester as an actor."""
@@ -68,6 +71,7 @@ def event_of(
         slack=_where(request, source),
         rest=rest or Rest(),
         seal=seal.fields() if seal else None,
+        purpose=request.purpose if request and event in _ASKED else None,
     )
 
 

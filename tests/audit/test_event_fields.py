@@ -23,6 +23,7 @@ def test_an_event_in_full() -> None:
         slack=Where("C1", "1.1", "t1", workflow=True),
         rest=Rest(status=409, trace="x1", spec_id="s1", attempt="a1"),
         seal={"key": "k1"},
+        purpose="eval",
     )
     assert event.fields() == {
         "at": 1,
@@ -45,6 +46,7 @@ def test_an_event_in_full() -> None:
         "slack": {"channel_id": "C1", "message_ts": "1.1", "trigger_hash": "t1", "workflow": True},
         "rest": {"status": 409, "trace": "x1", "spec_id": "s1", "attempt": "a1"},
         "seal": {"key": "k1"},
+        "purpose": "eval",
     }
 
 

@@ -37,6 +37,7 @@ def test_a_purpose_is_shown_everywhere_and_sent_nowhere(new_team: Callable[..., 
         assert PURPOSE in team.command(words), words
     assert PURPOSE not in team.command("history DEF-4").partition("none")[2]
     assert team.last("requested")["reason"] == f"{TEXT}, for: {PURPOSE}"
+    assert [row.get("purpose") for row in team.audit() if row["event"] == "requested"] == [None, PURPOSE]
     (listed, _) = json.loads(team.cli("requests", "list", "--json").stdout)
     assert listed["purpose"] == PURPOSE
     assert f"purpose    {PURPOSE}" in team.cli("requests", "show", request.id).stdout
@@ -46,6 +47,8 @@ def test_a_purpose_is_shown_everywhere_and_sent_nowhere(new_team: Callable[..., 
     assert done.state is State.CREATED
     assert f"Purpose: {PURPOSE}" in team.words(team.slack.dms("rosa")[-1])
     assert PURPOSE not in json.dumps(team.cluster.specs(NAME))
+    team.product.checkpoints.sign()
+    assert team.cli("audit", "verify").exit_code == 0
 
 
 def test_another_purpose_is_another_revision(new_team: Callable[..., Team]) -> None:
@@ -61,6 +64,7 @@ def test_another_purpose_is_another_revision(new_team: Callable[..., Team]) -> N
     row = team.row(request)
     assert (row.revision, row.votes, row.purpose) == (2, (), "demo, ABC-124")
     assert row.digest == request.digest
+    assert [row.get("purpose") for row in team.audit(request)] == [PURPOSE, None, "demo, ABC-124"]
     assert team.last("edited")["reason"] == f"{TEXT}, for: {PURPOSE} → {TEXT}, for: demo, ABC-124"
     assert "Purpose: demo, ABC-124." in team.words(team.slack.messages(CHANNEL)[-1])
 

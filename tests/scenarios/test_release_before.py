@@ -80,7 +80,7 @@ def test_a_database_of_the_release_before_opens_verifies_and_goes_on(team: Team)
     assert [row.state for row in team.rows()].count(State.CREATED) == 2
     team.product.checkpoints.sign()
     verified = team.cli("audit", "verify")
-    assert "whole" in verified.output, verified.output
+    assert "intact" in verified.output, verified.output
 
 
 def test_buttons_of_cards_made_by_the_release_before_answer(team: Team) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _JSON = ("actor", "slack", "rest", "seal")
-_LATER = ("policy", "seal")
+_LATER = ("policy", "seal", "purpose")
 
 
 class Owner:
