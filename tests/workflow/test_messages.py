@@ -130,6 +130,34 @@ def members(group: str, key: str, kind: str, body: dict[str, Any], but: list[str
             ),
         ),
         (
+            lambda tx: outbox.reading(tx, "k1", ("T1", "U2"), None, "history 70b"),
+            (
+                "reading:k1",
+                "reading",
+                None,
+                None,
+                {"team_id": "T1", **TO_U2, "channel_id": None, "where": "history 70b", "page": 1}
+                | {"thread_ts": None},
+                "chat.postMessage:U2",
+                ANSWER,
+            ),
+        ),
+        (
+            lambda tx: outbox.reading(
+                tx, "k1", ("T1", "U2"), "C1", "specs", page=2, thread_ts="9.9", response_url="https://url"
+            ),
+            (
+                "reading:k1",
+                "reading",
+                None,
+                None,
+                {"team_id": "T1", **TO_U2, "channel_id": "C1", "where": "specs", "page": 2}
+                | {"thread_ts": "9.9", "response_url": "https://url"},
+                "chat.postEphemeral",
+                ANSWER,
+            ),
+        ),
+        (
             lambda tx: outbox.step_refused(tx, "Fx1", Refusal("may_not_ask", "guest")),
             (
                 "step:Fx1",
