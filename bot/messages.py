@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bot.approvals.limits import facts_of
 from bot.approvals.policy_file import APPROVERS
 from bot.approvals.request import Kind, State
 from bot.approvals.state_machine import is_dry_run, is_given_up
@@ -229,8 +230,8 @@ def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
 
 
 def _limit(code: str, detail: str) -> str:
-    """Say which limit was reached, and what is counted."""
-    facts = dict(part.partition("=")[::2] for part in detail.split())
+    """Say which limit was reached, and what counts towards it."""
+    facts = facts_of(detail)
     held = int(facts.get("held") or int(facts.get("open", 0)) + int(facts.get("created", 0)))
     shown = facts.pop("which", "").split(",")
     which = ", ".join(shown) + (f" and {held - len(shown)} more" if held > len(shown) else "")

@@ -83,5 +83,10 @@ def never_reached(rules: Policy) -> Iterator[str]:
                 yield f"{where} is for requests from {least} GPUs, which {limit} = {held} refuses"
 
 
+def facts_of(refusal_detail: str) -> dict[str, str]:
+    """Return the facts of a limit's refusal, by name, from the text that the audit and stored answers hold."""
+    return dict(part.partition("=")[::2] for part in refusal_detail.split())
+
+
 def _refusal(limit: str, **facts: int | str) -> Refusal:
     return Refusal(limit, " ".join(f"{name}={value}" for name, value in facts.items()))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sizing import SizingError
 
-BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
+BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 """Select Graphic Rendition codes, ECMA-48."""
 
 GAP = "  "

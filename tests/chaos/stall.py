@@ -6,12 +6,13 @@ import contextlib
 import socket
 import threading
 from typing import Literal
-from urllib.parse import urlsplit
+
+from tests.support.relay import Port
 
 Side = Literal["request", "answer"]
 
 
-class Stall:
+class Stall(Port):
     """Passes bytes on, and holds up the commit of the transaction that contains some words.
 
     ``request`` keeps the commit from the server: the transaction stays open with all its locks.
@@ -22,16 +23,10 @@ class Stall:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._far = (parts.hostname or "127.0.0.1", parts.port or 5432)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        user, _, _ = parts.netloc.rpartition("@")
-        here = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.url = parts._replace(netloc=f"{user}@{here}" if user else here).geturl()
         self._order: tuple[bytes, Side] | None = None
         self.held = threading.Event()
         self._go_on = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(url)
 
     def order(self, words: bytes, side: Side) -> None:
         """Hold up the next such commit."""
@@ -45,21 +40,14 @@ class Stall:
 
     def close(self) -> None:
         self.release()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._between, args=(near,), daemon=True).start()
+    def connected(self, near: socket.socket) -> None:
+        threading.Thread(target=self._between, args=(near,), daemon=True).start()
 
     def _between(self, near: socket.socket) -> None:
         """Serve one connection until both directions are at their end."""
-        with near, socket.create_connection(self._far) as far:
+        with near, socket.create_connection(self.far) as far:
             waits = threading.Event()
             back = threading.Thread(target=self._back, args=(far, near, waits), daemon=True)
             back.start()

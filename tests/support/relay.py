@@ -8,25 +8,48 @@ import threading
 from urllib.parse import urlsplit
 
 
-class Relay:
-    """Passes bytes on between a port of its own and a server.
+class Port:
+    """A port on loopback in front of a server.
 
     Args:
-        url: Of the server; ``self.url`` leads there through the relay.
+        url: Of the server; ``self.url`` leads there through the port.
     """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._far = (parts.hostname or "127.0.0.1", parts.port or 5432)
+        self.far = (parts.hostname or "127.0.0.1", parts.port or 5432)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        user, _, _ = parts.netloc.rpartition("@")
+        here = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = parts._replace(netloc=f"{user}@{here}" if user else here).geturl()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def connected(self, near: socket.socket) -> None:
+        """Serve a client without blocking."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connected(near)
+
+
+class Relay(Port):
+    """Passes bytes on between a port and a server, as for ``Port``."""
+
+    def __init__(self, url: str) -> None:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._whole = True
-        user = f"{parts.username}@" if parts.username else ""
-        if parts.password:
-            user = f"{parts.username}:{parts.password}@"
-        self.url = parts._replace(netloc=f"{user}127.0.0.1:{self._listener.getsockname()[1]}").geturl()
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(url)
 
     def cut(self) -> None:
         """End every connection and take no new one."""
@@ -43,24 +66,17 @@ class Relay:
 
     def close(self) -> None:
         self.cut()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
+    def connected(self, near: socket.socket) -> None:
+        with self._lock:
+            if not self._whole:
+                near.close()
                 return
-            with self._lock:
-                if not self._whole:
-                    near.close()
-                    continue
-                far = socket.create_connection(self._far)
-                self._open |= {near, far}
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+            far = socket.create_connection(self.far)
+            self._open |= {near, far}
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

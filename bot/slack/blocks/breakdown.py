@@ -11,7 +11,7 @@ from bot.messages import gigabytes, gpus
 from bot.slack.blocks.kit import bar, context, section
 from bot.slack.blocks.notes import warnings
 from bot.slack.blocks.text import safe
-from sizing import estimate, units
+from sizing import units
 from sizing.formula import group_text
 from sizing.methods import METHODS
 
@@ -179,11 +179,6 @@ def explained(drafted: Draft) -> list[Block]:
     """Return the numbers in full: line by line, the three methods, room, origin."""
     advice = sizing.advise(drafted.sized, drafted.breakdown)
     return [calculation(drafted), methods(drafted, advice), meaning(drafted, advice), provenance(drafted)]
-
-
-def has_estimate(sized: SizingRequest) -> bool:
-    """Return whether a second opinion is possible: the model's layer shapes are known."""
-    return estimate.shapes_of(sized) is not None
 
 
 def _sum(drafted: Draft) -> str:
