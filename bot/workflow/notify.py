@@ -32,7 +32,7 @@ class Event(StrEnum):
     CREATED = "the spec is created"
     DELETED = "the spec is deleted"
     FAILED = "it fails"
-    ATTENTION = "nobody knows how it ended"
+    ATTENTION = "its outcome is unknown"
 
 
 class Who(StrEnum):
@@ -76,7 +76,10 @@ TABLE = (
     Line(Event.ASKED, Who.PEOPLE, Place.DIRECT, "a copy of the card, with its buttons"),
     Line(Event.ASKED, Who.PEOPLE, Place.HOME, "the tab is redrawn, if they have opened it before"),
     Line(
-        Event.WAITING, Who.LEFT, Place.DIRECT, "one list of all that waits for them, in place of the last one"
+        Event.WAITING,
+        Who.LEFT,
+        Place.DIRECT,
+        "one list of the requests that wait for them, in place of the last one",
     ),
     Line(Event.ESCALATED, Who.EVERYBODY, Place.THREAD, "who can now decide as well"),
     Line(
@@ -97,7 +100,7 @@ TABLE = (
     Line(Event.DELETED, Who.REQUESTER, Place.DIRECT, _END),
     Line(Event.FAILED, Who.EVERYBODY, Place.THREAD, "why"),
     Line(Event.FAILED, Who.REQUESTER, Place.DIRECT, _END),
-    Line(Event.ATTENTION, Who.REQUESTER, Place.DIRECT, "that admins look into it"),
+    Line(Event.ATTENTION, Who.REQUESTER, Place.DIRECT, "that admins are looking into it"),
     Line(Event.ATTENTION, Who.ADMINS, Place.DIRECT, "a link to the card, the trace id"),
 )
 """Who is notified of what, and where. docs/notifications.md shows it."""

@@ -20,7 +20,7 @@ THREAT = Threat(
     can={"keep clicks and commands away while it is cut": "test_a_lost_connection_is_seen"},
     cannot={
         "do so unseen: `/readyz`, a metric and the log say it": "test_a_lost_connection_is_seen",
-        "keep the bot deaf: it connects again by itself": "test_a_lost_connection_is_seen",
+        "keep the bot deaf: it reconnects automatically": "test_a_lost_connection_is_seen",
     },
     do="look at `peftsize_socket_connections` and the way to Slack; people press again what was lost.",
 )

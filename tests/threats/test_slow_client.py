@@ -29,7 +29,7 @@ THREAT = Threat(
     cannot={
         "stop probes and commands with 110 connections": "test_110_dripping_connections_stop_nothing",
         "hold a connection by a byte now and then": "test_a_request_that_never_ends_is_cut_off",
-        "reach the probes where they have an address of their own": "test_probes_apart",
+        "reach the probes if they have a separate address": "test_probes_apart",
     },
     do="set `PEFTSIZE_PROBE_ADDRESS` to an address that only the platform reaches, limit connections in the proxy "
     "in front, or use Socket Mode.",
