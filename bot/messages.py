@@ -1,4 +1,4 @@
-"""All words of refusals, errors and states, the same for Slack and the command line. No Slack here.
+"""The words of all refusals, errors and states, the same for Slack and the command line.
 
 Errors hold facts; this file makes sentences: what happened, and what to do next.
 """
@@ -64,9 +64,9 @@ REFUSALS: Mapping[str, str] = {
     "no_existing": "No existing spec fits this request. Approve or reject it instead.",
     "unreadable": "The request text could not be read, so nothing was changed. Rewrite it.",
     "nothing_to_override": "The computed number of GPUs works as it is. There is nothing to change.",
-    "not_admitted": "Slack has not said yet who asked for this, so nothing was decided. Try again in a minute.",
-    "asked_just_now": "Somebody has just asked for the same, and Slack is being asked who that is, so nothing was "
-    "stored. Ask again in a minute.",
+    "not_admitted": "Slack has not yet said who asked for this, so nothing was decided. Try again in a minute.",
+    "asked_just_now": "Somebody has just submitted the same request, and Slack is still being asked who they are, so "
+    "nothing was stored. Submit it again in a minute.",
     # the person
     "may_not_ask": "The policy lets only some people ask for hardware, so nothing was posted. Have one of them ask, "
     "or talk to whoever runs this bot.",
@@ -74,7 +74,7 @@ REFUSALS: Mapping[str, str] = {
     "not_an_approver": "You are not an approver for this request. /peftsize policy lists who is.",
     "place_filled": "Your party has approved this already. The request needs approval from others.",
     "already_voted": "You have already approved this. The request needs approval from others.",
-    "no_vote": "You have not approved this revision. There is nothing to take back.",
+    "no_vote": "You have not approved this revision. There is nothing to withdraw.",
     "not_yours": "Only the requester or an admin may do this. Ask one of them.",
     "not_an_operator": "Only an admin or an approver may do this. Ask one of them.",
     "denied": "The policy does not allow this, so nothing was changed. /peftsize policy explains why.",
@@ -84,18 +84,18 @@ REFUSALS: Mapping[str, str] = {
     "stranger": "People from other organizations cannot decide on requests. Ask a member of the home workspace.",
     "foreign_team": "This bot does not serve your workspace. Use it in its home workspace.",
     "unknown_person": "Slack does not know this user id, so nothing was decided. Check the id.",
-    "checking": "Checking with Slack who you are… Your click is kept and decided in a few seconds. There is no need "
-    "to click again.",
-    "checking_asker": "Checking with Slack who you are… Your request is kept and its card comes after that. There is "
-    "no need to ask again.",
+    "checking": "Checking with Slack who you are… Your click is stored and will be decided in a few seconds. There is "
+    "no need to click again.",
+    "checking_asker": "Checking with Slack who you are… Your request is stored, and its card will follow. There is "
+    "no need to submit it again.",
     "too_many_clicks": "You pressed too many times, so nothing was decided. Wait a minute, then press once.",
     "unsealed_click": "This click was not stored by this release, so nothing was decided. Press the button again.",
     "lookup_failed": "Slack could not confirm who you are, so nothing was decided. Try again in a minute.",
     # the signing key
     "key_exists": "The file exists already, and overwriting a key voids every approval. Nothing was written. Choose "
     "another file.",
-    "members_only": "Only full members of this workspace see everybody's requests. These are your own; ask a member "
-    "for others.",
+    "members_only": "Only full members of this workspace can see other people's requests. These are your own; ask a "
+    "member for others.",
     # what was typed
     "reason_missing": "A rejection needs a reason. Write one sentence to help the requester.",
     "reason_too_long": "The reason is too long; nothing was stored. Keep it within 500 characters.",
@@ -119,7 +119,7 @@ REFUSALS: Mapping[str, str] = {
     "conflict": "Somebody else changed it first, so nothing was stored. Try again.",
     "busy": "The database is busy, so nothing was stored. Try again in a few seconds.",
 }
-"""What happened and what to do next, for every code that a person can be refused with."""
+"""What happened and what to do next, by the code of a refusal."""
 
 _CANNOT_ASK: Mapping[str, str] = {
     "guest": "Guests",
@@ -204,15 +204,12 @@ _SENTENCES = 300
 
 
 def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
-    """Say why nothing was done, and what to do next.
+    """Say why nothing was done, and what to do next, in two or three short sentences of plain text.
 
     Args:
         code: A key of ``REFUSALS``.
         detail: The fact that came with it.
         request: The row as it is now.
-
-    Returns:
-        Two or three short sentences. Plain text: whoever shows it escapes it.
     """
     if code in _LIMITS:
         return _limit(code, detail)
@@ -225,8 +222,8 @@ def refusal(code: str, detail: str = "", request: Request | None = None) -> str:
     fact = _FACTS.get(code)
     if fact is None or not detail:
         return sentence
-    told = fact.format(short(detail).rstrip(".") if fact.endswith(".") else short(detail))
-    return f"{sentence} {told}"
+    fact_words = fact.format(short(detail).rstrip(".") if fact.endswith(".") else short(detail))
+    return f"{sentence} {fact_words}"
 
 
 def _limit(code: str, detail: str) -> str:
@@ -240,10 +237,10 @@ def _limit(code: str, detail: str) -> str:
 
 
 def state_words(request: Request) -> str:
-    """Say where a request is, truthfully: only what is committed.
+    """Say what state a request is in, according to what is committed; plain text.
 
     Returns:
-        Such as ``approved, creating…``, ``created 1f2e…`` or ``failed: duplicate name``. Plain text.
+        Such as ``approved, creating…``, ``created 1f2e…`` or ``failed: duplicate name``.
     """
     state = request.state
     if not request.admitted:
@@ -264,14 +261,7 @@ def state_words(request: Request) -> str:
 
 
 def explain(error: Exception) -> str:
-    """Say in words what an expected error means and what to do next.
-
-    Args:
-        error: A ``SizingError``, a ``ConfigError`` or any ``BotError``.
-
-    Returns:
-        Plain text without secrets.
-    """
+    """Say what an expected error means and what to do next: plain text without secrets."""
     match error:
         case SizingError() | ConfigError():
             return f"{error.message}\n{error.hint}"
@@ -290,12 +280,12 @@ def explain(error: Exception) -> str:
             return f"Slack could not identify a user ({short(error.what)}). Try again in a minute."
         case SlackTrouble():
             wait = f" It asks to wait {error.retry_after_s:.0f} s." if error.retry_after_s else ""
-            told = (
+            retry = (
                 "it is retried every hour and at the next start"
                 if error.permanent
                 else "it is retried automatically"
             )
-            return f"Slack delivery failed ({short(error.what)}); {told}.{wait}"
+            return f"Slack delivery failed ({short(error.what)}); {retry}.{wait}"
         case SettingsError():
             return "\n".join(["Invalid settings:", *(f"- {problem}" for problem in error.problems)])
         case SpecsError():
@@ -340,7 +330,7 @@ MISSING = {
 
 
 def unexpected(reference: str) -> str:
-    """Say that something broke, with the reference that the log carries too."""
+    """Say that an unexpected error occurred, with its reference in the log."""
     return (
         f"An unexpected error occurred (reference {reference}). Try again; if it happens again, give the "
         "reference to the operator."
@@ -348,7 +338,7 @@ def unexpected(reference: str) -> str:
 
 
 def nothing_stored(what: str) -> str:
-    """Say that the database did not take it; ``what`` as in ``StoreError``."""
+    """Say that the database stored nothing; ``what`` as in ``StoreError``."""
     return REFUSALS.get(what, REFUSALS["away"])
 
 
@@ -367,7 +357,7 @@ def unreachable(short: Sequence[Shortage]) -> str:
 
 
 def gigabytes(exact: str, places: int = 3) -> str:
-    """Shorten an exact decimal for reading; what was cut is marked.
+    """Shorten an exact decimal for display; an ellipsis marks the cut.
 
     >>> gigabytes("7.875"), gigabytes("0.0000667572021484375"), gigabytes("12.3456")
     ('7.875', '0.0000667…', '12.345…')
@@ -386,7 +376,7 @@ def gpus(count: int) -> str:
 
 
 def verdict(found: str) -> str:
-    """Say what the second opinion comes to, for a verdict of ``sizing.explain``."""
+    """Return the second opinion in words, for a verdict of ``sizing.explain``."""
     return {
         "fits": "fits, even at the pessimistic end",
         "tight": "tight: the pessimistic end does not hold the load",
@@ -400,12 +390,12 @@ def people(count: int) -> str:
 
 
 def moment(at_ms: int) -> str:
-    """Write a moment: ``2023-11-14 22:13 UTC``."""
+    """Format a moment: ``2023-11-14 22:13 UTC``."""
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def duration(length_ms: int) -> str:
-    """Write a length of time in its largest whole unit.
+    """Format a length of time in its largest whole unit.
 
     >>> duration(86_400_000), duration(5_400_000), duration(500)
     ('24 h', '90 min', '1 s')
@@ -417,13 +407,13 @@ def duration(length_ms: int) -> str:
 
 
 def short(words: str) -> str:
-    """Return foreign words as one line without secrets, not too long for a sentence."""
+    """Return foreign words as one line without secrets, short enough for a sentence."""
     line = " ".join(mask_secrets(words[: 4 * _SENTENCES]).split())
     return line if len(line) <= _SENTENCES else line[: _SENTENCES - 1] + "…"
 
 
 def _said(error: SpecsError) -> str:
-    """Return the service's words with status and trace, as one sentence."""
+    """Return the service's message with status and trace, as one sentence."""
     known = [f"status {error.status}"] if error.status else []
     known += [f"trace {error.trace}"] if error.trace else []
     words = short(error.message).rstrip(".")

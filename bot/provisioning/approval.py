@@ -88,7 +88,7 @@ def examine(service: RequestService, request: Request, ruling: Ruling) -> Findin
     except BrokenStory as error:
         return Tampered(str(error))
     if begun_anew:
-        return AskAgain("the audit has begun anew since, as after a restored backup")
+        return AskAgain("the audit has since begun a new origin, as after a restored backup")
     if (few := _too_few(request, ruling, counting, doubts)) is not None:
         return few
     if told.unreleased:

@@ -26,7 +26,7 @@ LOOKUPS = 3
 MINUTELY_MS, HOURLY_MS = 60_000, 3_600_000
 """In ``attention``: a look-up a minute for an hour, then one an hour."""
 _NOT_KNOWN = (
-    "what was sent can no longer be told from the request: its row, the settings or the formula have changed"
+    "what was sent can no longer be derived from the request: its row, the settings or the formula changed"
 )
 
 

@@ -445,7 +445,7 @@ def _deployments(ask: Callable[[], object]) -> Check:
     check = _answers(
         "watsonx deployments",
         ask,
-        "give the user access to the space's deployments; until then nobody knows which specs are in use",
+        "give the user access to the space's deployments; until then it is unknown which specs are in use",
     )
     return replace(check, status="warning") if check.status == "failed" else check
 

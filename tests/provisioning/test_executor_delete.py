@@ -121,7 +121,7 @@ def test_who_uses_a_spec_is_asked_four_times(bench: Bench) -> None:
     row, rest = bench.row(deletion), bench.rest(deletion, "use_unknown")
     assert (row.state, bench.attempts(deletion), bench.due_at(deletion)) == (State.FAILED, [], None)
     assert str(row.error).startswith(unknown)
-    assert str(row.error).endswith(". Look for deployments, then Retry deletes it all the same")
+    assert str(row.error).endswith(". Look for deployments, then press Retry to delete it anyway")
     assert rest == {"status": 503, "trace": rest["trace"]}
     bench.advance(3_000)  # a channel takes one message a second after the first few
     bench.run_due()

@@ -303,7 +303,7 @@ def test_what_was_sent_can_no_longer_be_told(bench: Bench, setting: str) -> None
         assert bench.attempts(request)[0].lookups == number
     row = bench.row(request)
     assert row.state is State.ATTENTION
-    assert str(row.error).startswith("what was sent can no longer be told from the request")
+    assert str(row.error).startswith("what was sent can no longer be derived from the request")
     assert str(row.error).startswith(str(bench.last("missed")["reason"]) + "; before: ")
     assert bench.calls() == before
 

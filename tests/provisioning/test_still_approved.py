@@ -170,7 +170,10 @@ def test_a_restored_backup_asks_again(bench: Bench) -> None:
     before = bench.calls()
     bench.run_due()
     assert bench.row(request).state is State.PENDING
-    assert bench.last("revised")["reason"] == "the audit has begun anew since, as after a restored backup"
+    assert (
+        bench.last("revised")["reason"]
+        == "the audit has since begun a new origin, as after a restored backup"
+    )
     assert bench.calls() == before
     later = approved(bench, "7b none qlora4")
     bench.run_due()

@@ -1,4 +1,4 @@
-"""What somebody may read of the requests: a full member everything, everybody else their own."""
+"""What a person may read of the requests: a full member everything, others their own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 MOST_PAGES = 10
-"""Pages of a list; who wants more narrows it with ``history TEXT``."""
+"""Pages of a list; ``history TEXT`` narrows a longer one."""
 SOON_S = 1.0
 """How long a list may wait to be looked up before it answers with an error."""
 
