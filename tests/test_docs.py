@@ -21,7 +21,6 @@ from bot.slack.blocks import answers, form, modals
 from bot.slack.inbound import commands
 from bot.slack.inbound.listeners import register
 from bot.store.tables import metadata
-from bot.workflow import notify
 from scripts import diagram
 from tests.test_monitoring import queries, selectors
 
@@ -322,13 +321,6 @@ def test_paths_in_documents_exist() -> None:
         for name in NAME.findall(document.read_text(encoding="utf-8")):
             if re.fullmatch(r"(bot|sizing|tests|scripts|deploy|requirements)/[\w/.-]+", name):
                 assert (ROOT / name).exists(), f"{document.name} names {name}"
-
-
-def test_notifications() -> None:
-    """The page says who hears what as the table in the code does, line by line."""
-    shown = [line for line in between("docs/notifications.md", "notifications").splitlines() if line]
-    lines = [f"| {row.event} | {row.who} | {row.place} | {row.what} |" for row in notify.TABLE]
-    assert shown[2:] == lines
 
 
 def test_tests_in_documents_exist() -> None:

@@ -52,7 +52,7 @@ ROOMS = (
         "workflow",
         95,
         ("bot/workflow/*.py",),
-        (*DECISIONS, *WHOLE, "tests/slack", "tests/test_docs.py::test_notifications"),
+        (*DECISIONS, *WHOLE, "tests/slack"),
     ),
     Room("provisioning", 95, ("bot/provisioning/*.py",), ("tests/provisioning", *WHOLE)),
 )

@@ -1,4 +1,4 @@
-"""Desks, each with a fresh database."""
+"""Desks and test benches, each with a fresh database."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.desk import Desk
+from tests.support.fixtures import either_bench, new_bench, new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+__all__ = ["desk", "either_bench", "new_bench", "new_desk", "new_folder"]
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bot.approvals.policy import Stage
 from bot.approvals.request import State
-from bot.workflow.notify import Event, Place, Who, event_of, hears, reached
+from bot.workflow.notify import TABLE, Event, Place, Who, event_of, hears, reached
 from tests.support.people import ADA, BEN, HOUR, RULING, a_request, vote_of
 
 CALLED = replace(RULING, notify=("UBEN", "SGROUP", "UROSA", "UADA"))
@@ -30,6 +31,14 @@ ASKED = {
     *people(Place.DIRECT, "UBEN", "UADA"),
     *people(Place.HOME, "UBEN", "UADA"),
 }
+
+
+def test_the_page_shows_the_table() -> None:
+    """docs/notifications.md says who hears what as the code does, line by line."""
+    page = (Path(__file__).parents[2] / "docs/notifications.md").read_text(encoding="utf-8")
+    shown = [line for line in page.split("notifications -->")[1].splitlines() if line.startswith("| ")]
+    lines = [f"| {row.event} | {row.who} | {row.place} | {row.what} |" for row in TABLE]
+    assert [line for line in shown if "---" not in line][1:] == lines
 
 
 @pytest.mark.parametrize(
