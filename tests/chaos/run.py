@@ -43,7 +43,7 @@ class Result:
         findings: What went wrong.
         counts: What was done.
         blows: Kills and freezes by instant.
-        recoveries_s: Seconds from each kill (on SQLite: from the start after it) until all it left was taken up.
+        recoveries_s: Seconds from each kill (on SQLite: from the next ready process) until all it left was taken up.
         slow: What lay there longest, where that took longer than it may.
         weather: What went wrong on the way, by kind.
         states: How the requests ended.
@@ -141,21 +141,19 @@ def _kill(world: World, result: Result, instant: Instant, draw: random.Random) -
     result.counts["kills"] += 1
     result.blows[f"kill {words}"] += 1
     dead, at_ms = victim.pid, world.striker.at_ms
-    clock = time.monotonic()
     if world.is_sqlite:
         victim.start()
         victim.wait_ready()
-        _taken_up(world, result, dead, at_ms, clock)
+        _taken_up(world, result, dead, at_ms)
         return
-    _taken_up(world, result, dead, at_ms, clock)
+    _taken_up(world, result, dead, at_ms)
     victim.start()
     victim.wait_ready()
 
 
-def _taken_up(world: World, result: Result, dead: int, at_ms: int, clock: float) -> None:
-    """Measure how long it takes until nothing of what a dead process left is still lying there."""
-    limit, left = RECOVERY_LIMIT_S[result.database], ["everything: it was not ready"]
-    ready_s = time.monotonic() - clock
+def _taken_up(world: World, result: Result, dead: int, at_ms: int) -> None:
+    """Measure how long it takes from now until nothing of what a dead process left is still lying there."""
+    limit, left, clock = RECOVERY_LIMIT_S[result.database], ["everything"], time.monotonic()
     while time.monotonic() - clock < 2 * limit:
         try:
             now_left = world.rows.left_by([dead], at_ms)
@@ -168,7 +166,7 @@ def _taken_up(world: World, result: Result, dead: int, at_ms: int, clock: float)
     seconds = time.monotonic() - clock
     result.recoveries_s.append(seconds)
     if seconds > limit:
-        result.slow.append(f"recovered only after {seconds:.1f} s, ready after {ready_s:.1f} s: {left}")
+        result.slow.append(f"recovered only after {seconds:.1f} s: {left}")
 
 
 def _freeze(world: World, result: Result, instant: Instant, draw: random.Random, seconds: float) -> None:

@@ -27,7 +27,7 @@ def as_promised(result: Result, kills: int) -> None:
 
 
 def test_one_process_on_sqlite(tmp_path: Path) -> None:
-    """Killed, frozen and started again: nothing lost, nothing twice, and 5 s after a start all goes on."""
+    """Killed, frozen and started again: nothing lost, nothing twice, all taken up 5 s after the next is ready."""
     as_promised(run(tmp_path, f"sqlite:///{tmp_path / 'peftsize.db'}", kills=9, seed=7), 9)
 
 
