@@ -199,7 +199,7 @@ def rule(policy: Policy, facts: Facts, waited_ms: int = 0) -> Ruling:
     if two:
         self_approval = False
         because = [*because, "asked by a workflow: two people"]
-    sources = _sources(base, matching, least=2 if two else 0)
+    sources = _sources(base, matching, two=two)
     parties = tuple(_party(name, *source, waited_ms) for name, source in sorted(sources.items()))
     return Ruling(
         parties=parties,
@@ -217,13 +217,13 @@ def rule(policy: Policy, facts: Facts, waited_ms: int = 0) -> Ruling:
     )
 
 
-def _sources(base: Defaults, matching: Sequence[Rule], least: int = 0) -> dict[str, tuple[int, set[_List]]]:
+def _sources(base: Defaults, matching: Sequence[Rule], *, two: bool) -> dict[str, tuple[int, set[_List]]]:
     """Return the places of every party and the lists its members must be in, by the party's name.
 
     Args:
         base: The defaults.
         matching: The rules that bind.
-        least: The minimum number of distinct people.
+        two: Whether at least two distinct people are needed.
     """
     found: dict[str, tuple[int, set[_List]]] = {}
     asking: list[Defaults | Rule] = [r for r in matching if r.need] or ([base] if base.need else [])
@@ -231,14 +231,19 @@ def _sources(base: Defaults, matching: Sequence[Rule], least: int = 0) -> dict[s
         (need, (*table.escalate, *base.escalate)) for table in asking for need in table.need or ()
     ]
     for need, stages in needs:
-        count, lists = found.get(need.name, (0, set()))
+        count, lists = found.get(need.name, (need.count, set()))
         found[need.name] = (max(count, need.count), lists | {(need.among, stages)})
     short = [r for r in matching if not r.need]
     listed = {(r.approvers, (*r.escalate, *base.escalate)) for r in short if r.approvers}
-    quorum = max([least, 1 if listed else 0, *(r.quorum or 0 for r in short), 0 if needs else base.quorum])
+    quorums = [r.quorum for r in short if r.quorum]
+    if two:
+        quorums.append(2)
+    if not needs:
+        quorums.append(base.quorum)
     # beside parties a quorum counts distinct people in all; a list of approvers asks for people of its own
-    count = quorum if listed else quorum - sum(count for count, _ in found.values())
-    if count > 0:
+    places = sum(count for count, _ in found.values())
+    count = max([1, *quorums]) if listed else max([places, *quorums]) - places
+    if count:
         anybody = base.approvers.union(*(need.among for need, _ in needs))
         stages = (*(stage for r in short for stage in r.escalate), *base.escalate)
         found[APPROVERS] = (count, listed | {(anybody, stages)})

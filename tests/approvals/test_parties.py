@@ -87,6 +87,8 @@ def test_a_quorum_beside_parties_counts_distinct_people_in_all() -> None:
 
 def test_a_list_of_approvers_beside_parties_is_a_party_of_its_own() -> None:
     """Another rule's list still asks for its people, as many as it says."""
+    (one, *_) = ruled(TWO_PARTIES + '[[rule]]\napprovers = ["S0PROD"]\n').parties
+    assert (one.name, one.count) == ("Approvers", 1)
     got = ruled(TWO_PARTIES + '[[rule]]\napprovers = ["S0PROD"]\nquorum = 2\n').parties
     assert [one.name for one in got] == ["Approvers", "Leads", "Security"]
     assert (got[0].count, set(got[0].lists)) == (

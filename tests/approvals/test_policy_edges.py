@@ -228,7 +228,7 @@ def test_a_persons_standing_in_full() -> None:
         "T1", "U0BEN", "Ben", None, may_vote=False, via=("S0TEAM",)
     )
     nobody = Person("T1", "U0EVE", "Eve")
-    assert policy.standing(ruling, nobody) == Actor("T1", "U0EVE", "Eve", None, may_vote=False, via=())
+    assert policy.standing(ruling, nobody) == Actor("T1", "U0EVE", "Eve")
 
 
 def test_admins_by_id_or_group_but_never_by_anyone() -> None:
