@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.approvals.limits import LIMITS, Gpus, Used, refuse_amount
+from bot.approvals.limits import LIMITS, Gpus, Used, never_reached, refuse_amount
 from bot.approvals.policy_file import Limits, load
 from bot.errors import SettingsError
 from bot.messages import refusal
@@ -69,3 +69,45 @@ def test_a_limit_is_a_number_from_one() -> None:
         "limits.open_per_person",
         "limits.gpus_per_human",
     ]
+
+
+SMALL = """
+[limits]
+gpus_per_person = 4
+gpus_per_space = 5
+[[rule]]
+quorum = 2
+[[rule]]
+when = { min_gpus = 6 }
+quorum = 2
+[[rule]]
+when = { min_gpus = 7 }
+deny = "Too many."
+[[rule]]
+when = { min_gpus = 5 }
+quorum = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[defaults]\nconfirm_from_gpus = 9\n", []),
+        ("[limits]\ngpus_per_person = 8\n[defaults]\nconfirm_from_gpus = 8\n", []),
+        (
+            "[limits]\ngpus_per_person = 8\n[defaults]\nconfirm_from_gpus = 9\n",
+            ["confirm_from_gpus is for requests from 9 GPUs, which gpus_per_person = 8 refuses"],
+        ),
+        (
+            SMALL,
+            [
+                "rule.1 is for requests from 6 GPUs, which gpus_per_person = 4 refuses",
+                "rule.1 is for requests from 6 GPUs, which gpus_per_space = 5 refuses",
+                "rule.3 is for requests from 5 GPUs, which gpus_per_person = 4 refuses",
+            ],
+        ),
+    ],
+)
+def test_what_a_limit_keeps_from_ever_being_reached(text: str, told: list[str]) -> None:
+    """A rule or a confirmation for more GPUs than anybody may ask for, but no rule that denies them."""
+    assert list(never_reached(load(text))) == told

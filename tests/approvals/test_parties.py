@@ -217,6 +217,13 @@ def test_an_escalation_is_for_what_its_own_rule_asks_for() -> None:
     assert approve(strict, BOSS)[0] == ["not_an_approver"]
 
 
+def test_an_escalation_gives_nobody_a_say_in_their_own_request() -> None:
+    """Not even where the policy allows self-approval: they must have been asked from the start."""
+    later = ruled(ESCALATED, 5 * HOUR, BASE + "self_approval = true\n")
+    assert approve(later, BOSS, requester="UBOSS")[0] == ["self_approval"]
+    assert approve(later, LEA, BOSS, requester="ULEA")[0] == ["voted", "approved"]
+
+
 def test_a_deny_wins_over_an_escalation() -> None:
     """Nobody may approve it, however long it waits."""
     assert approve(ruled(ESCALATED + '[[rule]]\ndeny = "no"\n', 9 * HOUR), BOSS)[0] == ["denied"]
@@ -250,6 +257,16 @@ def test_who_can_bring_a_request_further() -> None:
     assert outlook(one.parties, members, voted={"UBOTH": [0, 1]}).voters == {"ULEA"}
     own = outlook(ruled(ESCALATED, 5 * HOUR, BASE + "self_approval = true\n").parties, members, own=["UROSA"])
     assert own.voters == {"ULEA", "UBOTH", "UBOSS"}
+
+
+def test_a_second_person_of_a_filled_party_is_no_help() -> None:
+    """Until every place is filled; by then a vote is counted beside the others, as before."""
+    leads = {"S0LEADS": frozenset({"ULEA", "ULIZ"}), "S0SEC": frozenset({"USAM"})}
+    parties = ruled(TWO_PARTIES).parties
+    assert outlook(parties, leads.get).voters == {"ULEA", "ULIZ", "USAM"}
+    assert outlook(parties, leads.get, voted={"ULEA": [0]}).voters == {"USAM"}
+    assert outlook(parties, leads.get, voted={"ULEA": [0], "USAM": [1]}).voters == {"ULIZ"}
+    assert outlook(parties, leads.get, voted={"UEVE": []}).voters == {"ULEA", "ULIZ", "USAM"}
 
 
 @pytest.mark.parametrize(

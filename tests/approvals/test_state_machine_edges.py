@@ -355,3 +355,19 @@ def test_what_is_asked_once_more_before_the_effect(votes, ruling, why) -> None:
     """The policy in force then, with the votes that stand then."""
     request = a_request(S.APPROVED, votes=votes, author_id="UBEN" if votes == (vote_of(BEN),) else "UROSA")
     assert state_machine.ready(request, ruling) == why
+
+
+def test_nobody_sees_or_carries_out_what_is_not_admitted() -> None:
+    """Until whoever asks was looked up, the bot waits."""
+    asked = a_request(S.APPROVED, votes=(vote_of(ADA),), admitted=False)
+    assert state_machine.ready(asked, RULING) == "nobody has looked up yet who asks"
+    assert state_machine.step(asked, A.START) is None
+
+
+def test_the_words_that_rows_hold() -> None:
+    """Another word would not find the rows of the release before."""
+    assert [kind.value for kind in Kind] == ["create", "delete"]
+    assert [state.value for state in State] == [
+        *("pending", "approved", "creating", "deleting", "unknown", "attention"),
+        *("failed", "created", "deleted", "rejected", "cancelled", "expired"),
+    ]
