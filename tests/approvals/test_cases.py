@@ -8,6 +8,7 @@ import pytest
 
 from bot.approvals import cases, policy_file
 from bot.approvals.cases import Asked
+from bot.errors import SettingsError
 from sizing import SizingError
 
 if TYPE_CHECKING:
@@ -118,3 +119,67 @@ def test_policies_are_compared_request_by_request() -> None:
     assert list(cases.compare(before, worded, asked, site)) == []
     strict = policy_file.load(RULES.replace("quorum-of-two", "deny"))
     assert [one.asked.id for one in cases.compare(before, strict, asked, site)] == ["5"]
+
+
+ASKER = "must be member, guest, external, workflow, a user id (U… or W…) or a user-group id (S…)"
+
+
+@pytest.mark.parametrize(
+    ("who", "read"),
+    [
+        ('"member"', ("member",)),
+        ('"workflow"', ("workflow",)),
+        ('["guest", "S0TEAM"]', ("guest", "S0TEAM")),
+        ('["external", "U0FAY", "W0FAY"]', ("external", "U0FAY", "W0FAY")),
+        ('["workflow", "guest"]', ("workflow", "guest")),
+        ('"stranger"', f"0.who.0: {ASKER}"),
+        ('["member", "C0ML"]', f"0.who.1: {ASKER}"),
+        ('["guest", "external"]', "0: a case is asked by one of member, guest and external"),
+        ('["member", "guest"]', "0: a case is asked by one of member, guest and external"),
+        ("[]", "0.who: Value should have at least 1 item after validation, not 0"),
+    ],
+)
+def test_who_asks_in_a_case(who: str, read: tuple[str, ...] | str) -> None:
+    """One kind of asker, or ids; a word alone is a list of it."""
+    text = f'[[case]]\nasks = "10b"\nwho = {who}\ndenied = true\n'
+    if isinstance(read, tuple):
+        (case,) = policy_file.load_cases(text, "cases.toml")
+        assert case.who == read
+        return
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load_cases(text, "cases.toml")
+    assert caught.value.problems == (f"cases.toml: case.{read}.",)
+
+
+def test_a_case_says_no_more_than_it_must() -> None:
+    """Asked by a member, anywhere, with the computed GPUs."""
+    (case,) = policy_file.load_cases('[[case]]\nasks = "10b"\nneed = { Approvers = 1 }\n', "cases.toml")
+    assert (case.who, case.channel, case.space, case.use_gpus, case.denied) == (
+        ("member",),
+        None,
+        None,
+        None,
+        False,
+    )
+    assert policy_file.load_cases("", "cases.toml") == ()
+
+
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        ('asks = "10b"', "case.0: a case needs either need = { Approvers = 1 } or denied = true"),
+        (
+            'asks = "10b"\ndenied = true\nneed = {}',
+            "case.0: a case needs either need = { Approvers = 1 } or denied = true",
+        ),
+        (
+            'asks = "10b"\ndenied = true\nchannel = "D0DIRECT"',
+            "case.0.channel: String should match pattern '^[CG][A-Z0-9]{2,}$'",
+        ),
+    ],
+)
+def test_a_case_expects_one_outcome(case: str, problem: str) -> None:
+    """Somebody's approval or a refusal, in a channel."""
+    with pytest.raises(SettingsError) as caught:
+        policy_file.load_cases(f"[[case]]\n{case}\n", "cases.toml")
+    assert caught.value.problems == (f"cases.toml: {problem}.",)
