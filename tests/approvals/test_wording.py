@@ -47,6 +47,13 @@ def test_words_are_refused_by_the_policy(
     assert (found.code if found else None) == code
 
 
+def test_a_missing_purpose_is_told_with_its_pattern() -> None:
+    """Where there is one."""
+    assert refuse_words(Defaults(purpose="required"), None, PLAIN) == Refusal("purpose_missing", "")
+    rules = Defaults(purpose="required", purpose_pattern=TICKET)
+    assert refuse_words(rules, None, PLAIN) == Refusal("purpose_missing", TICKET)
+
+
 def test_only_a_typed_name_is_judged() -> None:
     """A name made from the content is ours."""
     assert refuse_words(Defaults(name_pattern="[a-z]+"), None, PLAIN) is None
