@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 REQUEST = "10b 2x128MB qlora4"
 PURPOSE = "quarterly eval, ABC-123"
-STEP_S = 8.0
+STEP_S = 20.0
 """How long to wait for a step."""
 _SANDBOX = "peftsize sandbox (in a clone: make sandbox)"
 _LOOK_S = 0.02

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from bot.sandbox.page.server import Page as Server
 from bot.sandbox.world import World
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+PATIENCE_MS = 20_000
+"""How long a machine that does other things besides may take to show what is expected."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless",
@@ -39,6 +41,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail("no Chromium: scripts/chromium installs it")
         pytest.skip("NOT RUN: no Chromium on this machine (Debian: apt-get install chromium)")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
@@ -67,7 +70,7 @@ def open_page(browser: Browser, world: World) -> Iterator[Callable[..., Screen]]
             )
             contexts.append(context)
             page = context.new_page()
-            page.set_default_timeout(8_000)
+            page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: troubles.append(str(error)))
             page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
             page.on(
