@@ -126,7 +126,9 @@ class Acts:
             errors = workflow.run(self._slack, who, view, values)
             return {"ok": True} | ({"errors": errors} if errors else {})
         delivery = self._slack.submit(who, view, values)
-        return _outcome(delivery) if not delivery.errors else {"ok": True, "errors": delivery.errors}
+        if delivery.errors:
+            return {"ok": True, "errors": delivery.errors}
+        return _outcome(delivery) | {"closed": view not in self._slack.modals(who)}
 
     def _close(self, asked: Json) -> Json:
         who = self._who(asked)

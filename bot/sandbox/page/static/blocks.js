@@ -7,7 +7,7 @@ import { mrkdwn, words } from "./mrkdwn.js";
 /**
  * Where blocks are drawn: a message, a modal or the Home tab.
  * `names` resolves ids; `where` names the surface in posts; `sent` hears what became of each.
- * `fields` collects what is filled in: block and action id → function.
+ * `fields` collects what is filled in: block and action id → function. `acted` is what became of the last act.
  */
 export class Surface {
   constructor(names, where, sent = (answer) => answer, level = 3) {
@@ -21,7 +21,8 @@ export class Surface {
 
   /** Brings to the app what was pressed, chosen or typed. */
   act(block, element, value) {
-    return this.sent(post("click", { ...this.where, ...this.named(block, element), value, values: this.values() }));
+    this.acted = this.sent(post("click", { ...this.where, ...this.named(block, element), value, values: this.values() }));
+    return this.acted;
   }
 
   /** Asks the app for the options of an external select. */

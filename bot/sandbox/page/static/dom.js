@@ -52,10 +52,11 @@ export function announce(words) {
   while (live.childElementCount > 5) live.firstElementChild.remove();
 }
 
-/** Keeps keyboard focus on the same control while `redraw` replaces it. */
+/** Keeps keyboard focus, and what is selected, in the same control while `redraw` replaces it. */
 export function keepingFocus(node, redraw) {
   const active = node.contains(document.activeElement) ? document.activeElement : null;
   const key = active?.dataset.key;
+  const selected = [active?.selectionStart, active?.selectionEnd];
   redraw();
   if (!active || document.activeElement === active) return;
   if (node.contains(active)) {
@@ -64,6 +65,7 @@ export function keepingFocus(node, redraw) {
   }
   const again = key && [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
   (again || node.querySelector("[tabindex='-1']") || node).focus({ preventScroll: true });
+  if (again?.setSelectionRange && Number.isInteger(selected[0])) again.setSelectionRange(...selected);
 }
 
 let next = 0;

@@ -51,7 +51,9 @@ async function send(event, person, view, button) {
   event.preventDefault();
   if (button.hidden || button.getAttribute("aria-busy") === "true") return;
   button.setAttribute("aria-busy", "true");
+  await surface.acted;
   const told = await post("submit", { person, view, values: surface.values() });
+  if (told.closed) return; // busy until it is gone from the page too, so that no field acts in a view that is closed
   button.removeAttribute("aria-busy");
   if (shown?.id !== view) return;
   if (told.errors) tell(told.errors);
