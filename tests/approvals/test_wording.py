@@ -61,6 +61,7 @@ def test_only_a_typed_name_is_judged() -> None:
 
 def test_every_refusal_has_words() -> None:
     """They name the pattern, and what to do."""
+    assert {"purpose_missing", "purpose_unlike", "secret_in_purpose", "name_unlike"} == CODES
     assert set(REFUSALS) >= CODES
     assert refusal("purpose_unlike", TICKET).endswith(f"It must match {TICKET}")
     assert asks_purpose(Defaults()) == ""
@@ -104,3 +105,10 @@ def test_a_mistake_in_the_file_is_named(key: str, value: str, says: str) -> None
     (problem,) = caught.value.problems
     assert key in problem
     assert says in problem
+
+
+def test_a_pattern_that_is_none_is_told_by_us_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    """The engine itself writes nothing to standard error."""
+    with pytest.raises(SettingsError, match="must be a regular expression as RE2 takes it"):
+        load('[defaults]\npurpose_pattern = "a(unclosed"\n')
+    assert capfd.readouterr() == ("", "")
