@@ -249,6 +249,8 @@ def test_two_commands_at_once_make_one_card(team: Team) -> None:
     team.quiet()
     (request,) = team.rows()
     loser = next(who for who in people if team.slack.person(who).id != request.requester_id)
-    assert any(words in team.words(said[loser].said[0]) for words in (request.id, "Ask again in a minute"))
+    assert any(
+        words in team.words(said[loser].said[0]) for words in (request.id, "Submit it again in a minute")
+    )
     assert request.id in team.command(TEXT, loser)
     assert len(team.slack.messages(CHANNEL)) == 1

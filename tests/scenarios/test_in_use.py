@@ -79,7 +79,7 @@ def test_where_nobody_can_know_a_person_decides(team: Team) -> None:
     assert "is not known" in team.last("requested")["reason"]
     failed = team.approve("ada", asked)
     assert failed.state is State.FAILED
-    assert "Retry deletes it all the same" in str(failed.error)
+    assert "press Retry to delete it anyway" in str(failed.error)
     assert (team.story(asked)[-1], deletes(team)) == ("use_unknown", 0)
     team.click("ada", "retry", asked)
     assert (team.row(asked).state, deletes(team)) == (State.DELETED, 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FAY = "U0FAY0001"
 ALL = POLICY + 'requesters = ["members", "guests", "external"]\n'
-OWN = "Only full members of this workspace see everybody's requests. These are your own"
+OWN = "Only full members of this workspace can see other people's requests. These are your own"
 
 
 @pytest.fixture

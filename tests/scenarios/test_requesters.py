@@ -213,7 +213,7 @@ def test_a_name_that_a_guest_has_just_taken(either_bench: Bench) -> None:
     bench = either_bench
     bench.slack.command("gus", CHANNEL, TEXT)
     delivery = bench.slack.command("rosa", CHANNEL, TEXT)
-    assert "Ask again in a minute" in bench.words(delivery.said[0])
+    assert "Submit it again in a minute" in bench.words(delivery.said[0])
     bench.run_due()
     assert cards(bench) == 0
     assert bench.ask().requester_id == ROSA

@@ -38,7 +38,7 @@ OWNER, APP = ("peftsize_owner", "choose-one"), ("peftsize_app", "choose-another"
 def urls(postgresql: Server) -> Iterator[tuple[str, str]]:
     """The addresses of the owner and of the bot, on a database made by the page's own statements."""
     name = f"peftsize_{secrets.token_hex(6)}"
-    make, allow = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    make, allow, _ = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     place = urlsplit(postgresql.url)
 
     def named(statements: str) -> str:
