@@ -160,7 +160,7 @@ class Executor:
         if isinstance(error, Unavailable) and request.tries < _USE_TRIES:
             wait(self.service, request, error)
             return
-        reason = f"{words}. Look for deployments, then press Retry to delete it anyway"
+        reason = f"{words.rstrip('.')}. Look for deployments, then press Retry to delete it anyway"
         move(self.service, request, Action.FAIL, reason, rest=rest_of(error), event=_UNKNOWN_USE)
 
     def _decided_unknown(self, request: Request) -> bool:
