@@ -344,16 +344,16 @@ def nothing_stored(what: str) -> str:
 
 def unreachable(short: Sequence[Shortage]) -> str:
     """Say which parties cannot be reached, and what would change that."""
-    told = []
+    sentences = []
     for one in short[:_MOST_PARTIES]:
         can = "Nobody" if one.able == 0 else f"Only {people(one.able)}"
         party = f" for {one.party}" if one.party != APPROVERS else ""
-        told.append(f"{can} can approve this{party} and {one.quorum} must.")
+        sentences.append(f"{can} can approve this{party} and {one.quorum} must.")
     if all(one.later for one in short):
-        told.append("It waits for an escalation to let others decide.")
+        sentences.append("It waits for an escalation to let others decide.")
     else:
-        told.append("It will expire unless the policy or its user groups are changed.")
-    return " ".join(told)
+        sentences.append("It will expire unless the policy or its user groups are changed.")
+    return " ".join(sentences)
 
 
 def gigabytes(exact: str, places: int = 3) -> str:
@@ -375,13 +375,13 @@ def gpus(count: int) -> str:
     return f"{count} GPU" if count == 1 else f"{count} GPUs"
 
 
-def verdict(found: str) -> str:
+def verdict(code: str) -> str:
     """Return the second opinion in words, for a verdict of ``sizing.explain``."""
     return {
         "fits": "fits, even at the pessimistic end",
         "tight": "tight: the pessimistic end does not hold the load",
         "does_not_fit": "does not fit, not even at the optimistic end",
-    }[found]
+    }[code]
 
 
 def people(count: int) -> str:

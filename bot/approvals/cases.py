@@ -73,10 +73,10 @@ def judge(rules: Policy, case: Case) -> Verdict:
     spaces = {*rules.spaces(), *([case.space] if case.space else [])}
     text = f"{case.asks} space={case.space}" if case.space else case.asks
     site = Site("", "", {name: name for name in spaces})
-    found = facts_of(text, site, case.use_gpus, workflow="workflow" in case.who)
-    over = refuse_amount(rules.limits, Used(), found.num_gpus, is_new=True)
+    facts = facts_of(text, site, case.use_gpus, workflow="workflow" in case.who)
+    over = refuse_amount(rules.limits, Used(), facts.num_gpus, is_new=True)
     barred = policy.barred_from_asking(rules, _person(case), case.channel or "")
-    return Verdict(policy.rule(rules, found), barred, over.code if over else None)
+    return Verdict(policy.rule(rules, facts), barred, over.code if over else None)
 
 
 def _person(case: Case) -> Person:
@@ -123,11 +123,11 @@ def compare(
     before, after = _ruler(old), _ruler(new)
     for asked in requests:
         try:
-            found = facts_of(asked.text, site, asked.use_gpus, workflow=asked.workflow)
+            facts = facts_of(asked.text, site, asked.use_gpus, workflow=asked.workflow)
         except SizingError:
             unreadable(asked)
             continue
-        first, then = before(found), after(found)
+        first, then = before(facts), after(facts)
         if first is not then and first != then:
             yield Changed(asked, first, then)
 
@@ -136,10 +136,10 @@ def _ruler(rules: Policy) -> Callable[[Facts], Ruling]:
     """Return ``rule``, cached by the matching rules and without what is no part of the decision."""
     known: dict[tuple[bool, ...], Ruling] = {}
 
-    def ruled(found: Facts) -> Ruling:
-        key = (found.workflow, *policy.binding(rules, found))
+    def ruled(facts: Facts) -> Ruling:
+        key = (facts.workflow, *policy.binding(rules, facts))
         if key not in known:
-            known[key] = replace(policy.rule(rules, found), because=(), policy=None)
+            known[key] = replace(policy.rule(rules, facts), because=(), policy=None)
         return known[key]
 
     return ruled

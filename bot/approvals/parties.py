@@ -83,14 +83,14 @@ def fill(parties: Sequence[Party], may: Mapping[str, Sequence[int]]) -> tuple[fr
 
 def people(lists: Iterable[frozenset[str]], members: Members) -> frozenset[str] | None:
     """Return the users who are in every list; None if that is any full member."""
-    found: frozenset[str] | None = None
+    common: frozenset[str] | None = None
     for allowed in lists:
         if ANYONE in allowed:
             continue
         groups = frozenset(entry for entry in allowed if entry.startswith("S"))
         named = (allowed - groups).union(*(members(group) or () for group in sorted(groups)))
-        found = named if found is None else found & named
-    return found
+        common = named if common is None else common & named
+    return common
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -41,10 +41,10 @@ def link(text: str) -> str:
 
 def first_match(text: str, sought: str) -> tuple[int, int] | None:
     """Return where a pattern first matches in a text; None if it does not, or matches nothing."""
-    found = _compiled(sought).search(text)
-    if found is None or not found[0]:
+    match = _compiled(sought).search(text)
+    if match is None or not match[0]:
         return None
-    start, end = found.span()
+    start, end = match.span()
     return start, end
 
 

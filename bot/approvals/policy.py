@@ -225,14 +225,14 @@ def _sources(base: Defaults, matching: Sequence[Rule], *, two: bool) -> dict[str
         matching: The rules that bind.
         two: Whether at least two distinct people are needed.
     """
-    found: dict[str, tuple[int, set[_List]]] = {}
+    by_name: dict[str, tuple[int, set[_List]]] = {}
     asking: list[Defaults | Rule] = [r for r in matching if r.need] or ([base] if base.need else [])
     needs: list[tuple[Need, Stages]] = [
         (need, (*table.escalate, *base.escalate)) for table in asking for need in table.need or ()
     ]
     for need, stages in needs:
-        count, lists = found.get(need.name, (need.count, set()))
-        found[need.name] = (max(count, need.count), lists | {(need.among, stages)})
+        count, lists = by_name.get(need.name, (need.count, set()))
+        by_name[need.name] = (max(count, need.count), lists | {(need.among, stages)})
     short = [r for r in matching if not r.need]
     listed = {(r.approvers, (*r.escalate, *base.escalate)) for r in short if r.approvers}
     quorums = [r.quorum for r in short if r.quorum]
@@ -241,13 +241,13 @@ def _sources(base: Defaults, matching: Sequence[Rule], *, two: bool) -> dict[str
     if not needs:
         quorums.append(base.quorum)
     # beside parties a quorum counts distinct people in all; a list of approvers asks for people of its own
-    places = sum(count for count, _ in found.values())
+    places = sum(count for count, _ in by_name.values())
     count = max([1, *quorums]) if listed else max([places, *quorums]) - places
     if count:
         anybody = base.approvers.union(*(need.among for need, _ in needs))
         stages = (*(stage for r in short for stage in r.escalate), *base.escalate)
-        found[APPROVERS] = (count, listed | {(anybody, stages)})
-    return found
+        by_name[APPROVERS] = (count, listed | {(anybody, stages)})
+    return by_name
 
 
 def _party(name: str, count: int, lists: Iterable[_List], waited_ms: int) -> Party:
@@ -352,13 +352,13 @@ def unreachable(policy: Policy, members: Members, barred: Collection[str] = ()) 
         key = (facts.workflow, *binding(policy, facts))
         if key not in asked:
             asked[key] = rule(policy, facts)
-    found = {
+    shortages = {
         short
         for ruling in asked.values()
         if ruling.deny is None
         for short in outlook(ruling.parties, members, barred=barred).short
     }
-    return sorted(found)
+    return sorted(shortages)
 
 
 def _every(policy: Policy) -> Iterator[Facts]:

@@ -301,12 +301,12 @@ def ready(request: Request, ruling: Ruling) -> str | None:
         return "nobody has looked up yet who asks"
     if ruling.deny is not None:
         return f"the policy denies it: {ruling.deny}"
-    found = progress(request, ruling)
-    if found.complete:
+    counted = progress(request, ruling)
+    if counted.complete:
         return None
     if len(ruling.parties) == 1:
-        return f"{found} approvals count under the policy in force"
-    return f"of the approvals, these count under the policy in force: {found}"
+        return f"{counted} approvals count under the policy in force"
+    return f"of the approvals, these count under the policy in force: {counted}"
 
 
 def _approve(request: Request, actor: Actor, ruling: Ruling, now: int) -> Transition | Refusal:

@@ -35,5 +35,5 @@ def linked(rules: Defaults, purpose: str) -> tuple[int, int, str] | None:
     """Return the part of a purpose to link (start, end) and the address with ``{match}`` for it, or None."""
     if rules.purpose_pattern is None or rules.purpose_link is None:
         return None
-    found = first_match(purpose, rules.purpose_pattern)
-    return None if found is None else (*found, rules.purpose_link)
+    match = first_match(purpose, rules.purpose_pattern)
+    return None if match is None else (*match, rules.purpose_link)

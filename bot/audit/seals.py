@@ -92,25 +92,25 @@ def read(text: str | None) -> Seal | None:
         return None
 
 
-def holds(found: Seal, statement: Statement, public: bytes) -> bool:
+def holds(seal: Seal, statement: Statement, public: bytes) -> bool:
     """Return whether a seal is that of a statement, under a public key (32 bytes)."""
     try:
-        signature = base64.b64decode(found.signature, validate=True)
+        signature = base64.b64decode(seal.signature, validate=True)
     except binascii.Error:
         return False
-    return found.key == key_id(public) and verifies(public, statement.message(), signature)
+    return seal.key == key_id(public) and verifies(public, statement.message(), signature)
 
 
 def voter(actor: Mapping[str, Any]) -> str | None:
     """Return the id by which a request knows an actor: in an Enterprise Grid, a person may have several."""
-    found: str | None = actor.get("known_as") or actor["user_id"]
-    return found
+    user_id: str | None = actor.get("known_as") or actor["user_id"]
+    return user_id
 
 
 def of_row(row: Mapping[str, Any]) -> tuple[Seal, Statement] | None:
     """Return the seal of an audit row and what it must sign; None for a row without a seal."""
-    found, actor = _seal(row.get("seal")), row["actor"]
-    if found is None:
+    seal, actor = _seal(row.get("seal")), row["actor"]
+    if seal is None:
         return None
     statement = Statement(
         request_id=row["request_id"],
@@ -118,28 +118,28 @@ def of_row(row: Mapping[str, Any]) -> tuple[Seal, Statement] | None:
         digest=row["digest"],
         user_id=voter(actor),
         at=row["at"],
-        begun=found.begun,
-        entries=found.entries,
+        begun=seal.begun,
+        entries=seal.entries,
         attempt=row["rest"]["attempt"] if row["event"] in RELEASES else None,
     )
-    return found, statement
+    return seal, statement
 
 
 def row_holds(row: Mapping[str, Any], public: bytes) -> bool:
     """Return whether an audit row has a seal of this public key (32 bytes) over its content."""
-    found = of_row(row)
+    sealed = of_row(row)
     kind = "entries" if row["event"] in APPROVALS else "attempt"
-    return found is not None and getattr(found[1], kind) is not None and holds(*found, public)
+    return sealed is not None and getattr(sealed[1], kind) is not None and holds(*sealed, public)
 
 
 def _seal(fields: Any) -> Seal | None:
     """Parse a seal; None if it is not one."""
     try:
         entries: Sequence[str] | None = fields.get("entries")
-        found = Seal(
+        seal = Seal(
             fields["key"], fields["signature"], fields["begun"], None if entries is None else tuple(entries)
         )
     except (AttributeError, KeyError, TypeError):
         return None
-    texts = (found.key, found.signature, found.begun, *(found.entries or ()))
-    return found if all(isinstance(text, str) for text in texts) else None
+    texts = (seal.key, seal.signature, seal.begun, *(seal.entries or ()))
+    return seal if all(isinstance(text, str) for text in texts) else None

@@ -39,9 +39,9 @@ STEPS = 1_000
 
 def check(file: str) -> None:
     """Read a policy file, and say so."""
-    found = _load(file)
-    say(visible(f"{file}: no mistakes. {len(found.rule)} rules, {len(found.case)} cases."))
-    say(f"Digest: {found.digest}")
+    rules = _load(file)
+    say(visible(f"{file}: no mistakes. {len(rules.rule)} rules, {len(rules.case)} cases."))
+    say(f"Digest: {rules.digest}")
 
 
 def test(file: str, more: Sequence[str]) -> None:
@@ -50,11 +50,11 @@ def test(file: str, more: Sequence[str]) -> None:
     files = [(file, rules.case), *((name, policy_file.load_cases(_read(name), name)) for name in more)]
     wrong = [
         f"{name}: case.{number} ({case.asks!r}): {why}"
-        for name, found in files
-        for number, case in enumerate(found)
+        for name, cases in files
+        for number, case in enumerate(cases)
         if (why := _wrong(rules, case)) is not None
     ]
-    count = sum(len(found) for _, found in files)
+    count = sum(len(cases) for _, cases in files)
     if not count:
         raise SettingsError((f"{file}: there are no cases: write [[case]] tables beside the rules.",))
     for line in wrong:
@@ -230,13 +230,13 @@ def _asked_in(file: str) -> Iterable[Asked]:
                 yield Asked(f"line {number}", line)
             continue
         try:
-            found = json.loads(line)
-            text = found.get("text") or found["canonical"]
+            entry = json.loads(line)
+            text = entry.get("text") or entry["canonical"]
             yield Asked(
-                str(found.get("id") or f"line {number}"),
+                str(entry.get("id") or f"line {number}"),
                 str(text),
-                found.get("use_gpus"),
-                found.get("origin") == "workflow",
+                entry.get("use_gpus"),
+                entry.get("origin") == "workflow",
             )
         except (ValueError, KeyError) as error:
             raise SettingsError((f"{file}: line {number} is no request: {type(error).__name__}.",)) from None

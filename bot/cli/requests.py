@@ -96,12 +96,12 @@ def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
         raise SettingsError((f"--state must be one of {', '.join(State)}.",))
     settings = configuration.load()
     with open_store(settings) as store, store.read() as tx:
-        found = tx.requests.listed(states=(State(state),) if state else (), limit=limit)
+        requests = tx.requests.listed(states=(State(state),) if state else (), limit=limit)
     came = _counting(settings)
     if as_json:
-        say_json([as_json_object(request, came(request)) for request in found])
+        say_json([as_json_object(request, came(request)) for request in requests])
         return
-    if not found:
+    if not requests:
         say("No requests found. They are made in Slack: /peftsize 10b 2x128MB qlora4")
         return
     rows = [
@@ -115,7 +115,7 @@ def listing(*, as_json: bool, state: str | None, limit: int | None) -> None:
             r.purpose or "-",
             _approvals(r, came(r)) if r.state is State.PENDING else "-",
         )
-        for r in found
+        for r in requests
     ]
     table(("id", "state", "request", "asked by", "at", "spec", "purpose", "approvals"), rows)
 
@@ -176,15 +176,19 @@ def deploy_body(request_id: str, adapter: str | None, *, as_json: bool) -> None:
     if as_json:
         say_json(
             {
-                name: {"url": request.target + found.path, "body": found.body, "assumed": found.assumed}
-                for name, found in deployments.items()
+                name: {
+                    "url": request.target + deployment.path,
+                    "body": deployment.body,
+                    "assumed": deployment.assumed,
+                }
+                for name, deployment in deployments.items()
             }
         )
         return
-    for name, found in deployments.items():
+    for name, deployment in deployments.items():
         title("Deploy the base model" if name == "base" else "Deploy an adapter on it")
-        say(_curl(request.target, found))
-        for line in found.assumed:
+        say(_curl(request.target, deployment))
+        for line in deployment.assumed:
             say(f"# {line}")
 
 

@@ -83,25 +83,25 @@ def examine(service: RequestService, request: Request, ruling: Ruling) -> Findin
     if (trouble := service.store.anchor_trouble()) is not None:
         return NotNow(f"the anchor of the audit cannot be written ({trouble})")
     try:
-        told, begun_anew = _told(service, request)
-        counting, doubts = _sealed(service, request, ruling, told)
+        audited, begun_anew = _audited_story(service, request)
+        counting, doubts = _sealed(service, request, ruling, audited)
     except BrokenStory as error:
         return Tampered(str(error))
     if begun_anew:
         return AskAgain("the audit has since begun a new origin, as after a restored backup")
     if (few := _too_few(request, ruling, counting, doubts)) is not None:
         return few
-    if told.unreleased:
+    if audited.unreleased:
         return Tampered("this revision was sent already, and nobody has let it be sent again")
     try:
-        counting, gone = _still_approvers(service, request, ruling, counting, told)
+        counting, gone = _still_approvers(service, request, ruling, counting, audited)
     except PeopleError as error:
         what = f"Slack did not say whether those who approved still may ({error.what})"
         return NotNow(what, error.retry_after_s)
     return _too_few(request, ruling, counting, doubts + gone)
 
 
-def _told(service: RequestService, request: Request) -> tuple[Story, bool]:
+def _audited_story(service: RequestService, request: Request) -> tuple[Story, bool]:
     """Return the request's story, and whether the log has begun a new origin since the revision was asked for.
 
     The anchor is read first, since it may not know later rows.
@@ -111,36 +111,36 @@ def _told(service: RequestService, request: Request) -> tuple[Story, bool]:
     with store.read() as tx:
         first = tx.audit_log.first(request.id)
         rows = tx.audit_log.rows(after=first.seq - 1) if first.seq else iter(())
-        told = story.tell(request.id, rows, anchors.heads, service.key.public)
-    return told, told.since <= anchors.begun_at
+        audited = story.tell(request.id, rows, anchors.heads, service.key.public)
+    return audited, audited.since <= anchors.begun_at
 
 
-def _disagreement(request: Request, told: Story) -> str | None:
+def _disagreement(request: Request, audited: Story) -> str | None:
     """Return how a row differs from its story, or None."""
     known = {
-        "revision": (request.revision, told.revision),
-        "digest": (request.digest, told.digest),
-        "state": (request.state.value, told.state),
-        "requester": ((request.team_id, request.requester_id), told.requester),
-        "author": (request.author_id, told.author),
+        "revision": (request.revision, audited.revision),
+        "digest": (request.digest, audited.digest),
+        "state": (request.state.value, audited.state),
+        "requester": ((request.team_id, request.requester_id), audited.requester),
+        "author": (request.author_id, audited.author),
     }
     for name, (row, audit) in known.items():
         if row != audit:
             return f"its {name} is not that in the audit"
-    if told.ended:
+    if audited.ended:
         return "it had ended before"
-    if request.asked_at < told.asked_at:
+    if request.asked_at < audited.asked_at:
         return "it was asked for later than it says"
-    if told.workflow and request.execution_id is None:
+    if audited.workflow and request.execution_id is None:
         return "a workflow asked for it"
     return None
 
 
 def _sealed(
-    service: RequestService, request: Request, ruling: Ruling, told: Story
+    service: RequestService, request: Request, ruling: Ruling, audited: Story
 ) -> tuple[list[Vote], list[_Doubt]]:
     """Sort votes by whether their seal counts; raises ``BrokenStory`` if the story does not know one."""
-    if (wrong := _disagreement(request, told)) is not None:
+    if (wrong := _disagreement(request, audited)) is not None:
         raise BrokenStory(wrong)
     counting, doubts = [], []
     for vote in request.votes:
@@ -151,7 +151,7 @@ def _sealed(
             doubts.append(_Doubt(vote, "sealed with another key"))
         elif not seals.holds(seal, sealing.statement_of(request, vote, seal), service.key.public):
             raise BrokenStory(f"the approval of {vote.user_id} bears a false seal")
-        elif told.approvals.get(vote.user_id) != seal.signature:
+        elif audited.approvals.get(vote.user_id) != seal.signature:
             raise BrokenStory(f"the approval of {vote.user_id} was withdrawn, or never given")
         elif sealing.is_old(vote, ruling, service.clock()):
             doubts.append(_Doubt(vote, "given too long ago"))
@@ -161,12 +161,12 @@ def _sealed(
 
 
 def _still_approvers(
-    service: RequestService, request: Request, ruling: Ruling, votes: list[Vote], told: Story
+    service: RequestService, request: Request, ruling: Ruling, votes: list[Vote], audited: Story
 ) -> tuple[list[Vote], list[_Doubt]]:
     """Sort votes by whether their person, looked up now, may still approve by an entry that let them."""
     counting, doubts = [], []
     for vote in votes:
-        pressed_as = told.pressed_as.get(vote.user_id, vote.user_id)
+        pressed_as = audited.pressed_as.get(vote.user_id, vote.user_id)
         person = service.look_up(vote.team_id, pressed_as, live=True)
         entries = policy.standing(ruling, person).via
         kept = replace(vote, via=tuple(entry for entry in vote.via if entry in entries))

@@ -33,10 +33,10 @@ def hardware_differences(nodes: Mapping[str, Any], spec: RemoteSpec) -> tuple[st
     return _paths({"nodes": nodes}, {**spec.more, "nodes": spec.nodes})
 
 
-def in_words(found: tuple[str, ...]) -> str:
+def in_words(paths: tuple[str, ...]) -> str:
     """Return differences as part of a sentence: a few of them by name."""
-    named = ", ".join(path[:LONGEST_PATH] for path in found[:MOST_NAMED])
-    more = len(found) - MOST_NAMED
+    named = ", ".join(path[:LONGEST_PATH] for path in paths[:MOST_NAMED])
+    more = len(paths) - MOST_NAMED
     return f"{named} and {more} more" if more > 0 else named
 
 

@@ -62,19 +62,19 @@ def compare(store: Store, specs: Specs, space_id: str, more_spaces: Iterable[str
     """
     with store.read() as tx:
         records = tx.requests.live_specs()
-    found: list[Drift] = []
+    drifts: list[Drift] = []
     for space in dict.fromkeys((space_id, *more_spaces)):
         live = {spec.id: spec for spec in specs.list(space) if not spec.is_global}
         ours = {record.spec_id: record for record in records if record.space_id == space}
         for spec_id, record in ours.items():
             spec = live.get(spec_id)
             if spec is None:
-                found.append(Drift("vanished", record.name, spec_id, record.request_id))
+                drifts.append(Drift("vanished", record.name, spec_id, record.request_id))
             elif differs := differences(json.loads(record.payload), space, spec):
-                found.append(Drift("changed", record.name, spec_id, record.request_id, differs))
-        found += [
+                drifts.append(Drift("changed", record.name, spec_id, record.request_id, differs))
+        drifts += [
             Drift("stranger", spec.name, spec.id)
             for spec in live.values()
             if spec.name.startswith(PREFIX) and spec.id not in ours
         ]
-    return sorted(found, key=lambda drift: (drift.kind, drift.name, drift.spec_id))
+    return sorted(drifts, key=lambda drift: (drift.kind, drift.name, drift.spec_id))

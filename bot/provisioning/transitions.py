@@ -54,10 +54,10 @@ def lock_unchanged(tx: Tx, request: Request) -> Request:
 
 def step(row: Request, action: Action, reason: str | None = None, event: str | None = None) -> Transition:
     """Return the transition of one of the bot's actions; raises ``VersionConflict`` if it no longer applies."""
-    found = state_machine.step(row, action, reason, event)
-    if found is None:
+    transition = state_machine.step(row, action, reason, event)
+    if transition is None:
         raise VersionConflict
-    return found
+    return transition
 
 
 def move(

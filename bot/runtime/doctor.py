@@ -122,8 +122,10 @@ def _database(settings: Settings) -> Iterator[Check]:
         if at == schema.HEAD:
             yield Check("database", "ok", f"accepts writes, schema {at}")
         else:
-            found = f"schema {at or 'empty'}, this program's is {schema.HEAD}"
-            yield Check("database", "warning", found, "serve migrates it, or run: peftsize database upgrade")
+            versions = f"schema {at or 'empty'}, this program's is {schema.HEAD}"
+            yield Check(
+                "database", "warning", versions, "serve migrates it, or run: peftsize database upgrade"
+            )
         if at is not None:
             yield _triggers(database)
             yield from _role_on(database)
@@ -149,12 +151,12 @@ def _role_on(database: Database) -> Iterator[Check]:
         return
     with database.read() as connection:
         may = triggers.role_may_change(connection)
-    found = (
+    words = (
         "the bot's role owns the audit; docs/postgresql.md has one that cannot change it"
         if may
         else "the bot's role cannot change or delete audit rows"
     )
-    yield Check("database role", "ok", found)
+    yield Check("database role", "ok", words)
 
 
 def _anchor(settings: Settings) -> Iterator[Check]:
@@ -306,16 +308,16 @@ def _member(client: WebClient, channel: str) -> Check:
     from bot.slack.outbound.web_api import FAILURES, word_of
 
     try:
-        found = client.conversations_info(channel=channel)["channel"]
+        info = client.conversations_info(channel=channel)["channel"]
     except FAILURES as error:
         word = word_of(error)
         if word == "channel_not_found":
             fix = "correct the id; if the channel is private, type there: /invite @peftsize"
             return Check("channel", "failed", f"{channel}: no such channel, or a private one", fix)
         return _unanswered("channel", PeopleError("conversations.info", word))
-    if found.get("is_archived"):
+    if info.get("is_archived"):
         return Check("channel", "failed", f"{channel} is archived", "unarchive it, or name another channel")
-    if found.get("is_member"):
+    if info.get("is_member"):
         return Check("channel", "ok", f"the bot is in {channel}")
     return Check("channel", "failed", f"the bot is not in {channel}", "type there: /invite @peftsize")
 
@@ -340,9 +342,9 @@ def _policy(settings: Settings, client: WebClient, identity: Identity) -> Iterat
     for entry, why in useless:
         fix = f"remove it from {_named_in(settings, entry)}, or correct it"
         yield Check("policy", "failed", f"{_role(rules, entry)} {entry}: {why}", fix)
-    for found in short:
+    for shortage in short:
         yield Check(
-            "policy", "failed", messages.unreachable([found]), "name more approvers, or lower the quorum"
+            "policy", "failed", messages.unreachable([shortage]), "name more approvers, or lower the quorum"
         )
     if not useless and not short:
         yield Check("policy", "ok", "everybody named can act, and every quorum can be reached")
@@ -429,11 +431,13 @@ def _watsonx(settings: Settings) -> Iterator[Check]:
     except SettingsError:
         return  # already among the settings
     space = settings.watsonx_space_id or ""
-    spaces = {space: "the default space"} | {found: name for name, found in settings.peftsize_spaces.items()}
+    spaces = {space: "the default space"} | {
+        space_id: name for name, space_id in settings.peftsize_spaces.items()
+    }
     with wiring.connect_specs(settings) as specs:
-        for found, name in spaces.items():
+        for space_id, name in spaces.items():
             fix = "check the credentials, the space id and the user's role there"
-            yield _answers(f"watsonx space {name}", partial(specs.check, found), fix)
+            yield _answers(f"watsonx space {name}", partial(specs.check, space_id), fix)
         yield _answers(
             "watsonx specs", partial(specs.list, space), "give the user access to the space's assets"
         )

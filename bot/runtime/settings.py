@@ -476,4 +476,4 @@ def _unknown_spaces(settings: Settings, policy: Policy) -> list[str]:
 def _near(name: str, known: Iterable[str | None]) -> list[str]:
     """Return the closest known name, ignoring case."""
     by_small = {one.lower(): one for one in known if one}
-    return [by_small[found] for found in difflib.get_close_matches(name.lower(), by_small, n=1)]
+    return [by_small[near] for near in difflib.get_close_matches(name.lower(), by_small, n=1)]

@@ -73,15 +73,15 @@ def manifest(url: str | None = None) -> str:
     text = _file().read_text(encoding="utf-8")
     if url is None:
         return text
-    told: dict[str, Any] = yaml.safe_load(text)
+    document: dict[str, Any] = yaml.safe_load(text)
     address = request_url(url)
-    settings, features = told["settings"], told["features"]
+    settings, features = document["settings"], document["features"]
     settings["socket_mode_enabled"] = False
     settings["event_subscriptions"] = {"request_url": address, **settings["event_subscriptions"]}
     interactivity = {"request_url": address, "message_menu_options_url": address}
     settings["interactivity"] = settings["interactivity"] | interactivity
     features["slash_commands"] = [{**command, "url": address} for command in features["slash_commands"]]
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 
 
 def lacking(has: Mapping[str, Any], *, socket: bool) -> list[str]:

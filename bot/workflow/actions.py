@@ -111,7 +111,7 @@ def _move(action: Action) -> Callable[[Case], Decision]:
 
 
 def _ask_state_machine(case: Case, action: Action, reason: str | None = None) -> Change | Refusal:
-    found = state_machine.decide(
+    decision = state_machine.decide(
         case.request,
         action,
         case.actor,
@@ -120,7 +120,7 @@ def _ask_state_machine(case: Case, action: Action, reason: str | None = None) ->
         revision=case.click.revision,
         reason=reason,
     )
-    return found if isinstance(found, Refusal) else Change(case.request, found, case.ruling)
+    return decision if isinstance(decision, Refusal) else Change(case.request, decision, case.ruling)
 
 
 def _approve(case: Case) -> Decision:
@@ -157,8 +157,8 @@ def _use_gpus(case: Case) -> Decision:
     text = case.request.text
 
     def drafted() -> Draft | None:
-        found = case.draft(text, None)
-        count = sizing.advise(found.sized, found.breakdown).next_valid_gpus
+        drafted = case.draft(text, None)
+        count = sizing.advise(drafted.sized, drafted.breakdown).next_valid_gpus
         return None if count is None else case.draft(text, count)
 
     return _revise(case, text, drafted, case.request.purpose)

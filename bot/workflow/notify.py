@@ -152,10 +152,10 @@ def hears(
         admins: Users and groups.
     """
     event = event_of(before, after)
-    told = [line for line in TABLE if line.event in {Event.ANY, event}]
+    matching = [line for line in TABLE if line.event in {Event.ANY, event}]
     also = reached(ruling, after) if ruling is not None and event is Event.ESCALATED else ()
     return tuple(
-        Heard(line, to, also) for line in told for to in _who(line, before, after, also, ruling, admins)
+        Heard(line, to, also) for line in matching for to in _who(line, before, after, also, ruling, admins)
     )
 
 

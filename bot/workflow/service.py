@@ -193,10 +193,10 @@ class RequestService:
             What came of it, or None if it was decided before or waits for another try.
         """
         with self.store.read() as tx:
-            found = tx.queues.received(key)
-        if found is None:
+            received = tx.queues.received(key)
+        if received is None:
             return None
-        content, tries = found[:2]
+        content, tries = received[:2]
         with bind(request_id=content.get("request_id")):
             if content.get("action") == admission.ADMIT:
                 return self._admit(content, tries)

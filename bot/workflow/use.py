@@ -39,19 +39,19 @@ class Use:
 def look_up_use(specs: Specs, spec_id: str, space_id: str) -> Use:
     """Look up which deployments use a specification, now."""
     try:
-        found = specs.deployments(space_id)
+        deployments = specs.deployments(space_id)
     except SpecsError as error:
         return Use(error=error)
-    return Use(tuple(sorted(one.name for one in found if one.spec_id == spec_id)))
+    return Use(tuple(sorted(one.name for one in deployments if one.spec_id == spec_id)))
 
 
 def users_by_spec(specs: Specs, space_id: str) -> Mapping[str, tuple[str, ...]] | None:
     """Return the names of the deployments that use each spec of a space; None if unknown."""
     try:
-        found = specs.deployments(space_id)
+        deployments = specs.deployments(space_id)
     except SpecsError:
         return None
     users: dict[str, tuple[str, ...]] = {}
-    for one in sorted(found, key=lambda one: one.name):
+    for one in sorted(deployments, key=lambda one: one.name):
         users[one.spec_id] = (*users.get(one.spec_id, ()), one.name)
     return users

@@ -188,8 +188,8 @@ def request_of(pressed: Mapping[str, Any]) -> str:
 def subject(body: Mapping[str, Any]) -> str | None:
     """Return the request id of a delivery, for the log; None if it names none."""
     pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
-    found = request_of(pressed)
-    return None if found == "-" else found
+    request_id = request_of(pressed)
+    return None if request_id == "-" else request_id
 
 
 def revision_of(pressed: Mapping[str, Any]) -> int | None:
@@ -201,7 +201,7 @@ def revision_of(pressed: Mapping[str, Any]) -> int | None:
 
 def reference(log: logging.Logger, error: BaseException | None = None) -> str:
     """Log an exception (by default the current one) under a short reference, and return that."""
-    found = secrets.token_hex(4)
+    code = secrets.token_hex(4)
     caught = error or sys.exception()
-    log.error("processing a delivery failed", exc_info=caught, extra={"facts": {"reference": found}})
-    return found
+    log.error("processing a delivery failed", exc_info=caught, extra={"facts": {"reference": code}})
+    return code

@@ -41,8 +41,8 @@ class FormListeners(Responder):
 
     def show_found(self, args: Args, text: str, channel_id: str) -> Answer:
         """Open the form with the request found in a sentence."""
-        found = extract(text)
-        return self.show(args, text if found is None else found.canonical, channel_id)
+        request = extract(text)
+        return self.show(args, text if request is None else request.canonical, channel_id)
 
     def edit(self, args: Args, request: Request, pressed: Click) -> Answer:
         """Open the form with a request, to make its next revision."""

@@ -107,9 +107,9 @@ class Gate:
             status, text = HTTPStatus.BAD_REQUEST, f"not handled, reference {reference(log)}"
             self._on_refused("not_handled")
         body = text.encode()
-        told = [(name, value) for name, values in headers.items() for value in values]
+        sent = [(name, value) for name, values in headers.items() for value in values]
         phrase = HTTPStatus(status).phrase
-        start_response(f"{int(status)} {phrase}", [*told, ("content-length", str(len(body)))])
+        start_response(f"{int(status)} {phrase}", [*sent, ("content-length", str(len(body)))])
         return [body]
 
     def _taken(self, environ: WSGIEnvironment) -> tuple[int, dict[str, list[str]], str]:
@@ -141,8 +141,8 @@ class Gate:
         )
         if said.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Refused(HTTPStatus.BAD_REQUEST, "not_handled")
-        told = {name: list(values) for name, values in said.headers.items() if name != "content-length"}
-        return said.status, told, said.body or ""
+        kept = {name: list(values) for name, values in said.headers.items() if name != "content-length"}
+        return said.status, kept, said.body or ""
 
     def _verify(self, environ: WSGIEnvironment, raw: bytes) -> None:
         timestamp = str(environ.get("HTTP_X_SLACK_REQUEST_TIMESTAMP") or "")
@@ -196,12 +196,12 @@ def decode(raw: bytes, kind: str) -> dict[str, Any]:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        decoded = json.loads(text)
     except (ValueError, RecursionError):
         raise Refused(HTTPStatus.BAD_REQUEST, "json") from None
-    if not isinstance(found, dict):
+    if not isinstance(decoded, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, SHAPE)
-    return found
+    return decoded
 
 
 def _read(environ: WSGIEnvironment) -> bytes:

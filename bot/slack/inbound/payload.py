@@ -98,8 +98,10 @@ def _word(name: str) -> str:
 
 
 def _callback(payload: Mapping[str, Any]) -> str:
-    found = payload.get("callback_id") or payload.get("view", {}).get("callback_id") or ""
-    return {"peftsize.reject_reason": "reject", "peftsize.form": "request"}.get(str(found), str(found))
+    callback_id = payload.get("callback_id") or payload.get("view", {}).get("callback_id") or ""
+    return {"peftsize.reject_reason": "reject", "peftsize.form": "request"}.get(
+        str(callback_id), str(callback_id)
+    )
 
 
 def _whose(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -116,8 +116,8 @@ def private(args: Args, message: Message | None) -> Answer:
     """Acknowledge a command, with a private answer or without."""
     if message is None:
         return args.ack()
-    told: dict[str, Any] = {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
-    return args.ack(told | {"unfurl_links": False, "unfurl_media": False})
+    reply: dict[str, Any] = {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
+    return args.ack(reply | {"unfurl_links": False, "unfurl_media": False})
 
 
 def under(args: Args, errors: dict[str, str]) -> Answer:
@@ -136,8 +136,8 @@ def field(view: Mapping[str, Any], block: str, action: str = modals.FIELD) -> st
     """Return what was typed or chosen in a field of a submitted view, whatever it holds."""
     values = (view.get("state") or {}).get("values") or {}
     state = (values.get(block) or {}).get(action) or {}
-    found = next((state[key] for key in _HELD if state.get(key)), "")
-    chosen = found.get("value") if isinstance(found, dict) else found
+    held = next((state[key] for key in _HELD if state.get(key)), "")
+    chosen = held.get("value") if isinstance(held, dict) else held
     return chosen if isinstance(chosen, str) else ""
 
 

@@ -41,7 +41,7 @@ def home_view(
         pending = tx.requests.listed(states=(State.PENDING,), limit=_MOST_ROWS)
         failed = tx.requests.listed(states=(State.ATTENTION, State.FAILED), limit=_MOST_ROWS)
         mine = tx.requests.listed(requester=(team_id, user_id), limit=2 * MOST_LINES)
-        found = tx.requests.listed(states=states, text=search.text or None, limit=2 * MOST_LINES)
+        rows = tx.requests.listed(states=states, text=search.text or None, limit=2 * MOST_LINES)
 
     def line(row: Request) -> Line:
         return Line(row, cards.draft(row), cards.waits(row), link(row))
@@ -50,7 +50,7 @@ def home_view(
         waiting=[line(row) for row in reversed(pending) if waits_for(cards, row, person)],
         stuck=[line(row) for row in reversed(failed) if _needs(cards, row, person)],
         mine=[line(row) for row in mine],
-        found=None if person.barred else [line(row) for row in found],
+        found=None if person.barred else [line(row) for row in rows],
         site=service.site,
         now=service.clock(),
         search=search.text,

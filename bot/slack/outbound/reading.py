@@ -84,7 +84,7 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
     if specs is None:
         return said("This is a dry run, so there are no specs to list.")
     try:
-        found = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
+        live = sorted(specs.list(service.site.space_id), key=lambda spec: (spec.name, spec.id))
     except SpecsError as error:
         if (
             isinstance(error, Unavailable)
@@ -93,7 +93,7 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
         ):
             raise SlackTrouble("the list of specs", retry_after_s=wait_s, paced=True) from None
         return said(messages.explain(error))
-    shown, page, pages = _page(found, page)
+    shown, page, pages = _page(live, page)
     with service.store.read() as tx:
         made = tx.requests.makers([spec.id for spec in shown])
     return specs_listing(shown, page, pages, ours=made, users=users_by_spec(specs, service.site.space_id))
@@ -130,17 +130,17 @@ def _pages(
     states: Sequence[State] = () if which != "list" else [s for s in State if s not in TERMINAL]
     requester = (wish.team_id, wish.user_id) if which == "mine" else None
     with service.store.read() as tx:
-        found = tx.requests.listed(
+        rows = tx.requests.listed(
             states=states, requester=requester, text=text or None, limit=PAGE * MOST_PAGES
         )
-    shown, page, pages = _page(found, wish.page)
+    shown, page, pages = _page(rows, wish.page)
     where = f"{which} {text}".strip()
     title = {"list": "Open requests", "mine": "My requests"}.get(which, "History")
     return listing(f"{title}: {text}" if text else title, shown, page, pages, where=where, link=link)
 
 
-def _page(found: Sequence[Row], page: int) -> tuple[Sequence[Row], int, int]:
+def _page(rows: Sequence[Row], page: int) -> tuple[Sequence[Row], int, int]:
     """Return the rows of a page, its number as it can be, and how many there are."""
-    pages = max(1, -(-len(found) // PAGE))
+    pages = max(1, -(-len(rows) // PAGE))
     page = min(max(page, 1), pages)
-    return found[(page - 1) * PAGE : page * PAGE], page, pages
+    return rows[(page - 1) * PAGE : page * PAGE], page, pages
