@@ -89,6 +89,11 @@ class People:
         """Whether nobody of them was ended by an error."""
         return all(thread.is_alive() for thread in self._threads)
 
+    @property
+    def acknowledged(self) -> int:
+        """How many requests Slack was told are stored."""
+        return sum(wish.stored for wish in list(self.wishes.values()))
+
     def ask_no_more(self) -> None:
         self._asking = False
 

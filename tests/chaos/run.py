@@ -31,6 +31,8 @@ LONG_FREEZE_S, LONG_FREEZE_EVERY = 27.0, 40
 """With two replicas: longer than any lease, so that the other one takes over."""
 ENDS_WITHIN_S = 150.0
 """A request that has not ended so long after the last blow is stuck."""
+WORK_WITHIN_S = 30.0
+"""How long a kill waits for another request, on a machine that does other things besides."""
 RECOVERY_LIMIT_S = {"sqlite": 5.0, "postgresql": 30.0}
 
 
@@ -80,7 +82,7 @@ def run(
         result = Result("sqlite" if world.is_sqlite else "postgresql", Findings())
         people.start()
         try:
-            _blows(world, result, kills, random.Random(seed), say)  # noqa: S311 - to be repeated
+            _blows(world, people, result, kills, random.Random(seed), say)  # noqa: S311 - to be repeated
             world.weather.clear_up()
             people.ask_no_more()
             say("  waiting until every request has ended")
@@ -94,7 +96,7 @@ def run(
             )
         result.findings = judge(world, people)
         result.counts.update(people.done)
-        result.counts["requests acknowledged"] = sum(wish.stored for wish in people.wishes.values())
+        result.counts["requests acknowledged"] = people.acknowledged
         result.counts["POSTs"] = sum(map(len, world.posts.values()))
         result.counts["specs"] = len(world.cluster.specs())
         result.counts["cards posted twice (allowed)"] = posted_twice(world)
@@ -104,9 +106,17 @@ def run(
     return result
 
 
-def _blows(world: World, result: Result, kills: int, draw: random.Random, say: Callable[[str], None]) -> None:
+def _blows(
+    world: World,
+    people: People,
+    result: Result,
+    kills: int,
+    draw: random.Random,
+    say: Callable[[str], None],
+) -> None:
     instants = [*INSTANTS, RANDOM]
     for number in range(kills):
+        _wait_for_work(people, number)
         if number % len(instants) == 0:
             draw.shuffle(instants)
         instant = instants[number % len(instants)]
@@ -119,6 +129,13 @@ def _blows(world: World, result: Result, kills: int, draw: random.Random, say: C
             found = Counter(row["state"] for row in world.rows.requests())
             states = ", ".join(f"{count} {state}" for state, count in sorted(found.items()))
             say(f"  {number + 1} kills, {result.counts['freezes']} freezes: {states}")
+
+
+def _wait_for_work(people: People, kills: int) -> None:
+    """Wait for a request more than there were kills: a kill while nothing goes on proves nothing."""
+    until = time.monotonic() + WORK_WITHIN_S
+    while people.acknowledged <= kills and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _strike(world: World, instant: Instant, blow: Blow, draw: random.Random) -> tuple[Replica, str]:

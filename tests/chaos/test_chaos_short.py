@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300)]
 
 def as_promised(result: Result, kills: int) -> None:
     assert result.counts["kills"] == kills
-    assert result.counts["requests acknowledged"] >= kills // 2, "too little was going on to prove anything"
+    assert result.counts["requests acknowledged"] >= kills, "too little was going on to prove anything"
     assert result.findings.clean, f"{result.findings.kinds}\n{table([result])}"
     assert not result.slow, result.slow
 
