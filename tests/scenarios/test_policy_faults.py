@@ -163,7 +163,7 @@ def test_nothing_is_parsed_back_out_of_a_message(team: Team) -> None:
         "message": {"type": "message", "ts": card.ts, "text": "JIRA-1: rotate: keys", "blocks": []},
         "state": {"values": {"x": {"y": {"type": "plain_text_input", "value": "70b"}}}},
     }
-    delivery = team.forge("ada", "approve", card, forged, text="JIRA-1: rotate: keys")  # type: ignore[arg-type]
+    delivery = team.forge("ada", "approve", card, forged, text="JIRA-1: rotate: keys")  # type: ignore[arg-type] # forged
     assert delivery.ok
     row = team.row(request)
     assert (row.state, row.name) == (State.CREATED, "jira-1_rotate_keys")

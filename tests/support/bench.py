@@ -214,11 +214,11 @@ class Bench(Team):
 
     def due_at(self, request: Request) -> int | None:
         """Return when somebody must look at the row."""
-        return self._column(request, tables.requests.c.due_at)  # type: ignore[no-any-return]
+        return self._column(request, tables.requests.c.due_at)  # type: ignore[no-any-return] # a column
 
     def claimed_by(self, request: Request) -> str | None:
         """Return who holds the row."""
-        return self._column(request, tables.requests.c.claimed_by)  # type: ignore[no-any-return]
+        return self._column(request, tables.requests.c.claimed_by)  # type: ignore[no-any-return] # a column
 
     def _column(self, request: Request, column: Any) -> Any:
         with self.product.store.read() as tx:

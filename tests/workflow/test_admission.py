@@ -193,7 +193,7 @@ def test_while_slack_does_not_say_who_asked(
         assert desk.told() == told
         record = caplog.records[-1]
         assert record.getMessage() == "Slack did not say who asked"
-        assert record.facts == {"what": "users.info: internal_error", "tries": tries}  # type: ignore[attr-defined]
+        assert record.facts == {"what": "users.info: internal_error", "tries": tries}  # type: ignore[attr-defined] # set by extra=
         desk.clock.ms += wait_ms
     assert desk.outcomes == []
     desk.people.silent = PeopleError("users.info", "ratelimited", retry_after_s=17)

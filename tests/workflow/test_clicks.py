@@ -88,7 +88,7 @@ def test_while_slack_does_not_say_who_clicked(desk: Desk, caplog: pytest.LogCapt
         assert desk.told() == (told if tries == 0 else [])
         record = caplog.records[-1]
         assert record.getMessage() == "Slack did not say who clicked"
-        assert record.facts == {"what": "users.info: internal_error", "tries": tries}  # type: ignore[attr-defined]
+        assert record.facts == {"what": "users.info: internal_error", "tries": tries}  # type: ignore[attr-defined] # set by extra=
         desk.clock.ms += wait_ms
     outcome = desk.service.handle("k9")
     assert outcome is not None
@@ -125,7 +125,7 @@ def test_while_slack_does_not_say_who_edited_a_group(
         assert desk.service.handle("k9") == Outcome("done", desk.row(request.id))
     (record,) = caplog.records
     assert record.getMessage() == "edits of user groups are not known"
-    assert record.facts == {"what": "usergroups.list: fatal"}  # type: ignore[attr-defined]
+    assert record.facts == {"what": "usergroups.list: fatal"}  # type: ignore[attr-defined] # set by extra=
     assert desk.row(request.id).groups_edited == ()
 
 
