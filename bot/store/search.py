@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 COLUMNS = frozenset({"canonical", "name", "spec_id", "revision"})
 """Columns of ``requests`` whose change changes the line."""
 LOOKED_AT = 1_000
-"""Rows of a list that are read before the index is asked: it is slow only for what many hold."""
+"""Newest rows that are read before the index is used, which is slow for texts that many requests contain."""
 _APART = "\x1f"
 _TRIGRAM = 3
 _TRIGRAMS_ASKED = 4
@@ -47,7 +47,7 @@ def folded(words: str) -> str:
 
 
 def line(*parts: str | None) -> str:
-    """Return what a request is found by, as it is stored."""
+    """Return the text by which a request is found, as it is stored."""
     return _APART.join(folded(part) for part in parts if part)
 
 
@@ -64,12 +64,12 @@ def _line_of(request: Request) -> str:
 
 
 def add(connection: Connection, request: Request) -> None:
-    """Make a new request found."""
+    """Index a new request."""
     _ADD(connection, {"request_id": request.id, "words": _line_of(request)})
 
 
 def change(connection: Connection, request: Request) -> None:
-    """Make a request found by what it says now."""
+    """Index a request that has changed."""
     _CHANGE(connection, {"of_request": request.id, "words": _line_of(request)})
 
 

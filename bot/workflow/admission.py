@@ -1,4 +1,4 @@
-"""A request whose asker must still be looked up: kept in the inbox, beside a row that nobody sees yet."""
+"""Stores a request whose requester has yet to be looked up: in the inbox, with a row that only they see."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from bot.approvals.request import Request
 
 ADMIT = "admit"
-"""The worker's action for it, among the actions of clicks."""
+"""The action under which the worker looks up who asked; the others are those of clicks."""
 
 
 def stored(ask: Ask, request: Request, due_at: int) -> dict[str, Any]:
-    """Return a request to look up in the form of a click, which a replica that does not know it leaves to others.
+    """Return an ask in the form of a click, in which a replica that does not know it leaves it to others.
 
     Args:
-        ask: Its words are in the row.
+        ask: Its text is in the row.
         due_at: When the row is due once admitted, in UTC epoch milliseconds.
     """
     return {

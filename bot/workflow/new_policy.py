@@ -1,4 +1,4 @@
-"""What waits when another policy comes into force: it is shown, and looked at again, as the new one says."""
+"""Redraws and reschedules waiting requests when another policy comes into force."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NOTE = "policy"
 
 
 def redraw_waiting(service: RequestService, at_once: int = AT_ONCE) -> int:
-    """Redraw every card that waits, unless it was drawn under this policy already; Slack's limits pace them.
+    """Redraw the card of every waiting request, unless this policy was in force before; Slack's limits pace them.
 
-    Votes stay as they are: whether they count is ruled on when it matters.
+    Votes stay as they are; whether they count is decided when it matters.
 
     Args:
         service: Rows and rulings.

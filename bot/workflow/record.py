@@ -45,7 +45,7 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, limits: Limit
         due_at: When it is first looked at, UTC epoch milliseconds.
 
     Returns:
-        What came of it; one that is not admitted yet is ``submitted``, too, and goes on with ``record_admission``.
+        The outcome; a request that is not admitted yet is ``submitted`` too, and continues with ``record_admission``.
     """
     awaited = None if request.admitted else admission.stored(ask, request, due_at)
     if not tx.queues.receive(ask.key, awaited):
@@ -62,13 +62,13 @@ def record_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, limits: Limit
 def record_admission(
     tx: Tx, ask: Ask, request: Request, refusal: Refusal | None, ruling: Ruling, due_at: int
 ) -> Outcome:
-    """Write whether somebody may ask, now that they were looked up.
+    """Write whether somebody may ask, now that they have been looked up.
 
     Args:
         tx: The transaction in which the row was read.
-        ask: Who asks, where; a refusal is told there.
+        ask: Who asks, and where they get a refusal.
         request: The row that is not admitted yet.
-        refusal: Why they may not; the row is gone then, and free is what it took.
+        refusal: Why they may not; the row is then deleted, which frees its name and what it counted for.
         ruling: What the policy says of it.
         due_at: When it is first looked at, UTC epoch milliseconds.
 
@@ -207,7 +207,7 @@ def _insert_ask(tx: Tx, ask: Ask, request: Request, ruling: Ruling, limits: Limi
 
 
 def _begin(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) -> None:
-    """Let the life of an admitted request begin: its audit, its card, who hears of it."""
+    """Start an admitted request: its audit event, its card and its notifications."""
     tx.queues.wake(request.id, due_at)
     reason, at = described(request), request.created_at
     tx.audit_log.append(event_of(request, "requested", who_asked(ask), ask, reason=reason, at=at))
@@ -216,7 +216,7 @@ def _begin(tx: Tx, ask: Ask, request: Request, ruling: Ruling, due_at: int) -> N
 
 
 def _refuse_ask(tx: Tx, ask: Ask, request: Request, refusal: Refusal) -> Outcome:
-    """Audit that nothing was stored of what somebody asked for."""
+    """Audit an ask that was refused, and return the refusal."""
     _audit_refused_ask(tx, ask, request, refusal)
     return Outcome(refusal.code, None, refusal.detail)
 

@@ -108,7 +108,7 @@ class RequestService:
         return ruling_of(request, self.rules, self.site, self.clock() if at is None else at)
 
     def submit(self, ask: Ask) -> Outcome:
-        """Store a request, in one transaction; its card is asked for once it is known that the person may ask.
+        """Store a request in one transaction; its card follows once its requester is known to be allowed to ask.
 
         Raises:
             SizingError: The text cannot be read; nothing was stored.
@@ -141,7 +141,7 @@ class RequestService:
         return self.store.run(once)
 
     def _admit(self, content: Mapping[str, Any], tries: int) -> Outcome | None:
-        """Look up who asked: the request goes on, or it is gone and its person is told why."""
+        """Look up who asked, then admit the request, or discard it and tell them why."""
         ask, request_id = admission.ask_of(content, self.clock()), content["request_id"]
         try:
             why = policy.barred_from_asking(self.rules, self._asker(ask), ask.asked_in)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from abc import ABC, abstractmethod
 from urllib.parse import urlsplit
 
 
-class Port:
+class Port(ABC):
     """A port on loopback in front of a server.
 
     Args:
@@ -24,9 +25,9 @@ class Port:
         self.url = parts._replace(netloc=f"{user}@{here}" if user else here).geturl()
         threading.Thread(target=self._accept, daemon=True).start()
 
+    @abstractmethod
     def connected(self, near: socket.socket) -> None:
         """Serve a client without blocking."""
-        raise NotImplementedError
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

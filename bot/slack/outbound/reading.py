@@ -102,7 +102,7 @@ def listed_specs(service: RequestService, specs: Specs | None, page: int) -> Mes
 def _shown(
     service: RequestService, wish: Wish, text: str, link: Callable[[Request | None], str | None]
 ) -> Message:
-    """Show one request; one that is not admitted yet is there for its requester alone."""
+    """Show one request; before it is admitted, only its requester sees it."""
     request = _found(service, text)
     if request is None or not (request.admitted or request.requester_id == wish.user_id):
         return answers.refused("unknown_request", text)
@@ -140,7 +140,7 @@ def _pages(
 
 
 def _page(rows: Sequence[Row], page: int) -> tuple[Sequence[Row], int, int]:
-    """Return the rows of a page, its number as it can be, and how many there are."""
+    """Return the rows of a page, its number (the nearest that exists), and how many pages there are."""
     pages = max(1, -(-len(rows) // PAGE))
     page = min(max(page, 1), pages)
     return rows[(page - 1) * PAGE : page * PAGE], page, pages
