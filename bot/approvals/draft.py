@@ -1,4 +1,4 @@
-"""From a request's text to what would be sent, and to the facts that the policy rules on. Pure."""
+"""From a request's text to what would be sent, to the facts that the policy rules on, and to its ruling. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sizing
+from bot.approvals import policy
 from bot.approvals.policy import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bot.approvals.policy import Ruling
+    from bot.approvals.policy_file import Policy
+    from bot.approvals.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,20 @@ def facts_of(text: str, site: Site, use_gpus: int | None = None, *, workflow: bo
     breakdown = sizing.size(sized)
     by_hand = None if use_gpus == breakdown.num_gpus else use_gpus
     return _facts(sized, breakdown, by_hand, site, workflow=workflow)
+
+
+def ruling_of(request: Request, rules: Policy, site: Site, at: int) -> Ruling:
+    """Return what a policy says about a stored request; one that can no longer be read is denied.
+
+    Args:
+        at: UTC epoch milliseconds, since escalations depend on it.
+    """
+    try:
+        drafted = draft(request.text, site, request.use_gpus)
+    except sizing.SizingError as error:
+        return policy.unreadable(rules, f"The request can no longer be read: {error.message}")
+    seen = facts(drafted, site, workflow=request.execution_id is not None)
+    return policy.rule(rules, seen, at - request.asked_at)
 
 
 def _facts(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sizing
 from bot import messages
-from bot.approvals.draft import draft
-from bot.approvals.in_force import ruling_of
+from bot.approvals.draft import draft, ruling_of
 from bot.approvals.request import Request, State
 from bot.approvals.state_machine import has_live_spec, progress
 from bot.cli.operator import open_operator

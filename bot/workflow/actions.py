@@ -14,8 +14,7 @@ from bot.approvals.state_machine import Action, Refusal, Transition
 from bot.approvals.wording import refuse_words
 from bot.workflow.audit_events import described
 from bot.workflow.ports import Source
-from bot.workflow.revise import next_revision
-from bot.workflow.submit import new_request, read_purpose
+from bot.workflow.submit import new_request, next_revision, read_purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

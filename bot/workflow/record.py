@@ -15,8 +15,8 @@ from bot.workflow.audit_events import described, event_of, who_asked, who_clicke
 from bot.workflow.limits import over_limit
 from bot.workflow.notify import notify
 from bot.workflow.ports import Outcome
-from bot.workflow.revise import changed_columns
 from bot.workflow.sealing import sealed
+from bot.workflow.submit import changed_columns
 from bot.workflow.surface import redraw_homes
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.approvals import parties, policy, state_machine
-from bot.approvals.draft import content, draft, facts
-from bot.approvals.in_force import ruling_of
+from bot.approvals.draft import content, draft, facts, ruling_of
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Refusal, has_live_spec
 from bot.approvals.wording import refuse_words
@@ -28,8 +27,7 @@ from bot.workflow.click_limit import ClickLimit
 from bot.workflow.limits import over_limit
 from bot.workflow.ports import Click, Outcome, Source
 from bot.workflow.record import record, record_admission, record_ask, write_transition
-from bot.workflow.revise import changed_columns, next_revision
-from bot.workflow.submit import first_due, new_request, read_purpose
+from bot.workflow.submit import changed_columns, first_due, new_request, next_revision, read_purpose
 from bot.workflow.surface import LEADS_TO_A_SPEC, is_being_posted, misplaced
 from bot.workflow.use import look_up_use
 

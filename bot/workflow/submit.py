@@ -1,8 +1,9 @@
-"""The first row of a request. Pure."""
+"""The first row of a request, and its next revisions: new content, and no votes. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import sizing
 from bot.approvals import policy
@@ -12,6 +13,11 @@ from sizing.parsing.purpose import LONGEST_PURPOSE, tidy
 if TYPE_CHECKING:
     from bot.approvals.draft import Content, Draft
     from bot.approvals.policy import Person, Ruling
+
+_COLUMNS = (
+    *("revision", "canonical", "name", "space_id", "num_gpus", "quorum", "expires_at"),
+    *("reminded", "escalated_ms", "error", "groups_edited"),
+)
 
 
 def read_purpose(text: str, field: str) -> tuple[str, str | None]:
@@ -95,3 +101,35 @@ def first_due(request: Request, drafted: Draft, ruling: Ruling, *, dry_run: bool
     if not (drafted.sized.quantized or dry_run):
         return request.created_at
     return policy.next_due(request, ruling)
+
+
+def next_revision(request: Request, content: Content, ruling: Ruling, *, author_id: str, now: int) -> Request:
+    """Return a request with new content.
+
+    Args:
+        ruling: What the policy says about the new content.
+        author_id: Who wrote it, and so may not approve it.
+        now: UTC epoch milliseconds.
+    """
+    return replace(
+        request,
+        **content.columns(),
+        revision=request.revision + 1,
+        author_id=author_id,
+        quorum=ruling.quorum,
+        votes=(),
+        revised_at=now,
+        expires_at=now + ruling.expires_ms,
+        reminded=0,
+        escalated_ms=None,
+        error=None,
+        existing=None,
+        groups_edited=(),
+    )
+
+
+def changed_columns(revised: Request) -> dict[str, Any]:
+    """Return the columns of ``requests`` that a new revision changes."""
+    spec_id, spec_name = revised.existing or (None, None)
+    columns = {name: getattr(revised, name) for name in _COLUMNS}
+    return columns | {"existing_id": spec_id, "existing_name": spec_name, "due_at": revised.revised_at}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.approvals import in_force, policy_file
+from bot.approvals import draft, policy_file
 from bot.approvals.draft import Site
 from bot.approvals.request import GroupEdit
 from tests.support.people import HOUR, a_request
@@ -26,15 +26,15 @@ def test_an_edited_group_is_told_in_a_sentence(by: str, who: str) -> None:
 def test_a_stored_request_is_ruled_on_by_how_long_it_has_waited(waited: int, *, boss: bool) -> None:
     """Since its revision was asked for, not since the epoch."""
     asked = a_request(created_at=HOUR, revised_at=2 * HOUR)
-    ruling = in_force.ruling_of(asked, RULES, SITE, 2 * HOUR + waited)
+    ruling = draft.ruling_of(asked, RULES, SITE, 2 * HOUR + waited)
     assert (("S0BOSS" in ruling.entries), ruling.deny) == (boss, None)
 
 
 def test_a_stored_request_is_ruled_on_as_what_it_is() -> None:
     """One of a workflow as such; one that can no longer be read is denied, with why."""
-    by_workflow = in_force.ruling_of(a_request(execution_id="Fx1"), RULES, SITE, HOUR)
+    by_workflow = draft.ruling_of(a_request(execution_id="Fx1"), RULES, SITE, HOUR)
     assert "Workflow Builder" in (by_workflow.deny or "")
-    unread = in_force.ruling_of(a_request(text="nonsense"), RULES, SITE, HOUR)
+    unread = draft.ruling_of(a_request(text="nonsense"), RULES, SITE, HOUR)
     assert (unread.deny or "").startswith("The request can no longer be read: ")
     assert unread.quorum == 1
 

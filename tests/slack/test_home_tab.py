@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.approvals.request import State
-from bot.slack.blocks.home_tab import FIND, MOST_LINES, Line, home
+from bot.slack.outbound.home_tab import FIND, MOST_LINES, Line, draw
 from bot.workflow.surface import HOME_READ_MS
 from tests.support.cards import ASKED, SITE, judge_view, pressed, row, sized, words
 from tests.support.office import ADA, BEN, INES, ROSA
@@ -20,7 +20,7 @@ def told(view: dict) -> str:
 
 
 def drawn(**lists) -> dict:
-    view = home(**({"waiting": [], "stuck": None, "mine": [], "found": []} | lists), site=SITE, now=ASKED)
+    view = draw(**({"waiting": [], "stuck": None, "mine": [], "found": []} | lists), site=SITE, now=ASKED)
     judge_view(view)
     return view
 

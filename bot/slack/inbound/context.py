@@ -1,22 +1,31 @@
-"""What every listener has at hand, and what all of them read from a delivery."""
+"""What every listener has at hand: how it reads a delivery, and how it answers."""
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import sys
 from dataclasses import dataclass, replace
+from functools import wraps
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
+from slack_bolt import BoltResponse
+
 from bot.approvals.policy import Person
-from bot.slack.blocks.modals import metadata
+from bot.errors import StoreError
+from bot.log_context import bind
+from bot.slack.blocks import answers, form, modals
+from bot.slack.blocks.slack_refusals import not_opened
 from bot.slack.inbound.payload import delivery_key, trigger_hash
 from bot.slack.outbound.people import card_link
-from bot.slack.outbound.web_api import may_post
-from bot.workflow.ports import Click, Source
+from bot.slack.outbound.private import said
+from bot.slack.outbound.web_api import FAILURES, is_refusal, may_post, word_of
+from bot.workflow import outbox, surface
+from bot.workflow.ports import Ask, Click, Source
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Mapping, Sequence
 
     from slack_bolt.kwargs_injection.args import Args
@@ -25,9 +34,17 @@ if TYPE_CHECKING:
     from bot.approvals.parties import Shortage
     from bot.approvals.policy import Ruling
     from bot.approvals.request import Request
+    from bot.slack.blocks.kit import Message
     from bot.slack.outbound.people import Identity
     from bot.workflow.service import RequestService
 
+log = logging.getLogger(__name__)
+
+Answer = BoltResponse | None
+HOME_WAIT_MS = 2_000
+"""How long after a click the Home tab is redrawn; by then, the worker has decided."""
+_HELD = ("value", "selected_option", "selected_conversation")
+"""The key of a field's value in its state, by kind of element."""
 _REQUEST_ID = re.compile(r"(?:[a-z_]{1,20} )?([A-Za-z0-9]{1,16})", re.ASCII)
 TIMESTAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 _BLOCK_ID = re.compile(r"peftsize:([0-9]{1,9})(?::.*)?", re.ASCII | re.DOTALL)
@@ -76,6 +93,10 @@ def origin(args: Args) -> str:
 
 def person(body: Mapping[str, Any]) -> Person:
     """Return who sent a delivery, as claimed in it: enough for asking, never for deciding."""
+    if "event" in body:
+        event, user_id = body["event"], str(body["event"].get("user") or "")
+        team_id = event.get("user_team") or event.get("team") or body.get("team_id") or ""
+        return Person(str(team_id), user_id, user_id, body.get("enterprise_id") or None)
     if "command" in body:
         name = body.get("user_name") or body["user_id"]
         return Person(body.get("team_id") or "", body["user_id"], name, body.get("enterprise_id") or None)
@@ -157,7 +178,7 @@ def click_in_modal(
         text: For an edit.
         purpose: For an edit.
     """
-    about = metadata(args.body["view"])
+    about = modals.metadata(args.body["view"])
     made = click(
         args,
         action,
@@ -205,3 +226,117 @@ def reference(log: logging.Logger, error: BaseException | None = None) -> str:
     caught = error or sys.exception()
     log.error("processing a delivery failed", exc_info=caught, extra={"facts": {"reference": code}})
     return code
+
+
+class Responder:
+    """How the listeners answer."""
+
+    def __init__(self, context: ListenerContext) -> None:
+        self.context = context
+
+    def typed(self, args: Args, text: str, channel_id: str) -> Ask:
+        """Return a text with its sender and place."""
+        body = args.body
+        key, trigger = delivery_key(body), trigger_hash(body)
+        return Ask(key, text, person(body), channel_id, origin(args), trigger, asked_in=channel_id)
+
+    def open(self, args: Args, view: dict[str, Any]) -> Answer:
+        """Open a modal, the only call to Slack before the acknowledgement."""
+        try:
+            self.context.modals.views_open(trigger_id=str(args.body.get("trigger_id") or ""), view=view)
+        except FAILURES as error:
+            log.warning("a modal could not be opened", extra={"facts": {"what": word_of(error)}})
+            message = said(not_opened(word_of(error) if is_refusal(error) else None))
+            if "command" in args.body:
+                return private(args, message)
+            return self.later(args, self.typed(args, "", channel_of(args)), message)
+        return args.ack()
+
+    def later(self, args: Args, typed: Ask, message: Message | None) -> Answer:
+        """Let the worker post a private answer, once, if an acknowledgement cannot carry it."""
+        with self.context.service.store.write() as tx:
+            if tx.queues.receive(f"{typed.key}:answer", None) and message is not None:
+                outbox.answer(
+                    tx,
+                    typed.key,
+                    typed.person.user_id,
+                    typed.channel_id or None,
+                    blocks=message.blocks,
+                    text=message.text,
+                    thread_ts=typed.thread_ts,
+                )
+        return args.ack()
+
+    def done(self, args: Args) -> Answer:
+        """Acknowledge a click; if it was made in App Home, redraw that."""
+        body = args.body
+        if (body.get("view") or {}).get("type") == "home":
+            who = person(body)
+            self.draw_home(who.team_id, who.user_id, HOME_WAIT_MS)
+        return args.ack()
+
+    def draw_home(
+        self, team_id: str, user_id: str, wait_ms: int = 0, search: surface.Search | None = None
+    ) -> None:
+        """Let the worker draw a person's Home tab, now and for a while after each change."""
+        with self.context.service.store.write() as tx:
+            surface.note_reader(tx, team_id, user_id, search)
+            outbox.home_tab(tx, team_id, user_id, wait_ms)
+
+
+def guarded(listener: Callable[[Any, Args], Answer]) -> Callable[[Any, Args], Answer]:
+    """Catch every exception of a listener: the person gets a sentence, the log the rest."""
+
+    @wraps(listener)
+    def run(self: Responder, args: Args) -> Answer:
+        with bind(request_id=subject(args.body), origin=origin(args)):
+            try:
+                return listener(self, args)
+            except StoreError as error:
+                log.warning("a delivery could not be stored", extra={"facts": {"what": error.what}})
+                return _failed(args, answers.nothing_stored(error.what))
+            except Exception:  # noqa: BLE001 - the outermost edge of a listener
+                return _failed(args, answers.unexpected(reference(log)))
+
+    return run
+
+
+def private(args: Args, message: Message | None) -> Answer:
+    """Acknowledge a command, with a private answer or without."""
+    if message is None:
+        return args.ack()
+    reply: dict[str, Any] = {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
+    return args.ack(reply | {"unfurl_links": False, "unfurl_media": False})
+
+
+def under(args: Args, errors: dict[str, str]) -> Answer:
+    """Keep a modal open, with an error under each invalid field."""
+    return args.ack(response_action="errors", errors=errors)
+
+
+def channel_of(args: Args) -> str:
+    """Return the channel of an interaction; empty in App Home."""
+    body = args.body
+    container = body.get("container") or {}
+    return str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")[:32]
+
+
+def field(view: Mapping[str, Any], block: str, action: str = modals.FIELD) -> str:
+    """Return what was typed or chosen in a field of a submitted view, whatever it holds."""
+    values = (view.get("state") or {}).get("values") or {}
+    state = (values.get(block) or {}).get(action) or {}
+    held = next((state[key] for key in _HELD if state.get(key)), "")
+    chosen = held.get("value") if isinstance(held, dict) else held
+    return chosen if isinstance(chosen, str) else ""
+
+
+def _failed(args: Args, message: Message) -> Answer:
+    """Say that nothing was stored, as far as this kind of delivery allows."""
+    body = args.body
+    if "command" in body:
+        return private(args, message)
+    if body.get("type") == "view_submission":
+        rejects = body["view"]["callback_id"] == modals.REJECT_REASON
+        block = modals.REASON_BLOCK if rejects else form.TEXT
+        return under(args, {block: unescape(message.text)})
+    return BoltResponse(status=503, body="")  # Slack tells the person, and sends an event again

@@ -11,8 +11,7 @@ from bot.slack.blocks import form
 from bot.slack.blocks.form import Filled
 from bot.slack.blocks.modals import about, metadata
 from bot.slack.inbound import commands
-from bot.slack.inbound.context import click_in_modal
-from bot.slack.inbound.responses import Answer, Responder, field, guarded, log, under
+from bot.slack.inbound.context import Answer, Responder, click_in_modal, field, guarded, log, under
 from bot.slack.outbound.web_api import FAILURES, word_of
 from bot.workflow.ports import Outcome
 from bot.workflow.submit import read_purpose

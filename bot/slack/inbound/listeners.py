@@ -16,14 +16,27 @@ from bot.approvals import policy
 from bot.approvals.policy import Person
 from bot.approvals.state_machine import Action, Refusal, decide, has_live_spec, is_given_up, target
 from bot.approvals.wording import linked
-from bot.slack.blocks import answers, form, home_tab, modals
+from bot.slack.blocks import answers, form, modals
 from bot.slack.blocks.card import question
 from bot.slack.blocks.details import details_view, explain_view, json_view
 from bot.slack.inbound import commands, workflow_step
-from bot.slack.inbound.context import TIMESTAMP, click, click_in_modal, origin, person
+from bot.slack.inbound.context import (
+    TIMESTAMP,
+    Answer,
+    Responder,
+    channel_of,
+    click,
+    click_in_modal,
+    field,
+    guarded,
+    origin,
+    person,
+    private,
+    under,
+)
 from bot.slack.inbound.form import FormListeners
 from bot.slack.inbound.payload import action_of
-from bot.slack.inbound.responses import Answer, Responder, channel_of, field, guarded, private, under
+from bot.slack.outbound import home_tab
 from bot.workflow.audit_events import event_of, who_clicked
 from bot.workflow.surface import Search, is_being_posted, misplaced
 from sizing import SizingError

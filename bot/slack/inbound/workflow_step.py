@@ -56,11 +56,3 @@ def end(context: ListenerContext, execution_id: str, outcome: dict[str, Any]) ->
     """Let the worker complete the step, which it retries until Slack accepts it."""
     with context.service.store.write() as tx:
         outbox.step_without_request(tx, execution_id, outcome)
-
-
-def person_of_event(body: Mapping[str, Any]) -> Person:
-    """Return the person that an event claims to be from."""
-    event = body["event"]
-    user_id = str(event.get("user") or "")
-    team_id = event.get("user_team") or event.get("team") or body.get("team_id") or ""
-    return Person(str(team_id), user_id, user_id, body.get("enterprise_id") or None)
