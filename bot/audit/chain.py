@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GENESIS = "0" * 64
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,8 @@ def entry(head: Head, event: Mapping[str, Any]) -> bytes:
     Args:
         event: The fields of ``Event``, as JSON types.
     """
-    return json.dumps(
-        {**event, "seq": head.seq + 1, "prev_hash": head.hash},
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode("utf-8", "surrogatepass")
+    row = {**event, "seq": head.seq + 1, "prev_hash": head.hash}
+    return _CANONICAL.encode(row).encode("utf-8", "surrogatepass")
 
 
 def chain(head: Head, event: Mapping[str, Any]) -> tuple[int, str]:

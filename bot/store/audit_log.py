@@ -15,7 +15,7 @@ from bot.store.tables import audit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection, Row
 
 _HEAD = Prepared(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
 _APPEND = Prepared(insert(audit).values(every(audit.columns)))
@@ -29,6 +29,7 @@ _FIRST = (
     .limit(1)
 )
 _PAGE = 1000
+_COLUMNS = tuple(audit.columns.keys())
 _JSON = ("actor", "slack", "rest", "seal")
 _LATER = ("policy", "seal", "purpose")
 """Columns of later releases: hashed only if they have a value, so that older rows still verify."""
@@ -90,7 +91,7 @@ class AuditLog:
 
     def story(self, request_id: str) -> list[dict[str, Any]]:
         """Return the events of one request, oldest first."""
-        return [_object(row) for row in self._connection.execute(_STORY, {"id": request_id}).mappings()]
+        return [_object(row) for row in self._connection.execute(_STORY, {"id": request_id})]
 
     def first(self, request_id: str) -> Head:
         """Return the number and hash of a request's first row; row 0 if it has none."""
@@ -105,18 +106,19 @@ class AuditLog:
             after: Skip rows up to this number.
         """
         while True:
-            page = self._connection.execute(_AFTER, {"after": after, "page": _PAGE}).mappings().all()
+            page = self._connection.execute(_AFTER, {"after": after, "page": _PAGE}).all()
             for row in page:
-                if since_ms is not None and row["at"] < since_ms:
+                if since_ms is not None and row.at < since_ms:
                     continue
                 yield _object(row)
             if len(page) < _PAGE:
                 return
-            after = page[-1]["seq"]
+            after = page[-1].seq
 
 
-def _object(row: RowMapping) -> dict[str, Any]:
-    fields = {key: value for key, value in row.items() if value is not None or key not in _LATER}
+def _object(row: Row[Any]) -> dict[str, Any]:
+    columns = zip(_COLUMNS, row, strict=True)
+    fields = {key: value for key, value in columns if value is not None or key not in _LATER}
     for key in _JSON:
         try:
             if key in fields:

@@ -108,14 +108,16 @@ def shared_server(place: Path) -> Iterator[Server | None]:
         yield None
         return
     server = Server(known["url"], known["template"], known["home"])
-    yield server
-    with _locked(place):
-        known = json.loads(note.read_text())
-        known["users"] -= 1
-        note.write_text(json.dumps(known))
-        if known["users"] == 0:
-            note.unlink()
-            _stop(server)
+    try:
+        yield server
+    finally:
+        with _locked(place):
+            known = json.loads(note.read_text())
+            known["users"] -= 1
+            note.write_text(json.dumps(known))
+            if known["users"] == 0:
+                note.unlink()
+                _stop(server)
 
 
 class Own:
