@@ -171,15 +171,6 @@ def test_hostile_bytes_can_be_sent(slack):
     assert len(slack.messages("#ml-serving")) == 2
 
 
-def test_commands_can_be_escaped(slack):
-    """With should_escape people and channels become ids; without, the text is as typed."""
-    raw = slack.command("rosa", "#ml-serving", "@ada in #approvals a<b @nobody")
-    assert raw.payload["text"] == "@ada in #approvals a<b @nobody"
-    slack.should_escape = True
-    escaped = slack.command("rosa", "#ml-serving", "@ada in #approvals a<b @nobody")
-    assert escaped.payload["text"] == "<@U0ADA0001|ada> in <#C0APPROVE|approvals> a&lt;b @nobody"
-
-
 def test_recordings_hold_no_secret(slack, tmp_path):
     """Recorded files are whole payloads without token, trigger, response URL and signature."""
     slack.record_to(tmp_path)

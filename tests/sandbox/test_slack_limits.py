@@ -92,7 +92,6 @@ VIEW_LIMITS = {
     "close": (judge.VIEW_CLOSE_MAX_LENGTH, lambda n: {"close": words(n)}),
     "private_metadata": (LONGEST_METADATA, lambda n: {"private_metadata": "x" * n}),
     "callback_id": (judge.VIEW_CALLBACK_ID_MAX_LENGTH, lambda n: {"callback_id": "x" * n}),
-    "external_id": (judge.VIEW_EXTERNAL_ID_MAX_LENGTH, lambda n: {"external_id": "x" * n}),
     "blocks": (BLOCKS_A_VIEW, lambda n: {"blocks": [{"type": "divider"}] * n}),
 }
 
@@ -122,7 +121,6 @@ def test_view_limits_are_exact(what):
         ([actions(button(), button())], "`action_id` 'approve' already exists"),
         ([actions(button() | {"style": "warning"})], "must be one of: primary, danger"),
         ([actions(button() | {"url": "javascript:alert(1)"})], "must be a valid URL"),
-        (pick(option_groups=[]), "either options or option_groups"),
         ([actions({"type": "plain_text_input", "action_id": "x"})], "unsupported type of element"),
         ([actions(button() | {"confirm": {}})], "missing required field"),
         ([{"type": "actions", "elements": "x"}], "must be an array"),

@@ -83,12 +83,6 @@ def test_a_choice_outlives_the_next_search(slack, form):
     assert slack.submit("rosa", form, {"model": "llama-8b", "method": "lora", "ranks": "8"}).ok
 
 
-def test_options_may_come_in_groups(slack, form):
-    """The options of groups can be chosen as well."""
-    assert len(slack.suggest("rosa", form, "model", "groups").options) == 3
-    assert slack.click("rosa", form, "model", "granite-8b").ok
-
-
 def test_too_many_options_are_refused(slack, form):
     """An answer past Slack's limits offers nothing."""
     refused = slack.suggest("rosa", form, "model", "too many")

@@ -114,18 +114,6 @@ def test_an_acknowledgement_has_a_deadline(slack):
     assert [m.user for m in slack.ephemerals("rosa")] == ["USLACKBOT"]
 
 
-def test_a_refresh_moves_the_client_to_a_new_connection(slack):
-    """Told to disconnect, the client opens a new connection; payloads go there and none to the old one."""
-    with connected(slack) as (client, received):
-        old = slack.sockets.connections[0]
-        session = client.session_id()
-        slack.sockets.refresh()
-        wait_for(lambda: client.session_id() != session and client.is_connected())
-        wait_for(lambda: any(one is not old for one in slack.sockets.connections))
-        assert slack.command("rosa", "#ml-serving", "x").ok
-        assert len(received) == 1
-
-
 def test_long_payloads_and_answers_arrive_whole(slack):
     """Frames of every length class survive, in both directions."""
     text = "ü" * 40_000

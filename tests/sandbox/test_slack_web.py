@@ -30,8 +30,6 @@ def test_who_am_i(slack, client):
     )
     assert told.headers["X-OAuth-Scopes"].split(",") == sorted(SCOPES)
     assert client.bots_info(bot=slack.bot_id)["bot"]["app_id"] == slack.app_id
-    assert client.api_test(foo="bar")["args"] == {"foo": "bar"}
-    assert error(client.api_test, error="x") == "x"
 
 
 def test_tokens_are_checked(slack, client):
@@ -65,19 +63,10 @@ def test_where_the_bot_may_write(slack, client):
     assert client.conversations_info(channel="C0NOBOT01")["channel"]["is_member"] is False
     slack.directory.change_channel("ml-serving", is_archived=True)
     assert error(client.chat_postMessage, channel="#ml-serving", text="x") == "is_archived"
-    names = {channel["name"] for channel in client.conversations_list()["channels"]}
-    assert names == {"ml-serving", "approvals", "random"}
-
-
-def test_members_come_in_pages(slack, client):
-    """conversations.members gives a cursor until the last page."""
-    pages = [page["members"] for page in client.conversations_members(channel="C0MLSERVE", limit=3)]
-    assert [len(page) for page in pages] == [3, 3, 1]
-    assert set().union(*pages) == slack.channel("#ml-serving").members
 
 
 def test_a_message_and_its_life(slack, client):
-    """Posting, updating, linking and deleting, with the errors round them."""
+    """Posting, updating and deleting, with the errors round them."""
     sent = client.chat_postMessage(channel="C0MLSERVE", text="hi", blocks=[section()], unfurl_links=False)
     assert sent["message"]["blocks"][0]["block_id"] == "b1"
     (message,) = slack.messages("ml-serving")
@@ -86,8 +75,6 @@ def test_a_message_and_its_life(slack, client):
     assert kept["message"]["blocks"], "blocks that are not given stay"
     client.chat_update(channel="C0MLSERVE", ts=sent["ts"], text="ho", blocks=[])
     assert slack.message("ml-serving", sent["ts"]).blocks == []
-    link = client.chat_getPermalink(channel="C0MLSERVE", message_ts=sent["ts"])["permalink"]
-    assert link.endswith(f"/archives/C0MLSERVE/p{sent['ts'].replace('.', '')}")
     said = slack.say("rosa", "ml-serving", "mine")
     assert error(client.chat_update, channel="C0MLSERVE", ts=said.ts, text="x") == "cant_update_message"
     assert error(client.chat_delete, channel="C0MLSERVE", ts=said.ts) == "cant_delete_message"
@@ -211,7 +198,5 @@ def test_a_response_url_works_five_times(slack, client, clock):
     assert json.loads(hook.send(text="x", blocks=[{"type": "section"}]).body)["error"] == "invalid_blocks"
     hook.send(text="done", replace_original=True)
     assert [m.text for m in slack.ephemerals("rosa", "ml-serving")] == ["done"]
-    hook.send(delete_original=True)
-    assert slack.ephemerals("rosa", "ml-serving") == []
     hook.send(text="for all", response_type="in_channel")
     assert slack.messages("ml-serving")[-1].text == "for all"

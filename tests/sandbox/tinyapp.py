@@ -172,8 +172,6 @@ def _menus(app: App) -> None:
         known = ["llama-8b", "llama-70b", "granite-8b"]
         if body["value"] == "too many":
             ack(options=[option(f"{number}") for number in range(101)])
-        elif body["value"] == "groups":
-            ack(option_groups=[{"label": plain("All"), "options": [option(name) for name in known]}])
         else:
             ack(options=[option(name) for name in known if body["value"] in name])
 

@@ -57,7 +57,7 @@ def run(slack: FakeSlack, person: Person, view: View, values: Mapping[str, Any])
     if errors := field_errors(view.body["blocks"], state):
         slack.workspace.change_view(view, errors=errors)
         return errors
-    slack.workspace.close_views(person.id)
+    slack.workspace.close_top_view(person.id)
     inputs = {
         name: field["value"].get("value") or (field["value"].get("selected_option") or {}).get("value")
         for name, field in state.items()

@@ -1,7 +1,7 @@
 """The ``chat.*`` methods of the stand-in, and posts to response URLs.
 
 Source: https://docs.slack.dev/reference/methods (chat.postMessage, chat.update, chat.postEphemeral,
-chat.delete, chat.getPermalink).
+chat.delete).
 """
 
 from __future__ import annotations
@@ -100,7 +100,6 @@ def post(api: Api, args: Args) -> dict[str, Any]:
         args,
         "chat.postMessage",
         unfurl_links=args.get("unfurl_links", True) not in _FALSE,
-        metadata=from_json(args, "metadata", "invalid_metadata_format") or {},
     )
     if message.thread_ts and api.workspace.find(channel.id, message.thread_ts) is None:
         raise SlackRefusal("thread_not_found")
@@ -142,7 +141,6 @@ def update(api: Api, args: Args) -> dict[str, Any]:
             message,
             text=message.text if text is None else text,
             blocks=message.blocks if blocks is None else blocks,
-            metadata=from_json(args, "metadata", "invalid_metadata_format") or message.metadata,
             edited_ts=api.workspace.new_ts(),
         )
     )
@@ -163,33 +161,15 @@ def delete(api: Api, args: Args) -> dict[str, Any]:
     return {"channel": message.channel, "ts": message.ts}
 
 
-def permalink(api: Api, args: Args) -> dict[str, Any]:
-    """Return the web address of a message."""
-    reference, ts = need(args, "channel", "message_ts")
-    channel = readable(api, reference)
-    if api.workspace.find(channel.id, str(ts)) is None:
-        raise SlackRefusal("message_not_found")
-    domain = api.workspace.directory.team_domain
-    link = f"https://{domain}.slack.com/archives/{channel.id}/p{str(ts).replace('.', '')}"
-    return {"channel": channel.id, "permalink": link}
-
-
-def respond(api: Api, to: ResponseUrl, said: Args) -> Message | None:
+def respond(api: Api, to: ResponseUrl, said: Args) -> Message:
     """Carry out a post to a response URL, or the body of a command's acknowledgement.
 
-    It may have ``text``, ``blocks``, ``response_type``, ``replace_original``, ``delete_original``, ``thread_ts``.
-
-    Returns:
-        The resulting message, or None if one was deleted.
+    It may have ``text``, ``blocks``, ``response_type``, ``replace_original``, ``thread_ts``.
 
     Raises:
         SlackRefusal: Nothing to say, or not valid blocks.
     """
-    original = to.message
-    if said.get("delete_original") and original is not None:
-        api.workspace.remove(original)
-        return None
-    message = _said(api, to.channel, said, "response_url")
+    original, message = to.message, _said(api, to.channel, said, "response_url")
     if said.get("replace_original") and original is not None:
         edited = "" if original.ephemeral_to else message.ts
         to.message = replace(original, text=message.text, blocks=message.blocks, edited_ts=edited)
@@ -203,5 +183,4 @@ CHAT: dict[str, Method] = {
     "chat.postEphemeral": Method(post_ephemeral, "chat:write"),
     "chat.update": Method(update, "chat:write"),
     "chat.delete": Method(delete, "chat:write"),
-    "chat.getPermalink": Method(permalink),
 }

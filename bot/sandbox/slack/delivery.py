@@ -84,7 +84,7 @@ class Delivery:
 
     @property
     def options(self) -> list[dict[str, Any]]:
-        """The options in the answer, those of groups included; none if it was refused."""
+        """The options in the answer; none if it was refused."""
         return options_of(self.json) if self.ok else []
 
     @property

@@ -35,16 +35,9 @@ CONFIRM = Shape(
 OPTION = Shape({"text": plain(75), "value": string(150, shortest=1)}, {"description": plain(75)})
 MOST_OPTIONS = 100
 OPTIONS = many(OPTION, MOST_OPTIONS)
-GROUPS = many(Shape({"label": plain(75), "options": OPTIONS}, {}), MOST_OPTIONS)
 ASKS: Mapping[str, Check] = {"action_id": ID, "focus_on_load": flag, "placeholder": plain(150)}
 PICKS: Mapping[str, Check] = {**ASKS, "confirm": CONFIRM}
 DISPATCH = Shape({}, {"trigger_actions_on": many(one_of("on_enter_pressed", "on_character_entered"), 2)})
-
-
-def _either_options(value: Any, where: str) -> Problems:
-    """There are options or groups of options, never both."""
-    if ("options" in value) == ("option_groups" in value):
-        yield problem("must have either options or option_groups", where)
 
 
 def _lengths(value: Any, where: str) -> Problems:
@@ -55,25 +48,15 @@ def _lengths(value: Any, where: str) -> Problems:
 
 
 SUGGESTIONS = Shape(
-    {},
     {
         "options": many(OPTION, MOST_OPTIONS, least=0),
-        "option_groups": many(
-            Shape({"label": plain(75), "options": many(OPTION, MOST_OPTIONS, least=0)}, {}),
-            MOST_OPTIONS,
-            least=0,
-        ),
     },
-    _either_options,
+    {},
 )
 """An app's answer to the query of an external select."""
 
 SELECTS: dict[str, Shape] = {
-    "static_select": Shape(
-        {},
-        {**PICKS, "options": OPTIONS, "option_groups": GROUPS, "initial_option": OPTION},
-        _either_options,
-    ),
+    "static_select": Shape({"options": OPTIONS}, {**PICKS, "initial_option": OPTION}),
     "external_select": Shape({}, {**PICKS, "initial_option": OPTION, "min_query_length": whole(0, 100)}),
     "conversations_select": Shape(
         {},
@@ -90,7 +73,6 @@ SELECTS: dict[str, Shape] = {
             ),
         },
     ),
-    "channels_select": Shape({}, {**PICKS, "initial_channel": ID}),
 }
 BUTTONS: dict[str, Shape] = {
     "button": Shape(

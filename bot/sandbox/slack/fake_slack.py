@@ -32,7 +32,6 @@ class FakeSlack(Interactions, Events):
 
     Args:
         scopes: Those of the bot's token.
-        should_escape: Whether commands name people and channels by id, as set in the app's manifest.
     """
 
     def __init__(
@@ -41,11 +40,8 @@ class FakeSlack(Interactions, Events):
         scopes: frozenset[str] = SCOPES,
         clock: Callable[[], float] = now_s,
         port: int = 0,
-        *,
-        should_escape: bool = False,
     ) -> None:
         self.app = InstalledApp(scopes=scopes)
-        self.should_escape = should_escape
         self.workspace = Workspace(directory or default_directory(), clock)
         self.sockets = Sockets(self.app.app_id, self.workspace.changed)
         self.courier = Deliverer(self.workspace, self.sockets, self.app.signing_secret)

@@ -16,7 +16,6 @@ _SELECTED = {
     "external_select": "option",
     "overflow": "option",
     "conversations_select": "conversation",
-    "channels_select": "channel",
 }
 """The name of the selection in a menu's state."""
 
@@ -44,10 +43,9 @@ def find_element(
 
 
 def options_of(element: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the options of an element or of an app's suggestions, those of groups and the initial one included."""
-    groups = element.get("option_groups", [])
+    """Return the options of an element or of an app's suggestions, the initial one included."""
     first = [element["initial_option"]] if "initial_option" in element else []
-    return [*element.get("options", []), *(o for group in groups for o in group["options"]), *first]
+    return [*element.get("options", []), *first]
 
 
 def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:

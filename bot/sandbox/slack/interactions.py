@@ -33,7 +33,6 @@ class Interactions:
 
     api: Api
     courier: Deliverer
-    should_escape: bool
 
     def command(
         self, user: str | Person, channel: str | Channel, text: str = "", command: str = "/peftsize"
@@ -41,8 +40,7 @@ class Interactions:
         """Type a slash command into a conversation."""
         directory = self.api.workspace.directory
         person, place = directory.person(user), directory.channel(channel)
-        sent = payloads.escaped(text, directory) if self.should_escape else text
-        form = payloads.command(self.api, person, place, command, sent)
+        form = payloads.command(self.api, person, place, command, text)
         delivery = self.courier.bring("slash_commands", form)
         to = ResponseUrl(person.id, place.id, 0)
         if delivery.ok and delivery.answer.strip():
@@ -151,16 +149,11 @@ class Interactions:
             self.api.workspace.change_view(view, errors={"": trouble})
         return self.courier.keep(delivery)
 
-    def close(self, user: str | Person, view: View, *, all_of_them: bool = False) -> Delivery | None:
-        """Close a modal, or the whole stack; the app is told if it asked to be (``notify_on_close``)."""
-        workspace = self.api.workspace
-        person = workspace.directory.person(user)
+    def close(self, user: str | Person, view: View) -> None:
+        """Close a modal; the app is not told."""
+        person = self.api.workspace.directory.person(user)
         self._must_be_open(person, view)
-        workspace.close_views(person.id, top_only=not all_of_them)
-        if not view.body.get("notify_on_close"):
-            return None
-        payload = payloads.closing(self.api, person, view, cleared=all_of_them)
-        return self.courier.keep(self.courier.bring("interactive", payload))
+        self.api.workspace.close_top_view(person.id)
 
     def shortcut(self, user: str | Person, message: Message | None, callback_id: str) -> Delivery:
         """Use a shortcut on a message, or a global one without a message."""
@@ -193,17 +186,13 @@ class Interactions:
             raise NotThere(f"{person.name} has no such modal open")
 
     def _after_submission(self, person: Person, view: View, delivery: Delivery) -> Delivery:
-        """Carry out the answer to a submission: close, errors, update, push or clear."""
+        """Carry out the answer to a submission: close, update or errors."""
         workspace, answer = self.api.workspace, delivery.json
         match answer.get("response_action"):
             case None:
-                workspace.close_views(person.id, top_only=True)
-            case "clear":
-                workspace.close_views(person.id)
+                workspace.close_top_view(person.id)
             case "update":
                 workspace.change_view(view, checked_view(answer.get("view"), "modal"))
-            case "push":
-                workspace.open_view(person.id, checked_view(answer.get("view"), "modal"), push=True)
             case "errors":
                 errors = answer.get("errors")
                 inputs = {block["block_id"] for block in view.body["blocks"] if block["type"] == "input"}
@@ -221,7 +210,7 @@ class Interactions:
             message = respond(self.api, to, delivery.json)
         except SlackRefusal:
             return replace(delivery, error=refusal)
-        return replace(delivery, said=(message,) if message else ())
+        return replace(delivery, said=(message,))
 
     def _slackbot(self, to: ResponseUrl, words: str) -> None:
         """Show what Slack itself tells the person who typed."""

@@ -69,11 +69,7 @@ KNOWN = typed(_SHAPES, "block")
 
 _VIEW_KEYS: Mapping[str, Check] = {
     "callback_id": string(255),
-    "external_id": string(255),
     "private_metadata": string(LONGEST_METADATA),
-    "clear_on_close": flag,
-    "notify_on_close": flag,
-    "submit_disabled": flag,
 }
 _VIEWS: dict[str, Shape] = {
     "modal": Shape(

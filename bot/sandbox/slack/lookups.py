@@ -47,13 +47,6 @@ def open_im(api: Api, user: str) -> Channel:
         return directory.channels.setdefault(name, new)
 
 
-def api_test(_api: Api, args: Args) -> dict[str, Any]:
-    """Return the arguments."""
-    if error := args.get("error"):
-        raise SlackRefusal(str(error), args=args)
-    return {"args": {key: value for key, value in args.items() if key != "token"}}
-
-
 def auth_test(api: Api, _args: Args) -> dict[str, Any]:
     """Return the token's owner."""
     directory = api.workspace.directory
@@ -183,35 +176,6 @@ def conversation(api: Api, args: Args) -> dict[str, Any]:
     return {"channel": _channel_json(api, channel)}
 
 
-def members(api: Api, args: Args) -> dict[str, Any]:
-    """List the members of a conversation, in pages of ``limit``."""
-    (reference,) = need(args, "channel")
-    channel = readable(api, reference)
-    require_scope(api, _read_scope(channel))
-    page, after = _page(sorted(channel.members), args)
-    return {"members": page, "response_metadata": {"next_cursor": after}}
-
-
-def conversations(api: Api, args: Args) -> dict[str, Any]:
-    """List the channels that the bot can see, in pages of ``limit``."""
-    wanted = str(args.get("types") or "public_channel").replace(" ", "").split(",")
-    require_scope(api, "groups:read" if "private_channel" in wanted else "channels:read")
-    bot = api.app.bot_user_id
-    shown = [
-        channel
-        for channel in api.workspace.directory.channels.values()
-        if not channel.is_im
-        and ("private_channel" if channel.is_private else "public_channel") in wanted
-        and (not channel.is_private or bot in channel.members)
-        and not (channel.is_archived and args.get("exclude_archived") in _TRUE)
-    ]
-    page, after = _page(shown, args)
-    return {
-        "channels": [_channel_json(api, channel) for channel in page],
-        "response_metadata": {"next_cursor": after},
-    }
-
-
 def conversation_open(api: Api, args: Args) -> dict[str, Any]:
     """Open the direct message with one person."""
     users = args.get("users") or ""
@@ -227,18 +191,7 @@ def conversation_open(api: Api, args: Args) -> dict[str, Any]:
     return {"no_op": known, "already_open": known, "channel": fields}
 
 
-def _page(entries: list[Any], args: Args) -> tuple[list[Any], str]:
-    """Return a page and the cursor of the next one, empty after the last."""
-    try:
-        start, size = int(args.get("cursor") or 0), int(args.get("limit") or 100)
-    except ValueError:
-        raise SlackRefusal("invalid_cursor") from None
-    end = start + max(1, min(size, 1000))
-    return entries[start:end], str(end) if end < len(entries) else ""
-
-
 LOOKUPS: dict[str, Method] = {
-    "api.test": Method(api_test),
     "auth.test": Method(auth_test),
     "apps.manifest.export": Method(manifest_export, caller="config"),
     "bots.info": Method(bots_info, "users:read"),
@@ -246,7 +199,5 @@ LOOKUPS: dict[str, Method] = {
     "usergroups.list": Method(usergroups, "usergroups:read"),
     "usergroups.users.list": Method(usergroup_users, "usergroups:read"),
     "conversations.info": Method(conversation),
-    "conversations.members": Method(members),
-    "conversations.list": Method(conversations),
     "conversations.open": Method(conversation_open, "im:write"),
 }

@@ -21,7 +21,7 @@ _MENTION = re.compile(r"(?<![\w<])([@#])([a-z0-9][a-z0-9._-]*)")
 
 
 def escaped(text: str, directory: Directory) -> str:
-    """Return command text as sent with ``should_escape: true``: names of people and channels become ids."""
+    """Return command text as Slack sends a message: names of people and channels become ids."""
 
     def replaced(match: re.Match[str]) -> str:
         sigil, name = match.groups()
@@ -158,14 +158,6 @@ def submission(api: Api, person: Person, view: View, state: dict[str, Any]) -> d
     """Return ``view_submission``."""
     shown = _view(api, view, state)["view"]
     return _interaction(api, "view_submission", person, view.id) | {"view": shown, "response_urls": []}
-
-
-def closing(api: Api, person: Person, view: View, *, cleared: bool) -> dict[str, Any]:
-    """Return ``view_closed``, which carries no trigger."""
-    payload = _interaction(api, "view_closed", person)
-    del payload["trigger_id"]
-    shown = view.json(api.app.app_id, api.app.team_id, api.app.bot_id)
-    return payload | {"view": shown, "is_cleared": cleared}
 
 
 def shortcut(api: Api, person: Person, callback_id: str, message: Message | None) -> dict[str, Any]:

@@ -178,15 +178,6 @@ class Sockets:
             start = self._turn % len(ready) if ready else 0
             return ready[start:] + ready[:start]
 
-    def refresh(self, reason: str = "refresh_requested") -> None:
-        """Ask every connection to reconnect; nothing more is sent over them."""
-        with self._lock:
-            connections = list(self.connections)
-        for connection in connections:
-            connection.draining = True
-            with contextlib.suppress(ConnectionClosed):
-                connection.say({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
-
     def close(self) -> None:
         """Cut every connection; new ones are accepted."""
         with self._lock:

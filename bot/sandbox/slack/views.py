@@ -14,8 +14,6 @@ from bot.sandbox.slack.workspace import with_ids
 if TYPE_CHECKING:
     from bot.sandbox.slack.workspace import Trigger, View
 
-_MODALS_DEEP = 3
-
 
 def checked_view(view: Any, kind: str) -> dict[str, Any]:
     """Return a valid view, with missing ids filled in.
@@ -64,31 +62,14 @@ def views_open(api: Api, args: Args) -> dict[str, Any]:
     return _shown(api, api.workspace.open_view(trigger.user, body, push=bool(trigger.in_view)))
 
 
-def views_push(api: Api, args: Args) -> dict[str, Any]:
-    """Put a modal on top of the trigger's."""
-    need(args, "trigger_id")
-    body = _view(args, "modal")
-    trigger = _exchange(api, str(args["trigger_id"]))
-    if not trigger.in_view:
-        raise SlackRefusal("invalid_trigger_id")
-    if len(api.workspace.stacks.get(trigger.user, [])) >= _MODALS_DEEP:
-        raise SlackRefusal("push_limit_reached")
-    return _shown(api, api.workspace.open_view(trigger.user, body, push=True))
-
-
 def views_update(api: Api, args: Args) -> dict[str, Any]:
     """Change an open modal, if its hash is still the given one."""
     body = _view(args, "modal")
     with api.workspace.lock:
-        open_ones = [api.workspace.views[name] for stack in api.workspace.stacks.values() for name in stack]
-        wanted = (
-            ("id", args.get("view_id")) if args.get("view_id") else ("external_id", args.get("external_id"))
-        )
-        view = next(
-            (v for v in open_ones if wanted[1] and {"id": v.id, **v.body}.get(wanted[0]) == wanted[1]), None
-        )
-        if view is None:
+        (name,) = need(args, "view_id")
+        if not any(name in stack for stack in api.workspace.stacks.values()):
             raise SlackRefusal("not_found")
+        view = api.workspace.views[name]
         if args.get("hash") and args["hash"] != view.hash:
             raise SlackRefusal("hash_conflict")
         return _shown(api, api.workspace.change_view(view, body))
@@ -145,7 +126,6 @@ def connections_open(api: Api, _args: Args) -> dict[str, Any]:
 
 VIEWS: dict[str, Method] = {
     "views.open": Method(views_open),
-    "views.push": Method(views_push),
     "views.update": Method(views_update),
     "views.publish": Method(views_publish),
     "functions.completeSuccess": Method(function_success),

@@ -41,7 +41,6 @@ class Message:
         edited_ts: When it was last edited, empty if never.
         ephemeral_to: The only person who sees it, empty for everybody.
         unfurl_links: Whether links show previews.
-        metadata: Message metadata, as posted.
     """
 
     ts: str
@@ -54,7 +53,6 @@ class Message:
     edited_ts: str = ""
     ephemeral_to: str = ""
     unfurl_links: bool = True
-    metadata: dict[str, Any] = field(default_factory=dict)
 
     def json(self, app_id: str, team_id: str) -> dict[str, Any]:
         """Return the message as in answers and payloads."""
@@ -66,8 +64,6 @@ class Message:
             said["thread_ts"] = self.thread_ts
         if self.edited_ts:
             said["edited"] = {"user": self.user, "ts": self.edited_ts}
-        if self.metadata:
-            said["metadata"] = self.metadata
         return said
 
 
@@ -92,7 +88,6 @@ class View:
             "notify_on_close": False,
             "submit": None,
             "close": None,
-            "external_id": "",
         }
         return {
             **defaults,
@@ -222,12 +217,11 @@ class Workspace:
         self.changed()
         return view
 
-    def close_views(self, user: str, *, top_only: bool = False) -> None:
-        """Close somebody's modals, or only the top one."""
+    def close_top_view(self, user: str) -> None:
+        """Close the modal that somebody sees."""
         with self.lock:
-            stack = self.stacks.pop(user, [])
-            if top_only and stack[:-1]:
-                self.stacks[user] = stack[:-1]
+            if below := self.stacks.pop(user, [])[:-1]:
+                self.stacks[user] = below
         self.changed()
 
     def show_home(self, user: str, body: dict[str, Any]) -> View:

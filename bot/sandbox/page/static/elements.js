@@ -34,7 +34,7 @@ function make(block, element, surface, id, kept) {
   switch (element.type) {
     case "external_select": return picker(block, element, surface, id, kept);
     case "static_select": return select(element, options(element, surface), id, kept);
-    case "conversations_select": case "channels_select": return select(element, surface.channels(), id, kept);
+    case "conversations_select": return select(element, surface.channels(), id, kept);
     default: return input(element, id, kept);
   }
 }
@@ -123,12 +123,11 @@ async function once(control, question, act) {
 }
 
 function options(element, surface) {
-  const groups = element.option_groups ?? [{ options: element.options ?? [] }];
-  return groups.flatMap((group) => group.options.map((option) => ({ value: option.value, words: surface.text(option.text) })));
+  return (element.options ?? []).map((option) => ({ value: option.value, words: surface.text(option.text) }));
 }
 
 function select(element, rows, id, kept) {
-  const initial = element.initial_option?.value ?? element.initial_conversation ?? element.initial_channel;
+  const initial = element.initial_option?.value ?? element.initial_conversation;
   const chosen = kept === undefined ? initial : kept;
   const node = h("select", { id }, h("option", { value: "" }, element.placeholder?.text ?? "Choose…"),
     rows.map((row) => {
