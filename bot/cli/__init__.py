@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands that people type.
     """
     _settle_home()
+    # pydantic looks for plugins by reading the metadata of every installed package
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = sys.argv[1:] if arguments is None else list(arguments)
     with reported():
         if words[:1] == ["serve"]:

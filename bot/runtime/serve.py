@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -58,6 +59,8 @@ def serve(*, mode: str | None, host: str, port: int, dry_run: bool) -> None:
     check_settings(settings, need)
     with _alone(settings):
         product = wiring.build(settings, dry_run=dry_run, origin="slack-socket" if socket else "slack-http")
+        gc.freeze()  # what is loaded by now stays, so no collection looks through it again
+        gc.enable()
         try:
             start(product)
             run(product, socket=socket, host=host, port=port)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from bot.errors import SettingsError
 from bot.store.database import NEEDS_EXTRA
@@ -53,6 +52,8 @@ def pending(connection: Connection) -> list[str]:
 
 def upgrade(connection: Connection) -> None:
     """Apply what is pending: the whole schema to an empty database, else script by script."""
+    from sqlalchemy.dialects.postgresql import insert  # see ``Prepared``
+
     missing = pending(connection)
     if not missing:
         return

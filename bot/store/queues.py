@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.prepared import Prepared, every
 from bot.store.tables import inbox, outbox, requests
@@ -31,14 +30,12 @@ _TABLES: dict[str, tuple[Table, Column[Any]]] = {
 }
 _RECEIVED = ("key", "received_at", "body", "due_at")
 _RECEIVE = Prepared(
-    sqlite=sqlite.insert(inbox)
-    .values({name: bindparam(name) for name in _RECEIVED})
-    .on_conflict_do_nothing()
-    .returning(inbox.c.key),
-    postgresql=postgresql.insert(inbox)
-    .values({name: bindparam(name) for name in _RECEIVED})
-    .on_conflict_do_nothing()
-    .returning(inbox.c.key),
+    lambda insert: (
+        insert(inbox)
+        .values({name: bindparam(name) for name in _RECEIVED})
+        .on_conflict_do_nothing()
+        .returning(inbox.c.key)
+    )
 )
 
 
@@ -92,9 +89,9 @@ class OutboxMessage:
     created_at: int = 0
 
 
-def _put(dialect: Any) -> Any:
+def _put(insert: Any) -> Any:
     columns = [column for column in outbox.columns if column.name not in {"claimed_by", "error"}]
-    wanted = dialect.insert(outbox).values(every(columns))
+    wanted = insert(outbox).values(every(columns))
     return wanted.on_conflict_do_update(
         index_elements=[outbox.c.key],
         set_={
@@ -110,7 +107,7 @@ def _put(dialect: Any) -> Any:
     )
 
 
-_PUT = Prepared(sqlite=_put(sqlite), postgresql=_put(postgresql))
+_PUT = Prepared(_put)
 _MESSAGE = Prepared(select(outbox).where(outbox.c.key == bindparam("k")))
 _REMOVE_DONE = Prepared(
     delete(outbox)

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.audit.chain import Event, Who
+from bot.store.prepared import Prepared, every
 from bot.store.tables import refusals
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ TOGETHER_MS = 60_000
 """How long after the first refusal further ones are only counted."""
 
 
-def _count(dialect: Any) -> Any:
-    fresh = dialect.insert(refusals)
+def _count(insert: Any) -> Any:
+    fresh = insert(refusals).values(every(refusals.columns))
     again = {"again": refusals.c.again + 1, "reason": fresh.excluded.reason}
     return fresh.on_conflict_do_update(index_elements=[refusals.c.key], set_=again).returning(
         refusals.c.again
     )
 
 
-_COUNT = {"sqlite": _count(sqlite), "postgresql": _count(postgresql)}
+_COUNT = Prepared(_count)
 
 
 class Refusals:
@@ -71,7 +71,7 @@ class Refusals:
             "since": self._now,
             "again": 0,
         }
-        again = self._connection.execute(_COUNT[self._connection.dialect.name], row).scalar_one()
+        again = _COUNT(self._connection, row)[0]["again"]
         return [*earlier, event] if again == 0 else []
 
     def ended(self) -> list[Event]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.approvals.request import GroupEdit, Kind, Maker, Request, State, Vote
 from bot.store import search
@@ -51,16 +50,9 @@ _VOTES = Prepared(
 )
 _NEW_ROW = [column for column in requests.columns if column.name != "claimed_by"]
 _RESERVE = Prepared(
-    sqlite=sqlite.insert(requests).values(every(_NEW_ROW)).on_conflict_do_nothing().returning(requests.c.id),
-    postgresql=postgresql.insert(requests)
-    .values(every(_NEW_ROW))
-    .on_conflict_do_nothing()
-    .returning(requests.c.id),
+    lambda insert: insert(requests).values(every(_NEW_ROW)).on_conflict_do_nothing().returning(requests.c.id)
 )
-_COPY = {
-    "sqlite": sqlite.insert(cards).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(cards).on_conflict_do_nothing(),
-}
+_COPY = Prepared(lambda insert: insert(cards).values(every(cards.columns)).on_conflict_do_nothing())
 _ADMIT = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("request_id"), ~requests.c.admitted)
@@ -129,7 +121,6 @@ class Requests:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._dialect = connection.dialect.name
 
     def insert(self, request: Request, due_at: int | None) -> bool:
         """Add a request and reserve its name in the space; False, with nothing written, if the name is taken."""
@@ -238,7 +229,7 @@ class Requests:
             "request_id": request_id,
             "user_id": copy.user_id,
         }
-        self._connection.execute(_COPY[self._dialect], row)
+        _COPY(self._connection, row)
 
     def drop_copy(self, copy: Copy) -> None:
         """Forget a deleted message."""

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.audit.chain import Event
 from bot.errors import StoreError
@@ -17,6 +16,7 @@ from bot.store.attempts import Attempts
 from bot.store.audit_log import AuditLog
 from bot.store.database import trouble
 from bot.store.group_commit import GroupCommit
+from bot.store.prepared import Prepared, every
 from bot.store.queues import LANES, Queues
 from bot.store.refusals import Refusals
 from bot.store.requests import Requests
@@ -35,18 +35,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def _replace(dialect: Any) -> Any:
-    fresh = dialect.insert(notes)
+def _replace(insert: Any) -> Any:
+    fresh = insert(notes).values(every(notes.columns))
     return fresh.on_conflict_do_update(
         index_elements=[notes.c.key], set_={"value": fresh.excluded.value, "at": fresh.excluded.at}
     )
 
 
-_FIRST_NOTE = {
-    "sqlite": sqlite.insert(notes).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(notes).on_conflict_do_nothing(),
-}
-_NOTE = {"sqlite": _replace(sqlite), "postgresql": _replace(postgresql)}
+_NOTE = Prepared(_replace)
+_FIRST_NOTE = Prepared(lambda insert: insert(notes).values(every(notes.columns)).on_conflict_do_nothing())
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:about, 7350012))")
 
@@ -84,12 +81,12 @@ class Tx:
     def note(self, key: str, value: Any) -> None:
         """Store a small fact."""
         row = {"key": key, "value": json.dumps(value), "at": self.now}
-        self.connection.execute(_NOTE[self.connection.dialect.name], row)
+        _NOTE(self.connection, row)
 
     def take_turn(self, key: str, before_ms: int) -> bool:
         """Note that something is done now, unless it was done after ``before_ms``; return whether to do it."""
         fresh = {"key": key, "value": "0", "at": 0}
-        self.connection.execute(_FIRST_NOTE[self.connection.dialect.name], fresh)
+        _FIRST_NOTE(self.connection, fresh)
         taken = self.connection.execute(
             update(notes).where(notes.c.key == key, notes.c.at <= before_ms).values(at=self.now)
         )
@@ -103,7 +100,7 @@ class Tx:
     def replace_note(self, key: str, old: Any, new: Any) -> bool:
         """Replace a stored fact if it still is ``old``; return whether it was."""
         fresh = {"key": key, "value": json.dumps(None), "at": 0}
-        self.connection.execute(_FIRST_NOTE[self.connection.dialect.name], fresh)
+        _FIRST_NOTE(self.connection, fresh)
         taken = self.connection.execute(
             update(notes)
             .where(notes.c.key == key, notes.c.value == json.dumps(old))

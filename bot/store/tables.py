@@ -11,14 +11,12 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
-    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
     Text,
-    text,
     true,
 )
 
@@ -72,40 +70,6 @@ requests = Table(
     Column("claimed_by", String(32)),
     Column("admitted", Boolean, nullable=False, server_default=true()),
 )
-Index(
-    "uq_requests_reserved_name",
-    requests.c.space_id,
-    requests.c.kind,
-    requests.c.name,
-    unique=True,
-    sqlite_where=text("reserved"),
-    postgresql_where=text("reserved"),
-)
-Index(
-    "ix_requests_due",
-    requests.c.due_at,
-    sqlite_where=text("due_at IS NOT NULL"),
-    postgresql_where=text("due_at IS NOT NULL"),
-)
-Index("ix_requests_created_at", requests.c.created_at)
-Index("ix_requests_requester", requests.c.requester_id, requests.c.created_at)
-Index(
-    "ix_requests_held_by_person",
-    requests.c.requester_id,
-    sqlite_where=text("reserved"),
-    postgresql_where=text("reserved"),
-)
-Index(
-    "ix_requests_held_in_space",
-    requests.c.space_id,
-    requests.c.kind,
-    requests.c.state,
-    requests.c.num_gpus,
-    sqlite_where=text("reserved"),
-    postgresql_where=text("reserved"),
-)
-Index("ix_requests_state", requests.c.state, requests.c.created_at)
-Index("ix_requests_spec", requests.c.spec_id, requests.c.state, requests.c.created_at)
 
 revisions = Table(
     "revisions",
@@ -177,14 +141,6 @@ attempts = Table(
     Column("lookups", Integer, nullable=False, server_default="0"),
     Column("ended_at", BigInteger),
 )
-_MAY_HAVE_LANDED = text("outcome IS NULL OR outcome IN ('unknown', 'created')")
-Index(
-    "uq_attempts_may_have_landed",
-    attempts.c.request_id,
-    unique=True,
-    sqlite_where=_MAY_HAVE_LANDED,
-    postgresql_where=_MAY_HAVE_LANDED,
-)
 
 outbox = Table(
     "outbox",
@@ -203,7 +159,6 @@ outbox = Table(
     Column("budget", String(60)),
     Column("rank", Integer),
 )
-Index("ix_outbox_turn", outbox.c.rank, outbox.c.due_at)
 """Undelivered messages to Slack."""
 
 inbox = Table(
@@ -215,12 +170,6 @@ inbox = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("due_at", BigInteger),
     Column("claimed_by", String(32)),
-)
-Index(
-    "ix_inbox_due",
-    inbox.c.due_at,
-    sqlite_where=text("due_at IS NOT NULL"),
-    postgresql_where=text("due_at IS NOT NULL"),
 )
 
 audit = Table(

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 
 from bot.errors import SettingsError
 from bot.store import Database, Store, jobs, schema
-from bot.store.tables import metadata
+from bot.store.indexes import metadata
 from tests.support.rows import Clock, event
 
 if TYPE_CHECKING:
