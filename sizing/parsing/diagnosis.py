@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sizing import methods, models
 from sizing.parsing import misquantity, names, nearest
-from sizing.parsing.draft import Draft, Edit, Model, Problem
+from sizing.parsing.draft import Draft, Edit, Model, Problem, instead
 from sizing.parsing.nearest import quote
 from sizing.parsing.options import is_item
 from sizing.parsing.tokens import COUNTS, END, NUMBER, RULES, SCALE, TIMES, Cursor
@@ -60,7 +60,7 @@ def diagnose(cursor: Cursor, draft: Draft) -> None:
 def _extra_joiner(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """``++``: a joiner after a joiner."""
     message = f"One {quote(found[0][0])} is enough between two adapter groups."
-    return Problem("E02", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
+    return instead("E02", message, found.start(), found.end(), "")
 
 
 def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
@@ -73,7 +73,7 @@ def _slack_markup(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
 def _mention(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """A mention of a person, a group or a channel."""
     message = "A mention is not a model. Approvers are picked after sizing."
-    return Problem("E16", message, found.start(), found.end(), (Edit(found.start(), found.end(), ""),))
+    return instead("E16", message, found.start(), found.end(), "")
 
 
 def _link(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
@@ -98,10 +98,10 @@ def _dashes(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | N
     start, end = found.span()
     if word.lower() == "peftsize":
         message = "The command is there already: write only the request."
-        return Problem("E03", message, start, end, (Edit(start, end, ""),))
+        return instead("E03", message, start, end, "")
     known = word if "=" in word or is_item(word) else nearest.method_word(word.lower())
     message = f"No dashes needed: write {quote(known or word, '')}."
-    return Problem("E03", message, start, end, (Edit(start, end, known or ""),))
+    return instead("E03", message, start, end, known or "")
 
 
 def _stray(found: re.Match[str], cursor: Cursor, _draft: Draft) -> Problem | None:
@@ -133,9 +133,9 @@ def _foreign_digits(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Pro
     fixed = "".join(str(int(c)) if c.isdecimal() else c for c in typed)
     if not fixed.isascii():
         message = f"{quote(typed)} is not a number I can read."
-        return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
+        return instead("E06", message, start, end, "2x128MB", invents=True)
     message = f"Write numbers with the digits 0 to 9: {quote(fixed, '')}."
-    return Problem("E06", message, start, end, (Edit(start, end, fixed),))
+    return instead("E06", message, start, end, fixed)
 
 
 def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
@@ -145,8 +145,8 @@ def _targets(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     meant = "attn" if word == "attention" else nearest.one_edit_away(word, TARGETS)
     message = f"I don't know the targets {quote(found[2])}; there are all, attn and qv."
     if meant is None:
-        return Problem("E03", message, start, end, (Edit(start, end, found[1]),), invents=True)
-    return Problem("E03", message, start, end, (Edit(start, end, f"{found[1]}:{meant}"),))
+        return instead("E03", message, start, end, found[1], invents=True)
+    return instead("E03", message, start, end, f"{found[1]}:{meant}")
 
 
 def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
@@ -157,21 +157,21 @@ def _glued(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | Non
     if RULES["model"].fullmatch(found["left"]):
         draft.models.append(Model(None, None, start, end))
     message = f"{quote(found[0])} is two things: put a space between them."
-    return Problem("E03", message, start, end, (Edit(start, end, f"{found['left']} {found['right']}"),))
+    return instead("E03", message, start, end, f"{found['left']} {found['right']}")
 
 
 def _apart(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """``r 16``, ``rank=16``: a rank that is not one word."""
     start, end = found.span()
     message = f"Write a LoRA rank in one word: r{quote(found[1], '')}."
-    return Problem("E03", message, start, end, (Edit(start, end, f"r{found[1]}"),))
+    return instead("E03", message, start, end, f"r{found[1]}")
 
 
 def _unreadable_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """``1e3x1MB``: probably adapters, since it ends in their unit."""
     start, end = found.span()
     message = f"{quote(found[0])} is not a size I can read. Adapters are written like 2x128MB."
-    return Problem("E06", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
+    return instead("E06", message, start, end, "2x128MB", invents=True)
 
 
 def _unknown_word(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem:
@@ -242,12 +242,12 @@ def _model_problem(message: str, typed: str, start: int, end: int, draft: Draft)
     if meant is not None:
         if not link:
             message = f"I don't know the model {quote(name)}. Did you mean {meant}?"
-        return Problem("E16", message, start, end, (Edit(start, end, meant),))
+        return instead("E16", message, start, end, meant)
     if others:
         draft.models.pop()
         if _LIKE_ADAPTERS.search(name):
-            return Problem("E16", message, start, end, (Edit(start, end, "2x128MB"),), invents=True)
-        return Problem("E16", message, start, end, (Edit(start, end, ""),))
+            return instead("E16", message, start, end, "2x128MB", invents=True)
+        return instead("E16", message, start, end, "")
     near = nearest.models_like(name) if short and not link else ()
     if near:
         message = f"I don't know the model {quote(name)}. Nearest: {', '.join(near)}."
@@ -266,7 +266,7 @@ def _active(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
         f"{quote(found[0])} is mixture-of-experts shorthand without a name. All experts are in memory: "
         f"write the total, {quote(found[1], '')}."
     )
-    return Problem("E10", message, start, end, (Edit(start, end, found[1]),))
+    return instead("E10", message, start, end, found[1])
 
 
 def _mixture_times(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
@@ -276,7 +276,7 @@ def _mixture_times(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Probl
     message = f"{quote(found[0])} has a count behind a mixture of experts. One request has one model."
     known = models.find(found[1])
     fixed = found[1] if known is not None else "46.7b"
-    return Problem("E10", message, start, end, (Edit(start, end, fixed),), invents=True)
+    return instead("E10", message, start, end, fixed, invents=True)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -41,6 +41,11 @@ class Problem(NamedTuple):
     method: str = ""
 
 
+def instead(code: str, message: str, start: int, end: int, text: str, *, invents: bool = False) -> Problem:
+    """Return a mistake that another text in its place corrects."""
+    return Problem(code, message, start, end, (Edit(start, end, text),), invents)
+
+
 class Model(NamedTuple):
     """A base model: a parameter count or a row of the table. ``params`` is None if the number is invalid."""
 
@@ -119,7 +124,3 @@ class Draft:
         self.options: dict[str, str] = {}
         self.numbers: list[Word] = []  # what a bare number means depends on whether there is a model
         self.problems: list[Problem] = []
-
-    def crowd(self) -> int:
-        """Count the items that a request has only one of."""
-        return len(self.models) + len(self.mixtures) + len(self.numbers) + len(self.methods) + len(self.nones)

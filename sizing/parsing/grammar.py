@@ -31,7 +31,7 @@ from sizing import models
 from sizing.methods import DEFAULT, WIDTHS, WORDS
 from sizing.models import BaseModel
 from sizing.parsing import diagnosis, limits, names, options, purpose, repair
-from sizing.parsing.draft import Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
+from sizing.parsing.draft import Draft, Group, Mixture, Model, Problem, Rank, Spoken, Word, instead
 from sizing.parsing.tokens import ADAPTER_WORDS, DIGITS, FILLERS, Cursor, plain
 from sizing.parsing.validate import settle
 from sizing.request import SizingRequest
@@ -114,7 +114,7 @@ def _command(
             if joiner is not None:
                 draft.problems.append(_stray_joiner(joiner[1], joiner.start(1), "after"))
             joinable = False
-            if draft.crowd() > _CROWD:
+            if _lone_items(draft) > _CROWD:
                 break
         else:
             diagnosis.diagnose(cursor, draft)
@@ -122,6 +122,11 @@ def _command(
         any_item = True
         cursor.skip()
     return draft
+
+
+def _lone_items(draft: Draft) -> int:
+    """Count the items that a request has only one of."""
+    return len(draft.models) + len(draft.mixtures) + len(draft.numbers + draft.methods + draft.nones)
 
 
 def _single(cursor: Cursor, draft: Draft) -> bool:
@@ -136,7 +141,7 @@ def _stray_joiner(joiner: str, at: int, where: str) -> Problem:
     message = f"“{joiner}” joins adapter groups; there is none {where} it."
     if joiner == ",":
         message = f"“,” stands between two parts of a request; there is none {where} it."
-    return Problem("E02", message, at, at + len(joiner), (Edit(at, at + len(joiner), " "),))
+    return instead("E02", message, at, at + len(joiner), " ")
 
 
 def _model(cursor: Cursor, draft: Draft) -> bool:

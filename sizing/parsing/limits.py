@@ -1,6 +1,6 @@
 """The limits of a request, and how to explain that one is exceeded."""
 
-from sizing.parsing.draft import Edit, Problem
+from sizing.parsing.draft import Problem, instead
 from sizing.parsing.nearest import quote
 from sizing.units import MICROBYTES_PER, PARAMS_PER, SIZE_DECIMALS, count_of
 
@@ -23,19 +23,16 @@ def model_problem(number: str, scale: str, start: int, end: int) -> Problem:
     digits = len(str(per)) - 1
     params = count_of(rounded(number, digits), per) or 0
 
-    def fixed(text: str, *, invents: bool) -> tuple[tuple[Edit, ...], bool]:
-        return (Edit(start, end, text),), invents
-
     if exact == 0:
-        return Problem("E07", "Model size must be greater than 0.", start, end, *fixed("10b", invents=True))
+        return instead("E07", "Model size must be greater than 0.", start, end, "10b", invents=True)
     if params < FEWEST_PARAMS:
         message = "Smallest model is 1m (one million parameters)."
-        return Problem("E08", message, start, end, *fixed("1m", invents=True))
+        return instead("E08", message, start, end, "1m", invents=True)
     if params > MOST_PARAMS:
         message = "Largest model is 10t (ten trillion parameters)."
-        return Problem("E08", message, start, end, *fixed("10t", invents=True))
+        return instead("E08", message, start, end, "10t", invents=True)
     message = f"One parameter is the finest step: at most {digits} decimals before {scale}."
-    return Problem("E09", message, start, end, *fixed(rounded(number, digits) + scale, invents=False))
+    return instead("E09", message, start, end, rounded(number, digits) + scale)
 
 
 def size_problem(count: str, number: str, unit: str, start: int, end: int) -> Problem | None:
@@ -47,7 +44,7 @@ def size_problem(count: str, number: str, unit: str, start: int, end: int) -> Pr
     per = MICROBYTES_PER[unit.lower()]
     if not number.strip("0."):
         message = "An adapter must be larger than 0. For no adapters, write none."
-        return Problem("E07", message, start, end, (Edit(start, end, f"{count}128MB"),), invents=True)
+        return instead("E07", message, start, end, f"{count}128MB", invents=True)
     microbytes = count_of(rounded(number, SIZE_DECIMALS), per) or 0
     if microbytes > LARGEST_ADAPTER:
         smaller = _SMALLER.get(unit.lower())
@@ -55,13 +52,13 @@ def size_problem(count: str, number: str, unit: str, start: int, end: int) -> Pr
         typed = rounded(number, SIZE_DECIMALS)
         if smaller and (count_of(typed, MICROBYTES_PER[smaller.lower()]) or 0) <= LARGEST_ADAPTER:
             message += f" Did you mean {quote(typed + smaller, marks='')}?"
-            return Problem("E08", message, start, end, (Edit(start, end, f"{count}{typed}{smaller}"),))
-        return Problem("E08", message, start, end, (Edit(start, end, f"{count}128MB"),), invents=True)
+            return instead("E08", message, start, end, f"{count}{typed}{smaller}")
+        return instead("E08", message, start, end, f"{count}128MB", invents=True)
     if len(number.partition(".")[2]) > SIZE_DECIMALS:
         shorter = rounded(number, SIZE_DECIMALS)
         invents = not shorter.strip("0.")
-        edit = Edit(start, end, f"{count}{'0.000001' if invents else shorter}{unit}")
-        return Problem("E09", "At most 6 decimals in an adapter size.", start, end, (edit,), invents)
+        fixed = f"{count}{'0.000001' if invents else shorter}{unit}"
+        return instead("E09", "At most 6 decimals in an adapter size.", start, end, fixed, invents=invents)
     return None
 
 
@@ -83,7 +80,7 @@ def two_counts(typed: str, first: str, second: str, size: str, start: int) -> Pr
         f"{quote(first, '')}x{quote(second, '')} adapters of {quote(size, '')} is {quote(str(total), '')}x."
     )
     end = start + len(typed)
-    return Problem("E04", message, start, end, (Edit(start, end, f"{total}x{size}"),))
+    return instead("E04", message, start, end, f"{total}x{size}")
 
 
 def rank_problem(count: str | None, rank: str, targets: str | None, start: int, end: int) -> Problem:
@@ -92,4 +89,4 @@ def rank_problem(count: str | None, rank: str, targets: str | None, start: int, 
     fixed = f"{count}x" if count else ""
     fixed += f"r{nearest}" + (f":{targets}" if targets else "")
     message = f"LoRA rank must be 1 to {LARGEST_RANK} (the largest vLLM accepts)."
-    return Problem(code, message, start, end, (Edit(start, end, fixed),), invents=True)
+    return instead(code, message, start, end, fixed, invents=True)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from sizing import methods
 from sizing.parsing import limits
-from sizing.parsing.draft import Draft, Edit, Model, Problem
+from sizing.parsing.draft import Draft, Model, Problem, instead
 from sizing.parsing.nearest import method_word, quote
 from sizing.parsing.tokens import END, FOREIGN_UNIT, NUMBER, SCALE, TIMES, Cursor
 from sizing.units import params_text
@@ -31,7 +31,7 @@ def _negative(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
     else:
         message = "Model size must be greater than 0; drop the minus sign."
         draft.models.append(Model(None, None, start, end))
-    return Problem("E07", message, start, end, (Edit(start, end, fixed),))
+    return instead("E07", message, start, end, fixed)
 
 
 def _not_a_number(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem:
@@ -39,7 +39,7 @@ def _not_a_number(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Proble
     start, end = found.span()
     draft.models.append(Model(None, None, start, end))
     message = f"{quote(found[0])} is not a model size."
-    return Problem("E06", message, start, end, (Edit(start, end, "10b"),), invents=True)
+    return instead("E06", message, start, end, "10b", invents=True)
 
 
 def _spelling(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | None:
@@ -54,9 +54,7 @@ def _spelling(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | 
     if value is None:
         typed = quote(found[0])
         fixed = f"{count}128MB" if is_size else "10b"
-        return Problem(
-            "E06", f"{typed} is not a number I can read.", start, end, (Edit(start, end, fixed),), True
-        )
+        return instead("E06", f"{typed} is not a number I can read.", start, end, fixed, invents=True)
     if not tail:
         tail = "MB" if is_size else ""
         if not is_size:
@@ -66,16 +64,16 @@ def _spelling(found: re.Match[str], _cursor: Cursor, draft: Draft) -> Problem | 
     if not is_size and tail.lower() == "m" and Fraction(value) >= 1000:  # noqa: PLR2004 a thousand million is a billion
         fixed = params_text(int(Fraction(value) * 10**6))
         shown += f" or {quote(fixed, '')}"
-    return Problem("E06", f"{advice}: write {shown}.", start, end, (Edit(start, end, fixed),))
+    return instead("E06", f"{advice}: write {shown}.", start, end, fixed)
 
 
 def _bare(exact: Fraction, value: str, advice: str, start: int, end: int) -> Problem:
     """A number in another notation without a scale: a raw parameter count if it is large, otherwise billions."""
     if exact.denominator == 1 and exact >= limits.FEWEST_PARAMS:
         fixed = params_text(int(exact)) if exact <= limits.MOST_PARAMS else "10t"
-        return Problem("E06", f"{advice}: write {fixed}.", start, end, (Edit(start, end, fixed),))
+        return instead("E06", f"{advice}: write {fixed}.", start, end, fixed)
     fixed = f"{value}b"
-    return Problem("E06", f"{advice}: write {quote(fixed, '')}.", start, end, (Edit(start, end, fixed),))
+    return instead("E06", f"{advice}: write {quote(fixed, '')}.", start, end, fixed)
 
 
 def _value(found: re.Match[str]) -> tuple[str | None, str]:
@@ -123,21 +121,21 @@ def _no_size(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """``2x``."""
     start, end = found.span()
     message = f"{quote(found[0])} says how many adapters but not how big."
-    return Problem("E04", message, start, end, (Edit(start, end, f"{found[1]}x128MB"),), invents=True)
+    return instead("E04", message, start, end, f"{found[1]}x128MB", invents=True)
 
 
 def _no_count(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """``x128MB``, ``128MBx``."""
     start, end = found.span()
     message = f"{quote(found[0])} says how big but not how many."
-    return Problem("E04", message, start, end, (Edit(start, end, f"1x{found['size']}"),))
+    return instead("E04", message, start, end, f"1x{found['size']}")
 
 
 def _other_times(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem:
     """``2@128MB``."""
     start, end = found.span()
     message = f"{quote(found[2])} is not understood between count and size; use x."
-    return Problem("E02", message, start, end, (Edit(start, end, f"{found[1]}x{found[3]}"),))
+    return instead("E02", message, start, end, f"{found[1]}x{found[3]}")
 
 
 def _width(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | None:
@@ -147,7 +145,7 @@ def _width(found: re.Match[str], _cursor: Cursor, _draft: Draft) -> Problem | No
     if bits > 64:  # noqa: PLR2004 no number format is wider: the size of an adapter in bits
         return None
     row = methods.for_bits(bits)
-    return Problem("E14", methods.no_row_for(found[1]), start, end, (Edit(start, end, row),))
+    return instead("E14", methods.no_row_for(found[1]), start, end, row)
 
 
 def _foreign(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | None:
@@ -173,7 +171,7 @@ def _foreign(found: re.Match[str], cursor: Cursor, draft: Draft) -> Problem | No
         message = f"Adapters are sized in KB, MB or GB; {quote(unit)} is too large to be an adapter."
     else:
         message = f"{quote(unit)} is no size I know. Adapters are sized in KB, MB or GB: {shown}."
-    return Problem("E04", message, start, end, (Edit(start, end, fixed),))
+    return instead("E04", message, start, end, fixed)
 
 
 def _in_bytes(count: str, number: str, unit: str) -> str:
@@ -190,9 +188,9 @@ def _not_a_scale(number: str, unit: str, draft: Draft, start: int, end: int) -> 
     scales = "b (billion), m (million) or t (trillion)"
     message = f"{quote(unit)} is not a model scale. Model size is in parameters: {scales}."
     if unit.lower() in {"tb", "pb", "tib", "pib"}:
-        return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
+        return instead("E13", message, start, end, "10b", invents=True)
     scale = "t" if unit.lower().startswith("tr") else "m" if unit.lower().startswith("mil") else "b"
-    return Problem("E13", message, start, end, (Edit(start, end, f"{number}{scale}"),))
+    return instead("E13", message, start, end, f"{number}{scale}")
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

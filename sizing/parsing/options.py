@@ -4,7 +4,7 @@ import re
 
 from sizing import methods, models
 from sizing.parsing import limits
-from sizing.parsing.draft import Draft, Edit, Problem
+from sizing.parsing.draft import Draft, Problem, instead
 from sizing.parsing.nearest import one_edit_away, quote
 from sizing.parsing.tokens import QUOTES, RULES
 
@@ -32,11 +32,10 @@ def read(found: re.Match[str], draft: Draft) -> Problem | None:
     if key not in NAMES:
         return _unknown(key, value, draft, start, end)
     if not value:
-        edit = Edit(start, end, f"{key}={_EXAMPLES[key]}")
-        return Problem("E11", f"{key}= needs a value.", start, end, (edit,), invents=True)
+        return instead("E11", f"{key}= needs a value.", start, end, f"{key}={_EXAMPLES[key]}", invents=True)
     if key in draft.options:
         message = f"{key}= is given twice: {quote(draft.options[key])} and {quote(value)}. Keep one."
-        return Problem("E05", message, start, end, (Edit(start, end, ""),))
+        return instead("E05", message, start, end, "")
     draft.options[key] = value
     return {"name": _name, "space": _space, "gpu": _gpu}[key](value, draft, start, end)
 
@@ -58,7 +57,7 @@ def _name(value: str, _draft: Draft, start: int, end: int) -> Problem | None:
     if _SAFE_NAME.match(value):
         return None
     message = "A name has 1 to 64 letters, digits, “-” or “_”."
-    return Problem("E11", message, start, end, (Edit(start, end, "name=my-spec"),), invents=True)
+    return instead("E11", message, start, end, "name=my-spec", invents=True)
 
 
 def _space(value: str, draft: Draft, start: int, end: int) -> Problem | None:
@@ -69,7 +68,7 @@ def _space(value: str, draft: Draft, start: int, end: int) -> Problem | None:
         return None
     known = ", ".join(quote(space, "") for space in sorted(draft.spaces or ())[:3])
     message = f"{quote(value)} is not a space I may use." + (f" Spaces: {known}." if known else "")
-    return Problem("E11", message, start, end, (Edit(start, end, ""),), invents=True)
+    return instead("E11", message, start, end, "", invents=True)
 
 
 def _gpu(value: str, draft: Draft, start: int, end: int) -> Problem | None:
@@ -79,12 +78,12 @@ def _gpu(value: str, draft: Draft, start: int, end: int) -> Problem | None:
         if found[1] == value:
             return None
         message = f"gpu= is a number of GB: write gpu={found[1]}."
-        return Problem("E11", message, start, end, (Edit(start, end, f"gpu={found[1]}"),))
+        return instead("E11", message, start, end, f"gpu={found[1]}")
     message = (
         f"gpu= is the memory of one GPU, {limits.GPU_GB[0]} to {limits.GPU_GB[-1]} GB; not {quote(value)}."
     )
     draft.options.pop("gpu")
-    return Problem("E11", message, start, end, (Edit(start, end, "gpu=40"),), invents=True)
+    return instead("E11", message, start, end, "gpu=40", invents=True)
 
 
 def _unknown(key: str, value: str, draft: Draft, start: int, end: int) -> Problem:
@@ -93,17 +92,17 @@ def _unknown(key: str, value: str, draft: Draft, start: int, end: int) -> Proble
     meant = one_edit_away(key, NAMES)
     if key in _GPU_COUNTS:
         message = f"Unknown option {quote(key)}: the GPU count is the answer, not an input. {listed}"
-        return Problem("E11", message, start, end, (Edit(start, end, ""),))
+        return instead("E11", message, start, end, "")
     if meant is not None:
         message = f"Unknown option {quote(key)}; did you mean {meant}=? {listed}"
-        return Problem("E11", message, start, end, (Edit(start, end, f"{meant}={value}"),))
+        return instead("E11", message, start, end, f"{meant}={value}")
     if (
         key in _RANKS and is_item(f"r{value}") and not draft.groups
     ):  # else it says the rank of what has a size
         message = f"Unknown option {quote(key)}: write a LoRA rank in one word, r{value}."
-        return Problem("E11", message, start, end, (Edit(start, end, f"r{value}"),))
+        return instead("E11", message, start, end, f"r{value}")
     fixed = value if is_item(value) else ""
     if key in _WIDTHS and value.isascii() and value.isdigit() and len(value) < 3:  # noqa: PLR2004 widths have two digits
         fixed = methods.for_bits(int(value))
     message = f"Unknown option {quote(key)}. {listed}"
-    return Problem("E11", message, start, end, (Edit(start, end, fixed),))
+    return instead("E11", message, start, end, fixed)

@@ -6,7 +6,19 @@ from typing import Any, cast
 
 from sizing import methods, models
 from sizing.parsing import limits
-from sizing.parsing.draft import CONFIG_FILE, Draft, Edit, Group, Mixture, Model, Problem, Rank, Spoken, Word
+from sizing.parsing.draft import (
+    CONFIG_FILE,
+    Draft,
+    Edit,
+    Group,
+    Mixture,
+    Model,
+    Problem,
+    Rank,
+    Spoken,
+    Word,
+    instead,
+)
 from sizing.parsing.nearest import quote
 from sizing.request import DEFAULT_GPU_GB, AdapterGroup, SizingRequest
 from sizing.units import MICROBYTES_PER_BYTE, params_text
@@ -60,9 +72,7 @@ def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
     experts, billions = int(mixture.experts), int(mixture.billions)
     typed = quote(text[start:end])
     if mixture.experts.startswith("0"):
-        return Problem(
-            "E06", f"{typed} is not a size I can read.", start, end, (Edit(start, end, f"{billions}b"),)
-        )
+        return instead("E06", f"{typed} is not a size I can read.", start, end, f"{billions}b")
     total = models.MIXTURE_TOTALS.get((experts, billions))
     product = quote(f"{experts * billions}b", "")
     if total is None and experts * billions <= limits.MOST_PARAMS // 10**9:
@@ -70,7 +80,7 @@ def _unknown_mixture(mixture: Mixture, text: str) -> Problem:
     message = (
         f"{typed} is mixture-of-experts shorthand; {product} over-counts. Give the total from the model card."
     )
-    return Problem("E10", message, start, end, (Edit(start, end, total or "46.7b"),), invents=True)
+    return instead("E10", message, start, end, total or "46.7b", invents=True)
 
 
 def _not_bytes(mixture: Mixture, text: str) -> Problem:
@@ -81,7 +91,7 @@ def _not_bytes(mixture: Mixture, text: str) -> Problem:
     message = (
         f"{typed} would be a mixture-of-experts model size. For adapters write bytes: {quote(fixed, '')}."
     )
-    return Problem("E04", message, start, end, (Edit(start, end, fixed),))
+    return instead("E04", message, start, end, fixed)
 
 
 def _without_scale(number: Word) -> Problem:
@@ -91,12 +101,12 @@ def _without_scale(number: Word) -> Problem:
         message = f"{quote(number.text)} looks like a raw parameter count; write it with a scale."
         params = int(number.text)
         if params <= limits.MOST_PARAMS:
-            return Problem("E13", message, start, end, (Edit(start, end, params_text(params)),))
-        return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
+            return instead("E13", message, start, end, params_text(params))
+        return instead("E13", message, start, end, "10b", invents=True)
     message = f"{quote(number.text)} has no scale: b (billion), m (million) or t (trillion) parameters."
     if float(number.text) <= limits.MOST_PARAMS // 10**9:
-        return Problem("E13", message, start, end, (Edit(start, end, f"{number.text}b"),))
-    return Problem("E13", message, start, end, (Edit(start, end, "10b"),), invents=True)
+        return instead("E13", message, start, end, f"{number.text}b")
+    return instead("E13", message, start, end, "10b", invents=True)
 
 
 def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
@@ -114,15 +124,15 @@ def _beside_a_model(number: Word, draft: Draft, text: str) -> Problem:
     )
     if after is not None and "." not in number.text:
         message = f"{quote(number.text)} on its own means nothing here. A count is joined to its size by x."
-        return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x"),))
+        return instead("E04", message, start, end, f"{number.text}x")
     if number.text in _WIDTHS and not draft.methods and draft.groups:
         row = methods.for_bits(int(number.text))
         message = f"{quote(number.text)} on its own means nothing here. For {number.text}-bit write {row}."
-        return Problem("E03", message, start, end, (Edit(start, end, row),))
+        return instead("E03", message, start, end, row)
     message = f"{quote(number.text)} has no unit. Adapters are sized in KB, MB or GB."
     if float(number.text) < _LIKELY_A_COUNT:
-        return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}x128MB"),), invents=True)
-    return Problem("E04", message, start, end, (Edit(start, end, f"{number.text}MB"),))
+        return instead("E04", message, start, end, f"{number.text}x128MB", invents=True)
+    return instead("E04", message, start, end, f"{number.text}MB")
 
 
 def _no_model(draft: Draft, text: str) -> Problem:
@@ -133,9 +143,7 @@ def _no_model(draft: Draft, text: str) -> Problem:
             f"{quote(text[bare.start : bare.end])} is a size in bytes, so I read it as one adapter; "
             "the model size (in parameters) is missing."
         )
-        return Problem(
-            "E13", message, bare.start, bare.end, (Edit(bare.start, bare.end, "10b"),), invents=True
-        )
+        return instead("E13", message, bare.start, bare.end, "10b", invents=True)
     have = []
     if draft.groups or draft.ranks or draft.nones:
         have.append("the adapters")
@@ -195,8 +203,7 @@ def _how_many(draft: Draft, text: str) -> None:
     sizes: list[Group | Rank] = [*draft.groups, *draft.ranks]
     if not (sizes or draft.nones):
         message = f"{quote(word.text)} says neither how many nor how big. For none, write none."
-        edit = Edit(word.start, word.end, "2x128MB")
-        draft.problems.append(Problem("E04", message, word.start, word.end, (edit,), invents=True))
+        draft.problems.append(instead("E04", message, word.start, word.end, "2x128MB", invents=True))
     elif len(sizes) == 1 and not sizes[0].counted and any(w.text != "adapter" for w in draft.adapter_words):
         size = text[sizes[0].start : sizes[0].end]
         message = f"{quote(word.text)} doesn't say how many. Write {quote(f'1x{size}', '')} for one."
@@ -233,7 +240,7 @@ def _none_or_some(draft: Draft, text: str) -> None:
         message = f"“{draft.nones[0].text}” and “{none.text}” say the same. Keep one."
     else:
         return
-    draft.problems.append(Problem("E05", message, none.start, none.end, (Edit(none.start, none.end, ""),)))
+    draft.problems.append(instead("E05", message, none.start, none.end, ""))
 
 
 def _known_shapes(draft: Draft, text: str) -> None:
@@ -252,9 +259,9 @@ def _known_shapes(draft: Draft, text: str) -> None:
             why = f"{name} has q, k and v in one module"
         else:
             continue
-        edit = Edit(rank.start, rank.end, f"{rank.adapters}x128MB")
+        fixed = f"{rank.adapters}x128MB"
         message = f"{why}. Give the adapter size instead of its rank."
-        draft.problems.append(Problem("E12", message, rank.start, rank.end, (edit,), invents=True))
+        draft.problems.append(instead("E12", message, rank.start, rank.end, fixed, invents=True))
 
 
 def _not_too_many(draft: Draft, text: str) -> None:
@@ -274,9 +281,7 @@ def _not_too_many(draft: Draft, text: str) -> None:
                 if fewer
                 else ""
             )
-            draft.problems.append(
-                Problem("E08", message, start, end, (Edit(start, end, fixed),), invents=True)
-            )
+            draft.problems.append(instead("E08", message, start, end, fixed, invents=True))
             return
 
 
