@@ -27,7 +27,6 @@ class Deployment:
 
     Args:
         path: Path and query, relative to the cluster's address.
-        body: The JSON body.
         assumed: Sentences that name what was assumed and what must be filled in.
     """
 

@@ -45,11 +45,8 @@ class Estimate(NamedTuple):
     Args:
         verdict: ``fits`` if even the pessimistic bound holds the load, ``does_not_fit`` if not even the optimistic
             bound has room for a KV cache (or for the given users), otherwise ``tight``.
-        num_gpus: The number of GPUs that this estimate is for.
         usable_bytes: Memory that vLLM may use.
-        weights_bytes: Weights of the base model.
         model_load_gib: What vLLM logs after loading the model, for one GPU.
-        adapter_bytes: The adapter slots.
         reserve_gib: Memory per GPU for one full batch and outside PyTorch's allocator.
         kv_gib: Memory left for keys and values.
         kv_bytes_per_token: Keys and values of one token in all layers, averaged over the longest sequence.
@@ -57,7 +54,6 @@ class Estimate(NamedTuple):
         contexts_8k: Sequences of 8192 tokens that fit at the same time, by the pessimistic bound.
         load_tokens: Tokens that must fit at the same time.
         rank_bucket: The adapter rank that vLLM allocates. None without adapters.
-        options: The server's options.
         range_because: Sentences that explain why there are two bounds.
         measured: Whether measurements cover this configuration.
         assumptions: Sentences that name what had to be assumed.

@@ -48,10 +48,7 @@ class Generation(NamedTuple):
             sorted logits, their indices, the initial indices and the sort's double buffer; since 0.6 also a 32-bit
             copy; since 0.20 a kernel of vLLM that does not sort.
         extra_vocab: Tokens that each adapter may add to the vocabulary.
-        expert_adapters: The experts of a mixture have adapters.
-        windows: Windowed layers keep only their window.
         ranks: The ranks that slots may have.
-        graphs_gib: Memory of CUDA graphs, if vLLM counts it.
         utilization: Default of ``--gpu-memory-utilization``.
     """
 
@@ -108,7 +105,6 @@ class Serving(NamedTuple):
     """The options of the server that an estimate is for.
 
     Args:
-        vllm: The release of vLLM.
         gpu_gib: Memory of one GPU in GiB. None for what a GPU of the request's size reports.
         gpu_memory_utilization: Fraction of that memory that vLLM may use, above 0 and at most 1.
         kv_cache_dtype: ``auto`` (16 bits) or ``fp8``.

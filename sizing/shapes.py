@@ -107,10 +107,8 @@ class Shapes(NamedTuple):
 
     Args:
         architecture: A key of ``ARCHITECTURES``.
-        hidden: Width of the residual stream.
         intermediate: Width of the MLP in dense layers; 0 if every layer is a mixture.
         layers: All layers, including Mamba layers.
-        heads: Query heads.
         kv_heads: Key and value heads.
         head_dim: Width of one head, not always hidden / heads.
         vocab: Rows of the embedding.
@@ -118,8 +116,6 @@ class Shapes(NamedTuple):
         bias: Which attention projections have a bias.
         mlp_bias: The projections of a dense MLP have a bias.
         experts: Experts in a mixture layer; 0 for a dense model.
-        experts_per_token: Experts that a token uses.
-        moe_intermediate: Width of one expert.
         shared_intermediate: Width of the expert that every token uses; 0 if there is none.
         dense_layers: Dense layers of a mixture model.
         window: Tokens that a windowed layer attends to; 0 if no layer has a window.

@@ -50,7 +50,6 @@ class Linear(NamedTuple):
     """A module of a layer: one or more outputs of the same input, each with its own adapter.
 
     Args:
-        d_in: Width of the input.
         outs: Widths of the outputs.
         by_input: Tensor parallelism divides the input among the GPUs instead of the outputs.
         experts: How many of these a layer has.
@@ -79,7 +78,6 @@ class Held(NamedTuple):
 
     Args:
         model: The weights, as in vLLM's log ("Loading model weights took").
-        slots: The adapter slots.
         all_in: Both of them and one full batch.
     """
 

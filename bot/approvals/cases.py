@@ -29,8 +29,6 @@ class Asked:
 
     Args:
         id: Empty for one that was never made.
-        text: As typed.
-        use_gpus: GPU count chosen by hand, if any.
         workflow: Whether a workflow asked.
     """
 
@@ -117,7 +115,6 @@ def compare(
     A ruling is the same if a request needs the same people for the same time, however the rules say so.
 
     Args:
-        site: Its spaces.
         unreadable: Called with every request whose text cannot be read.
     """
     before, after = _ruler(old), _ruler(new)

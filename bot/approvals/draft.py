@@ -25,10 +25,8 @@ class Site:
 
     Args:
         target: Base URL of the service; empty in a dry run.
-        space_id: The default deployment space.
         spaces: Further spaces that ``space=`` may name, id by name.
         label: Shown on every card, such as ``prod``.
-        dry_run: Whether to create nothing.
     """
 
     target: str
@@ -47,13 +45,8 @@ class Draft:
     """What a text asks for.
 
     Args:
-        sized: The parsed request.
-        breakdown: Its numbers.
-        body: The exact REST body.
         payload: The body as canonical JSON.
         digest: SHA-256 of payload and target.
-        name: The spec's name.
-        use_gpus: GPU count chosen by a person, if any.
     """
 
     sized: sizing.SizingRequest
@@ -71,10 +64,6 @@ class Content:
     """The content of one revision of a request, and exactly what it would send where.
 
     Args:
-        text: The request as typed.
-        canonical: Its canonical text.
-        name: The spec's name.
-        use_gpus: GPU count chosen by a person, if any.
         payload: The REST body as canonical JSON.
         digest: SHA-256 of what would be sent, to which host and space.
         target: Base URL of the service; empty in a dry run.
@@ -98,9 +87,6 @@ class Content:
 
 def draft(text: str, site: Site, use_gpus: int | None = None) -> Draft:
     """Parse and size a text for a site.
-
-    Args:
-        use_gpus: GPU count chosen by a person.
 
     Raises:
         SizingError: The text cannot be read, or a person could not have chosen this GPU count.
@@ -142,7 +128,6 @@ def content(
     """Return the content of a draft at a site.
 
     Args:
-        text: The request as typed, without its purpose.
         digest: What approvals are bound to; None for that of a creation.
     """
     return Content(

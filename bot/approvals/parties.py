@@ -23,7 +23,6 @@ class Party:
 
     Args:
         name: As on the card.
-        count: Distinct people needed.
         lists: A member is in every one of these, current escalations included.
         first: The same lists before any escalation.
         last: The same lists after every escalation.

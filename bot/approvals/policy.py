@@ -76,7 +76,6 @@ class Ruling:
     Args:
         parties: Who must approve, by name; nobody fills two places.
         stages: Who may decide later on, by time.
-        admins: Who may cancel, retry and give up.
         self_approval: Whether the requester's own vote counts.
         deny: Why nobody may approve it, or None.
         expires_ms: Milliseconds from asking to expiry.
@@ -137,8 +136,6 @@ class Person:
     """Somebody, as described by Slack now.
 
     Args:
-        team_id: Home workspace.
-        enterprise_id: Enterprise Grid, if any.
         barred: Why this person can have no say (``deleted``, ``bot``, ``guest``, ``stranger``, ``foreign_team``,
             ``unknown_person``, ``lookup_failed``), or None.
         groups: The policy's user groups that they are in.
@@ -161,8 +158,6 @@ class Actor:
     """A person and what they may do under a ruling.
 
     Args:
-        team_id: Home workspace.
-        enterprise_id: Enterprise Grid, if any.
         may_vote: Whether they belong to one of the parties.
         via: The entries that say so.
         is_admin: Whether they may cancel, retry and give up.

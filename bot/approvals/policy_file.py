@@ -102,9 +102,7 @@ class When(_Model):
     """What a rule matches; every given key must match.
 
     Args:
-        min_gpus: At least this many GPUs.
         min_gb: At least this many GB of GPU memory, before rounding up.
-        methods: One of these methods.
         spaces: One of these deployment spaces (name or id).
         override: Whether a person chose the GPU count.
     """
@@ -153,7 +151,6 @@ class Rule(_Model):
         when: The conditions; none means always.
         need: The parties that must approve, in place of approvers and quorum.
         escalate: Who may decide later on, for the people whom this rule requires.
-        quorum: At least this many distinct people.
         deny: Refuse, with this sentence.
         approvers: Voters must also be among these.
         self_approval: ``false`` forbids it.
@@ -225,7 +222,6 @@ class Case(_Model):
         who: Who asks: a kind of asker, and the person and user groups if the policy names them.
         channel: Where, if it matters.
         space: For which deployment space; None for the default one.
-        use_gpus: GPU count chosen by hand.
         denied: Whether it is denied, or refused because of who asks or for how much.
         need: How many people of each party; ``Approvers`` is the short form's.
     """
@@ -318,7 +314,6 @@ def load(text: str, file: str = "PEFTSIZE_POLICY_FILE") -> Policy:
 
     Args:
         text: TOML, as in the documentation's policy cookbook.
-        file: Its name in the problems.
 
     Raises:
         SettingsError: With every problem at once.

@@ -36,7 +36,6 @@ class Vote:
     """One person's approval of one revision.
 
     Args:
-        team_id: The person's workspace.
         at: When the button was pressed, in UTC epoch milliseconds.
         via: The policy entries that let the person vote (user, group or ``anyone``).
         policy: Digest of the policy; None for a vote of an earlier release.
@@ -88,23 +87,14 @@ class Request:
         id: Public id, such as ``R7K3M9QX``.
         version: Counts every change, for compare-and-set.
         revision: Counts the edits, from 1.
-        text: The request as typed.
-        canonical: Its canonical text.
-        name: The spec's name.
         use_gpus: GPU count chosen by a person instead of the computed one.
         digest: SHA-256 of payload and target: what approvals are bound to.
         target: Base URL of the service.
-        space_id: The deployment space.
-        team_id: The requester's workspace.
-        enterprise_id: The requester's Enterprise Grid, if any.
         requester_name: For display only.
         author_id: Who wrote this revision, and so may not approve it.
-        channel_id: Where the card is posted.
         message_ts: The card, once posted.
         thread_ts: The card's thread; None for the channel itself.
-        purpose: In its author's words.
         escalated_ms: The last escalation stage that people were notified of, in milliseconds from asking.
-        quorum: Distinct people needed.
         votes: Those on this revision, oldest first.
         created_at: UTC epoch milliseconds, like all times.
         expires_at: From then on, nobody can approve.
@@ -116,7 +106,6 @@ class Request:
         retired_by: The delete request that removed the spec, if one did.
         reminded: Reminders sent so far.
         existing: A live spec that already serves the request, ``(id, name)``.
-        execution_id: The workflow step that waits for the end, if any.
         ended_by: Who ended it or decided last, for display.
         groups_edited: User groups that gave somebody a vote and had been edited since the request was made.
         admitted: Whether the requester was looked up and may ask; until then only they see it, and nothing is done.

@@ -22,7 +22,6 @@ class Who:
     """The actor of an event; all None for the bot itself.
 
     Args:
-        enterprise_id: Enterprise Grid, if any.
         team_id: Workspace.
         known_as: The id by which the request knows the person, if it is another one.
         os_uid: On the command line, the operating-system user who acted in that person's name.

@@ -32,7 +32,6 @@ class Change:
     """A permitted action on the row.
 
     Args:
-        request: The row as read.
         revised: The row with its next revision's content, if there is a new one.
         answer: Code of a private answer to the person, if one is due.
     """
@@ -76,7 +75,6 @@ class Case:
         rule: Rules on a draft.
         use: Who uses the spec to delete; None if nothing is deleted, or without a cluster.
         holder: Returns the live request that reserves a name in a space.
-        new_id: Returns a new request id.
     """
 
     click: Click

@@ -21,11 +21,7 @@ class Ask:
     Args:
         key: Names the delivery, so that the same one is never stored twice.
         person: Who asks, as the delivery says; whether they may is found out before anybody sees the request.
-        channel_id: Where to post the card.
-        trigger_hash: Of the trigger, for the audit.
         response_url: For a private answer if the bot may not post; kept for 30 minutes at most.
-        use_gpus: GPU count chosen by hand.
-        execution_id: The workflow step that waits for the end.
         thread_ts: The thread in which it was asked for, and where its card is posted.
         purpose: From its own field, if it has one; otherwise the text may contain it.
         asked_in: The channel in which somebody asks, which the policy may go by; empty where that is none.
@@ -61,17 +57,10 @@ class Click:
     Args:
         key: Names the delivery.
         action: An action of the state machine, or ``delete``, ``use_gpus``, ``use_existing``, ``post_again``.
-        request_id: From the button.
         revision: The revision that the person saw; None if they saw the row itself.
-        team_id: The person's workspace.
-        enterprise_id: Enterprise Grid, if any.
         at: When it was pressed, in UTC epoch milliseconds.
-        origin: As in the audit.
         channel_id: Where it was pressed, and where a private answer goes.
         message_ts: The message it was pressed on, or from which the modal was opened.
-        trigger_hash: Of the trigger, for the audit.
-        reason: For a rejection.
-        text: For an edit.
         os_uid: On the command line, the operating-system user's number, since the user can set any name.
         purpose: For an edit; empty for none, None to keep it.
         source: Where it was made, which says what the click is checked against.

@@ -52,16 +52,10 @@ def new_request(
     """Return a request as its first row.
 
     Args:
-        content: What it asks for.
-        asker: The person in whose name.
-        ruling: What the policy says of it.
         request_id: A fresh id.
         channel_id: Where its card belongs.
         origin: ``slack-http``, ``slack-socket``, ``workflow``, ``cli`` or ``sandbox``.
         now: UTC epoch milliseconds.
-        kind: Create or delete.
-        spec_id: The specification to delete.
-        execution_id: The workflow step that waits for the end.
         thread_ts: The thread that its card belongs in.
         admitted: Whether it is known already that the asker may ask.
     """
@@ -107,7 +101,6 @@ def next_revision(request: Request, content: Content, ruling: Ruling, *, author_
     """Return a request with new content.
 
     Args:
-        ruling: What the policy says about the new content.
         author_id: Who wrote it, and so may not approve it.
         now: UTC epoch milliseconds.
     """

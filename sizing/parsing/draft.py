@@ -23,7 +23,6 @@ class Problem(NamedTuple):
     """A mistake: what and where it is, and how to correct it.
 
     Args:
-        code: ``E01`` to ``E17``.
         message: What is wrong, and what to do.
         edits: The correction. Without edits, the part from ``start`` to ``end`` is left out.
         invents: The edits contain a number or a name that was not typed.

@@ -46,7 +46,6 @@ def parse(text: str, spaces: Collection[str] | None = None, base: BaseModel | No
     """Parse a request.
 
     Args:
-        text: Any text. What a user typed after the command.
         spaces: Allowed values of ``space=``, or None to allow any.
         base: A base model from a ``config.json``. The text must then name none.
 

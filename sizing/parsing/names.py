@@ -56,7 +56,6 @@ def ends(text: str, first_end: int) -> list[int]:
     """Return the positions where a name may end, in ascending order.
 
     Args:
-        text: The whole text.
         first_end: Where the first word of the name ends.
     """
     places = [first_end]
@@ -77,7 +76,6 @@ def read(text: str, start: int, first_end: int) -> tuple[models.BaseModel, int] 
     """Find the longest run of words that is the name of a model.
 
     Args:
-        text: The whole text.
         start: Where the first word begins.
         first_end: Where the first word ends.
 

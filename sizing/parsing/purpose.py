@@ -20,7 +20,6 @@ def split(text: str, runs: Callable[[str], bool]) -> tuple[str, str | None]:
     """Split a text into the request and what it is for.
 
     Args:
-        text: As typed.
         runs: Whether a text can be sized, for the example in an error.
 
     Returns:

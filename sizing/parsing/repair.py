@@ -25,7 +25,6 @@ def refuse(draft: Draft, text: str, runs: Callable[[str], bool]) -> SizingError:
 
     Args:
         draft: Contains at least one problem.
-        text: The text as given.
         runs: Returns whether a text can be sized.
 
     Returns:
@@ -78,7 +77,6 @@ def too_long(text: str, merged: SizingRequest | None) -> SizingError:
     """Return the error for a text over the limit. Often it repeats an adapter, which can be merged.
 
     Args:
-        text: The text as given.
         merged: The request in the text, if it can be parsed.
     """
     message = f"That is {len(text)} characters; at most {LONGEST_TEXT}."

@@ -31,7 +31,6 @@ class Person:
         is_restricted: Guest of several channels.
         is_ultra_restricted: Guest of one channel.
         is_stranger: From another organisation, without a shared channel.
-        team_id: Home workspace of the person.
         enterprise_id: Enterprise Grid organisation, or empty.
         global_id: The id in the whole Grid, if it differs from the one in this workspace.
         role: The person's part, one word for the sandbox page.

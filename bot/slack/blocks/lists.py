@@ -48,10 +48,7 @@ def listing(
 
     Args:
         requests: Those of this page, at most ``PAGE``.
-        page: From 1.
-        pages: How many there are.
         where: What the page buttons list, such as ``mine`` or ``history 70b``: their value is ``<page> <where>``.
-        link: Returns the address of a request's card.
     """
     rows = [section(line(request, link(request))) for request in requests[:PAGE]]
     return _paged(title, rows, page, pages, where, len(requests))
@@ -69,8 +66,6 @@ def specs_listing(
 
     Args:
         specs: Those of this page, at most ``PAGE``.
-        page: From 1.
-        pages: How many there are.
         ours: The request that made a spec, by spec id.
         users: The deployments that use a spec, by spec id; None if unknown.
     """

@@ -93,7 +93,6 @@ class SocketDoor:
         identity: Returns who we are.
         on_refused: Called with the reason of every refusal.
         on_foreign: Called with what a payload of a foreign team or app tried, and the payload.
-        origin: As in the audit.
         under_way: As for ``Gate``.
     """
 
@@ -149,7 +148,6 @@ def note_foreign(store: Store, tried: str, payload: dict[str, Any], origin: str 
     Args:
         tried: As named by ``bot.slack.inbound.payload.what``.
         payload: Its shape is known.
-        origin: As in the audit.
 
     Raises:
         StoreError: It was not written.

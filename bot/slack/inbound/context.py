@@ -122,12 +122,9 @@ def click(
     """Return a person's action.
 
     Args:
-        action: As in ``bot.workflow.ports.Click``.
         at: UTC epoch milliseconds.
         request_id: From a modal; None to take it from the button.
         revision: From a modal; None to take it from the button's block.
-        reason: For a rejection.
-        text: For an edit.
     """
     body, who = args.body, person(args.body)
     pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
@@ -172,11 +169,7 @@ def click_in_modal(
     The modal's metadata says where it was opened; it is checked like any click's place, and grants nothing.
 
     Args:
-        action: As in ``bot.workflow.ports.Click``.
         at: UTC epoch milliseconds.
-        reason: For a rejection.
-        text: For an edit.
-        purpose: For an edit.
     """
     about = modals.metadata(args.body["view"])
     made = click(

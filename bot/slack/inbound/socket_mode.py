@@ -37,13 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Line:
-    """The connections to Slack.
-
-    Args:
-        door: Receives the payloads.
-        web_client: Requests the addresses.
-        app_token: The app-level token (``xapp-…``).
-    """
+    """The connections to Slack."""
 
     def __init__(
         self, door: SocketDoor, web_client: WebClient, app_token: str, clock: Callable[[], int]

@@ -144,7 +144,6 @@ def draw(
         mine: Their own requests, newest first.
         found: Search results, newest first; None for people who see their own requests alone.
         now: UTC epoch milliseconds.
-        search: The search text.
         show: A key of ``FILTERS``.
 
     Returns:

@@ -50,7 +50,6 @@ class Identity:
         team_ids: Accepted workspaces (or Enterprise Grids, ``E…``).
         app_id: The only accepted app; None if Slack did not say.
         url: Of the workspace, with a trailing slash.
-        enterprise_id: The Enterprise Grid of the workspace, if any.
     """
 
     team_ids: frozenset[str]

@@ -54,7 +54,6 @@ def thread_line(
     """Say in one line under the card what happened to it.
 
     Args:
-        facts: ``code``, and what it needs to know.
         by: The name of who did it.
         reached: The names of those who may decide from now on.
     """

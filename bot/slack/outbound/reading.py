@@ -34,10 +34,7 @@ class Wish:
     """What somebody wants to read.
 
     Args:
-        team_id: Their workspace.
-        user_id: The person.
         where: What was typed: ``list``, ``mine``, ``history 70b``, ``show R7K3M9QX`` or ``specs``.
-        page: From 1.
     """
 
     team_id: str
@@ -57,10 +54,7 @@ def read(
     """Return what somebody wants to read, or their own requests where the rest is not for them.
 
     Args:
-        service: The rows, and our own records of the specs.
         specs: The API; None in a dry run.
-        wish: Who wants to read what.
-        link: The address of a request's card.
         is_member: Whether the person is a full member, looked up.
 
     Raises:
