@@ -39,6 +39,10 @@ class Site:
         """Return the names by which a policy may call a space: its id and its name."""
         return frozenset({space_id, *(name for name, known in self.spaces.items() if known == space_id)})
 
+    def name_of(self, space_id: str) -> str:
+        """Return the name of a space in the settings, else its id."""
+        return next((name for name, known in self.spaces.items() if known == space_id), space_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

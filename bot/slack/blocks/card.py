@@ -100,14 +100,9 @@ def host(target: str) -> str:
     return urlsplit(target).netloc or "no cluster"
 
 
-def space_name(request: Request, site: Site) -> str:
-    """Return the name of a request's space in the settings, else its id."""
-    return next((name for name, known in site.spaces.items() if known == request.space_id), request.space_id)
-
-
 def question(request: Request, drafted: Draft | None, site: Site) -> str:
     """Say what an approval leads to, in a few words; plain text."""
-    where = f"in space {space_name(request, site)[:60]} on {host(request.target)[:80]}"
+    where = f"in space {site.name_of(request.space_id)[:60]} on {host(request.target)[:80]}"
     if site.dry_run:
         return "This is a dry run: nothing will be created."
     if request.kind is Kind.DELETE:

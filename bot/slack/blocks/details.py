@@ -10,7 +10,7 @@ from bot.approvals.request import Kind
 from bot.approvals.state_machine import has_live_spec
 from bot.messages import gpus, moment, verdict
 from bot.slack.blocks import breakdown, notes, status
-from bot.slack.blocks.card import host, space_name
+from bot.slack.blocks.card import host
 from bot.slack.blocks.kit import LONGEST_SECTION, context, divider, modal, section
 from bot.slack.blocks.text import code, date, fence, mention, safe
 
@@ -131,7 +131,7 @@ def _sent(request: Request, site: Site) -> list[Block]:
     return [
         section(
             f"*What is deleted*  spec {code(request.name, 80)}, id {code(request.spec_id or 'unknown', 80)}, on "
-            f"`{safe(host(request.target), 120)}`, space {code(space_name(request, site), 80)}\n"
+            f"`{safe(host(request.target), 120)}`, space {code(site.name_of(request.space_id), 80)}\n"
             "Deployments that use it can no longer be started or scaled with it."
         )
     ]

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import sizing
 from bot.approvals.wording import PURPOSE_CODES
 from bot.messages import gigabytes, gpus
-from bot.slack.blocks.kit import modal, section
+from bot.slack.blocks.kit import (
+    LONGEST_VALUE,
+    field,
+    modal,
+    option,
+    plain_text,
+    section,
+    select,
+    text_input,
+)
 from bot.slack.blocks.text import code, plain, safe
 from sizing.methods import DEFAULT, METHODS
 from sizing.parsing.purpose import LONGEST_PURPOSE
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 
     from bot.approvals.draft import Draft, Site
     from bot.approvals.policy_file import Defaults
-    from bot.slack.blocks.kit import Block
     from sizing import SizingError, SizingRequest
 
 FORM = "peftsize.form"
@@ -31,8 +39,7 @@ PURPOSE = "purpose"
 NUMBERS = "numbers"
 LONGEST_TEXT = 300
 _MOST_OPTIONS = 100
-_LONGEST_VALUE, _LONGEST_LABEL = 150, 75
-_AS_TYPED = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
+_AS_TYPED = ("on_enter_pressed", "on_character_entered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +124,37 @@ def form_view(
     """
     edits = bool(opened.get("request_id"))
     blocks = [
-        _input(
+        field(
             MODEL,
             "Base model",
             _model(filled.model),
             "Search the model table, or type a number of parameters such as 13b.",
         ),
-        _input(
+        field(
             ADAPTERS,
             "Adapters",
-            _text(filled.adapters, "2x128MB"),
+            text_input(FIELD, "2x128MB", LONGEST_TEXT, filled.adapters, _AS_TYPED),
             "Count and size, or LoRA rank: 2x128MB, 4xr16, 8x64MB+2x1GB, none. Options: name=, gpu=.",
         ),
-        _input(METHOD, "Method", _select(_methods(), filled.method)),
+        field(METHOD, "Method", select(FIELD, _methods(), filled.method)),
     ]
     if site.spaces:
-        blocks.append(_input(SPACE, "Space", _select(_spaces(site), filled.space or site.space_id)))
+        blocks.append(field(SPACE, "Space", select(FIELD, _spaces(site), filled.space or site.space_id)))
     if asks_channel and not edits:
         wanted = filled.channel_id or str(opened.get("channel_id") or "")
-        blocks.append(_input(CHANNEL, "Channel for the card", _channel(wanted), acts=False))
+        blocks.append(field(CHANNEL, "Channel for the card", _channel(wanted), acts=False))
     blocks += [
-        _input(
+        field(
             PURPOSE,
             "Purpose",
-            _text(filled.purpose, "quarterly eval, ABC-123", LONGEST_PURPOSE),
+            text_input(FIELD, "quarterly eval, ABC-123", LONGEST_PURPOSE, filled.purpose),
             f"What it is for; shown on the card. {asks_purpose}".rstrip(),
             acts=False,
         ),
-        _input(
+        field(
             TEXT,
             "Or type the request",
-            _text(filled.text, "10b 2x128MB qlora4"),
+            text_input(FIELD, "10b 2x128MB qlora4", LONGEST_TEXT, filled.text, _AS_TYPED),
             "Base model, adapters and method in any order. This text takes precedence over the fields.",
         ),
         section(numbers, block_id=NUMBERS),
@@ -218,7 +225,7 @@ def problem(words: str, filled: Filled, code: str = "") -> dict[str, str]:
 
 def suggestions(query: str) -> list[dict[str, Any]]:
     """Return the base models that match what somebody typed."""
-    return [_option(f"{one.name} ({_billions(one.params)})", one.name) for one in sizing.search(query)]
+    return [option(f"{one.name} ({_billions(one.params)})", one.name) for one in sizing.search(query)]
 
 
 def _billions(params: int) -> str:
@@ -230,29 +237,11 @@ def _model(name: str) -> dict[str, Any]:
         "type": "external_select",
         "action_id": FIELD,
         "min_query_length": 0,
-        "placeholder": {"type": "plain_text", "text": "llama-3.1-8b, 13b, …"},
+        "placeholder": plain_text("llama-3.1-8b, 13b, …"),
     }
     if name:
-        element["initial_option"] = _option(name, name)
+        element["initial_option"] = option(name, name)
     return element
-
-
-def _text(value: str, example: str, longest: int = LONGEST_TEXT) -> dict[str, Any]:
-    element = {
-        "type": "plain_text_input",
-        "action_id": FIELD,
-        "max_length": longest,
-        "placeholder": {"type": "plain_text", "text": example},
-        "dispatch_action_config": _AS_TYPED,
-    }
-    if value.strip():
-        element["initial_value"] = plain(value, longest)
-    return element
-
-
-def _select(options: list[dict[str, Any]], chosen: str) -> dict[str, Any]:
-    first = next((option for option in options if option["value"] == chosen), options[0])
-    return {"type": "static_select", "action_id": FIELD, "options": options, "initial_option": first}
 
 
 def _channel(channel_id: str) -> dict[str, Any]:
@@ -267,34 +256,11 @@ def _channel(channel_id: str) -> dict[str, Any]:
 
 
 def _methods() -> list[dict[str, Any]]:
-    return [_option(f"{row.title} ({row.name})", row.name) for row in METHODS.values()]
+    return [option(f"{row.title} ({row.name})", row.name) for row in METHODS.values()]
 
 
 def _spaces(site: Site) -> list[dict[str, Any]]:
     named = [name for name, space_id in site.spaces.items() if space_id == site.space_id]
-    default = _option(f"{named[0] if named else site.space_id} (default)", site.space_id)
-    others = [
-        _option(name, name) for name in site.spaces if name not in named and len(name) <= _LONGEST_VALUE
-    ]
+    default = option(f"{named[0] if named else site.space_id} (default)", site.space_id)
+    others = [option(name, name) for name in site.spaces if name not in named and len(name) <= LONGEST_VALUE]
     return [default, *others][:_MOST_OPTIONS]
-
-
-def _option(words: str, value: str) -> dict[str, Any]:
-    return {
-        "text": {"type": "plain_text", "text": plain(words, _LONGEST_LABEL)},
-        "value": value[:_LONGEST_VALUE],
-    }
-
-
-def _input(block: str, label: str, element: dict[str, Any], hint: str = "", *, acts: bool = True) -> Block:
-    made: Block = {
-        "type": "input",
-        "block_id": block,
-        "label": {"type": "plain_text", "text": label},
-        "element": element,
-        "optional": True,
-        "dispatch_action": acts,
-    }
-    if hint:
-        made["hint"] = {"type": "plain_text", "text": hint}
-    return made

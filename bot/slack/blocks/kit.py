@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.slack.blocks.text import plain
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,6 +21,7 @@ Block = dict[str, Any]
 LONGEST_SECTION = 3000
 LONGEST_HEADER = 150
 LONGEST_BUTTON = 75
+LONGEST_VALUE = 150
 LONGEST_TITLE = 24
 BAR_CELLS = 20
 
@@ -36,9 +39,14 @@ class Message:
     text: str
 
 
+def plain_text(words: str) -> Block:
+    """Return words as a text object that Slack shows as they are."""
+    return {"type": "plain_text", "text": words}
+
+
 def header(words: str) -> Block:
     """Return a header; plain text."""
-    return {"type": "header", "text": {"type": "plain_text", "text": words[:LONGEST_HEADER]}}
+    return {"type": "header", "text": plain_text(words[:LONGEST_HEADER])}
 
 
 def section(
@@ -98,7 +106,7 @@ def button(
     """
     made: Block = {
         "type": "button",
-        "text": {"type": "plain_text", "text": words},
+        "text": plain_text(words),
         "action_id": f"peftsize.{action}",
         "accessibility_label": label[:LONGEST_BUTTON],
     }
@@ -114,10 +122,10 @@ def button(
 def confirm(title: str, words: str, yes: str, *, no: str = "Go back", danger: bool = False) -> Block:
     """Return a button's confirmation dialog; plain text throughout."""
     asked: Block = {
-        "title": {"type": "plain_text", "text": title},
-        "text": {"type": "plain_text", "text": words},
-        "confirm": {"type": "plain_text", "text": yes},
-        "deny": {"type": "plain_text", "text": no},
+        "title": plain_text(title),
+        "text": plain_text(words),
+        "confirm": plain_text(yes),
+        "deny": plain_text(no),
     }
     if danger:
         asked["style"] = "danger"
@@ -129,11 +137,60 @@ def overflow(action_id: str, options: list[tuple[str, str]]) -> Block:
     return {
         "type": "overflow",
         "action_id": action_id,
-        "options": [
-            {"text": {"type": "plain_text", "text": words[:LONGEST_BUTTON]}, "value": value}
-            for words, value in options
-        ],
+        "options": [option(words, value) for words, value in options],
     }
+
+
+def option(words: str, value: str) -> Block:
+    """Return an option of a menu."""
+    return {"text": plain_text(plain(words, LONGEST_BUTTON)), "value": value[:LONGEST_VALUE]}
+
+
+def select(action_id: str, options: list[Block], chosen: str) -> Block:
+    """Return a menu with the option that has a value chosen, else the first one."""
+    first = next((each for each in options if each["value"] == chosen), options[0])
+    return {"type": "static_select", "action_id": action_id, "options": options, "initial_option": first}
+
+
+def text_input(
+    action_id: str, example: str, longest: int, initial: str = "", acts_on: Sequence[str] = ()
+) -> Block:
+    """Return a text field.
+
+    Args:
+        longest: Characters; ``initial`` is cut to them.
+        acts_on: What sends the text at once, if anything: ``on_enter_pressed``, ``on_character_entered``.
+    """
+    element: Block = {
+        "type": "plain_text_input",
+        "action_id": action_id,
+        "max_length": longest,
+        "placeholder": plain_text(example),
+    }
+    if acts_on:
+        element["dispatch_action_config"] = {"trigger_actions_on": list(acts_on)}
+    if initial.strip():
+        element["initial_value"] = plain(initial, longest)
+    return element
+
+
+def field(
+    block_id: str, label: str, element: Block, hint: str = "", *, optional: bool = True, acts: bool = True
+) -> Block:
+    """Return an element as a field with a label; ``acts``: whether each change is sent at once."""
+    made: Block = {
+        "type": "input",
+        "block_id": block_id,
+        "label": plain_text(label),
+        "element": element,
+    }
+    if optional:
+        made["optional"] = True
+    if acts:
+        made["dispatch_action"] = True
+    if hint:
+        made["hint"] = plain_text(hint)
+    return made
 
 
 def actions(block_id: str, buttons: list[Block]) -> Block:
@@ -159,14 +216,14 @@ def modal(
     """
     view: dict[str, Any] = {
         "type": "modal",
-        "title": {"type": "plain_text", "text": title[:LONGEST_TITLE]},
-        "close": {"type": "plain_text", "text": close},
+        "title": plain_text(title[:LONGEST_TITLE]),
+        "close": plain_text(close),
         "blocks": blocks,
     }
     if callback_id:
         view |= {
             "callback_id": callback_id,
-            "submit": {"type": "plain_text", "text": submit},
+            "submit": plain_text(submit),
             "private_metadata": metadata,
         }
     return view

@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bot.messages import LONGEST_REASON, REFUSALS
-from bot.slack.blocks.kit import modal, section
+from bot.slack.blocks.kit import field, modal, section, text_input
 from bot.slack.blocks.text import code, mention, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.approvals.request import Request
-    from bot.slack.blocks.kit import Block
 
 REJECT_REASON, CONFIRM = "peftsize.reject_reason", "peftsize.confirm"
 REASON_BLOCK, FIELD = "reason", "text"
@@ -24,21 +23,14 @@ def reject_view(
     request: Request, channel_id: str | None, message_ts: str | None, view_id: str | None = None
 ) -> dict[str, Any]:
     """Return the modal that asks why a request is rejected."""
-    element = {
-        "type": "plain_text_input",
-        "action_id": FIELD,
-        "multiline": True,
-        "max_length": LONGEST_REASON,
-        "focus_on_load": True,
-        "placeholder": {"type": "plain_text", "text": "What should the requester do instead?"},
-    }
+    reason = text_input(FIELD, "What should the requester do instead?", LONGEST_REASON)
+    reason |= {"multiline": True, "focus_on_load": True}
+    hint = "It is shown on the card and kept in the audit. No secrets."
     return modal(
         "Reject request",
         [
             section(f"{code(request.canonical, 600)} · request `{request.id}`"),
-            _input(
-                REASON_BLOCK, "Reason", element, "It is shown on the card and kept in the audit. No secrets."
-            ),
+            field(REASON_BLOCK, "Reason", reason, hint, optional=False, acts=False),
         ],
         callback_id=REJECT_REASON,
         submit="Reject",
@@ -120,14 +112,4 @@ def about(
         "revision": request.revision if request is not None else None,
         "message_ts": message_ts,
         "view_id": view_id,
-    }
-
-
-def _input(block: str, label: str, element: dict[str, Any], hint: str) -> Block:
-    return {
-        "type": "input",
-        "block_id": block,
-        "label": {"type": "plain_text", "text": label},
-        "element": element,
-        "hint": {"type": "plain_text", "text": hint},
     }

@@ -125,8 +125,8 @@ def next_step(spec_id: str) -> str:
 
 def space(request: Request, site: Site) -> str:
     """Return the name of a request's space in the settings, else the start of its id; mrkdwn."""
-    named = next((name for name, known in site.spaces.items() if known == request.space_id), None)
-    return safe(named, 24) if named else safe(request.space_id, _SPACE_ID)
+    named = site.name_of(request.space_id)
+    return safe(named, _SPACE_ID if named == request.space_id else 24)
 
 
 def is_open(request: Request, now: int) -> bool:
@@ -173,7 +173,7 @@ def _outcome(request: Request, lookups: int | None, longest: int) -> str:
     why = _reason(request, longest)
     verb = "deleted" if request.kind is Kind.DELETE else "created"
     match request.state:
-        case State.PENDING:
+        case State.PENDING | State.EXPIRED:
             return f"Nobody decided by {date(request.expires_at)}. You can submit it again."
         case State.APPROVED | State.CREATING | State.DELETING:
             return f"Waiting: {why}" if why else ""
@@ -193,8 +193,6 @@ def _outcome(request: Request, lookups: int | None, longest: int) -> str:
             return f"{spec} · {when}" + (f"\nThe service said: {why}" if why else "")
         case State.DELETED:
             return f"Spec {code(request.spec_id or request.name, 80)} · {when}"
-        case State.EXPIRED:
-            return f"Nobody decided by {date(request.expires_at)}. You can submit it again."
         case State.REJECTED:
             return f"*Reason:* {why or 'none was given'} · {when}"
         case _:

@@ -14,8 +14,8 @@ from bot.approvals.request import State
 from bot.approvals.state_machine import TERMINAL, Action, Refusal, decide, is_given_up
 from bot.errors import PeopleError, SlackTrouble
 from bot.slack.blocks import buttons, card, status
-from bot.slack.blocks.kit import actions, button, context, header, section
-from bot.slack.blocks.text import date, link, plain
+from bot.slack.blocks.kit import actions, button, context, field, header, option, section, select, text_input
+from bot.slack.blocks.text import date, link
 from bot.workflow.surface import search_of
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def draw(
         blocks.append(context("You have no requests yet. Try `/peftsize 10b 2x128MB qlora4`"))
     if found is None:
         return {"type": "home", "blocks": [*blocks, context(messages.REFUSALS["members_only"])]}
-    blocks += [header("Find a request"), _search(search), _filter(show)]
+    blocks += [header("Find a request"), *_finder(search, show)]
     blocks += [_one(line, "found", site, now) for line in found[:MOST_LINES]] + _more(found)
     if not found:
         blocks.append(context("No request matches." if search or show != "all" else "No requests yet."))
@@ -215,30 +215,12 @@ def _more(lines: Sequence[Line]) -> list[Block]:
     return [context(f"… and {left} more: `/peftsize list`")] if left > 0 else []
 
 
-def _search(text: str) -> Block:
-    element: dict[str, Any] = {
-        "type": "plain_text_input",
-        "action_id": FIND,
-        "max_length": LONGEST_SEARCH,
-        "placeholder": {"type": "plain_text", "text": "model, purpose, name, id or person"},
-        "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
-    }
-    if text.strip():
-        element["initial_value"] = plain(text, LONGEST_SEARCH)
-    return {
-        "type": "input",
-        "block_id": SEARCH,
-        "dispatch_action": True,
-        "optional": True,
-        "label": {"type": "plain_text", "text": "Search, then press Enter"},
-        "element": element,
-    }
-
-
-def _filter(show: str) -> Block:
-    options = [
-        {"text": {"type": "plain_text", "text": words}, "value": name} for name, (words, _) in FILTERS.items()
+def _finder(text: str, show: str) -> list[Block]:
+    """Return the search and its filter."""
+    example = "model, purpose, name, id or person"
+    search = text_input(FIND, example, LONGEST_SEARCH, text, ["on_enter_pressed"])
+    filters = [option(words, name) for name, (words, _) in FILTERS.items()]
+    return [
+        field(SEARCH, "Search, then press Enter", search),
+        actions(SHOW, [select(FIND, filters, show)]),
     ]
-    chosen = next(option for option in options if option["value"] == show)
-    select = {"type": "static_select", "action_id": FIND, "options": options, "initial_option": chosen}
-    return actions(SHOW, [select])
