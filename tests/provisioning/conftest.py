@@ -1,7 +1,7 @@
-"""Test benches, each with a fresh database."""
+"""Desks and test benches, each with a fresh database."""
 
 from __future__ import annotations
 
-from tests.support.fixtures import bench, either_bench, new_bench, new_folder
+from tests.support.fixtures import bench, desk, either_bench, new_bench, new_desk, new_folder
 
-__all__ = ["bench", "either_bench", "new_bench", "new_folder"]
+__all__ = ["bench", "desk", "either_bench", "new_bench", "new_desk", "new_folder"]

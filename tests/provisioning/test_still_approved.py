@@ -150,15 +150,14 @@ def test_a_deletion_that_is_asked_again_can_be_approved(new_bench: Callable[...,
     assert bench.story(deletion)[-3:] == ["approved", "started", "deleted"]
 
 
-def test_a_restored_backup_asks_again(bench: Bench) -> None:
-    """What was approved before may have been carried out since; what is asked for afterwards goes its way."""
-    request = approved(bench)
-    bench.stop()
+@contextmanager
+def forgotten(bench: Bench) -> Iterator[None]:
+    """Restore at the end of the block a backup made before it, and have the audit begin a new origin."""
     backup = bench.folder / "backup.db"
+    bench.stop()
     shutil.copy(bench.folder / "team.db", backup)
     bench.start()
-    bench.run_due()
-    assert bench.row(request).state is State.CREATED
+    yield
     bench.product.checkpoints.sign()
     bench.stop()
     for rest in ("-wal", "-shm"):
@@ -166,6 +165,14 @@ def test_a_restored_backup_asks_again(bench: Bench) -> None:
     shutil.copy(backup, bench.folder / "team.db")
     bench.start()
     bench.product.checkpoints.sign()
+
+
+def test_a_restored_backup_asks_again(bench: Bench) -> None:
+    """What was approved before may have been carried out since; what is asked for afterwards goes its way."""
+    request = approved(bench)
+    with forgotten(bench):
+        bench.run_due()
+        assert bench.row(request).state is State.CREATED
     assert bench.row(request).state is State.APPROVED
     before = bench.calls()
     bench.run_due()
@@ -178,6 +185,18 @@ def test_a_restored_backup_asks_again(bench: Bench) -> None:
     later = approved(bench, "7b none qlora4")
     bench.run_due()
     assert bench.row(later).state is State.CREATED
+
+
+def test_what_was_asked_for_before_a_restored_backup(bench: Bench) -> None:
+    """It is asked again though it was the last thing that the backup had, and was approved afterwards."""
+    request = bench.ask()
+    with forgotten(bench):
+        bench.press("ada", "approve", request)
+    for who in ("ada", "ben"):
+        bench.press(who, "approve", request)
+    assert bench.row(request).state is State.APPROVED
+    bench.run_due()
+    assert (bench.row(request).state, bench.calls()) == (State.PENDING, [])
 
 
 # --- what the audit and its anchor say

@@ -36,15 +36,16 @@ BEN = Person("T1", "U0BEN", "Ben", "E1")
 class Everybody:
     """A directory in which everybody is a full member, unless they are ``barred``.
 
-    ``is_known`` says whether somebody who asks need not be looked up; ``groups`` are everybody's; ``silent`` and
-    ``silent_edits`` say why nothing is known for now; ``log_facts`` is what a line logged during the last look-up
-    bears, and ``live`` whether it was one.
+    ``is_known`` says whether somebody who asks need not be looked up; ``groups`` are everybody's, and ``edited`` are
+    the edits of groups; ``silent`` and ``silent_edits`` say why nothing is known for now; ``log_facts`` is what a line
+    logged during the last look-up bears, and ``live`` whether it was one.
     """
 
     def __init__(self) -> None:
         self.barred: str | None = None
         self.is_known = True
         self.groups: frozenset[str] = frozenset()
+        self.edited: tuple[GroupEdit, ...] = ()
         self.silent: PeopleError | None = None
         self.silent_edits: PeopleError | None = None
         self.log_facts: dict[str, str] = {}
@@ -75,7 +76,7 @@ class Everybody:
     def edits(self, _groups: Collection[str], _since: int) -> tuple[GroupEdit, ...]:
         if self.silent_edits is not None:
             raise self.silent_edits
-        return ()
+        return self.edited
 
 
 class Dispatcher:

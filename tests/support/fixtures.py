@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.bench import Bench
+from tests.support.desk import Desk
 from tests.support.team import POLICY, Team
 
 if TYPE_CHECKING:
@@ -29,6 +30,25 @@ def new_folder(migrated: Path, tmp_path: Path) -> Callable[[], Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def new_desk(new_folder: Callable[[], Path]) -> Iterator[Callable[..., Desk]]:
+    """Opens desks with a policy, a site and a database of their own."""
+    with ExitStack() as stack:
+
+        def make(**how: Any) -> Desk:
+            desk = Desk(f"sqlite:///{new_folder() / 'team.db'}", **how)
+            stack.callback(desk.store.close)
+            return desk
+
+        yield make
+
+
+@pytest.fixture
+def desk(new_desk: Callable[..., Desk]) -> Desk:
+    """Ada approves."""
+    return new_desk()
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from bot.approvals.request import State
+from bot.approvals.request import GroupEdit, State
 from bot.audit.signing_key import SigningKey
 from bot.errors import PeopleError
 from bot.store.tables import inbox
 from bot.workflow import sealing, surface
 from bot.workflow.ports import Click, Outcome, Source
-from tests.support.desk import ADA, ROSA
+from tests.support.desk import ADA, BEN, ROSA
 from tests.support.rows import T0
 
 if TYPE_CHECKING:
@@ -127,6 +127,22 @@ def test_while_slack_does_not_say_who_edited_a_group(
     assert record.getMessage() == "edits of user groups are not known"
     assert record.facts == {"what": "usergroups.list: fatal"}  # type: ignore[attr-defined] # set by extra=
     assert desk.row(request.id).groups_edited == ()
+
+
+def test_who_edited_the_group_that_gave_a_vote(new_desk: Callable[..., Desk]) -> None:
+    """Kept once with the row, however many votes the group gives, and said in the audit; other groups are not."""
+    desk = new_desk(defaults={"approvers": ["S0TEAM"], "quorum": 2})
+    request = desk.carded(TEXT)
+    desk.people.groups = frozenset({"S0TEAM"})
+    edit = GroupEdit("S0TEAM", "U0INES", request.created_at)
+    desk.people.edited = (edit, GroupEdit("S0OTHER", "U0INES", request.created_at))
+    for key, who in (("k8", ADA), ("k9", BEN)):
+        assert desk.service.receive(desk.click(who, "approve", request.id, key=key))
+        assert desk.service.handle(key) == Outcome("done", desk.row(request.id))
+        assert desk.row(request.id).groups_edited == (edit,)
+    assert [event["reason"] for event in desk.events()[1:]] == [
+        f"{votes} of 2; {edit.sentence()}" for votes in (1, 2)
+    ]
 
 
 def test_the_command_line_is_told_nothing_in_between(desk: Desk) -> None:

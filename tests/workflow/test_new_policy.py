@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.approvals.policy_file import Policy
 from bot.workflow.new_policy import redraw_waiting
 from tests.support.bench import HOUR_MS, MINUTE_MS, Bench
 from tests.support.team import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.support.desk import Desk
+
+
+def test_once_a_policy(desk: Desk) -> None:
+    """Every card that Slack has, in the start that brings another policy, and in no start after that."""
+    cards = [desk.carded(f"{size}b none qlora4").id for size in (5, 6)]
+    desk.ask("7b none qlora4")  # its card is yet to be posted, and is drawn by the policy in force then
+    desk.told()
+    for approver in ("U0ADA", "U0BEN", "U0ADA"):
+        desk.service.rules = Policy.model_validate({"defaults": {"approvers": [approver]}})
+        assert [redraw_waiting(desk.service) for _ in range(2)] == [2, 0]
+        assert [key for key, _ in desk.told()] == [f"card:{one}" for one in cards]
 
 
 def test_a_new_stage_comes_in_its_time(new_bench: Callable[..., Bench]) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.approvals.policy_file import Policy
-from bot.approvals.request import State
+from bot.approvals.request import Kind, Request, State
 from tests.support.desk import ADA, ROSA
+from tests.support.rows import T0
 
 if TYPE_CHECKING:
     from tests.support.desk import Desk
@@ -19,6 +20,48 @@ TEXT = "10b 2x128MB qlora4"
 def cards(desk: Desk) -> list[str]:
     """Return the ids of the requests whose card is to be posted or drawn."""
     return [key.removeprefix("card:") for key, _ in desk.told() if key.startswith("card:")]
+
+
+def test_a_fresh_row(desk: Desk) -> None:
+    """It waits under its first revision: nobody has voted, nothing was tried, sent or told, and its name is taken."""
+    got = desk.ask(f'{TEXT} for="eval"', thread_ts="5.5", use_gpus=4).request
+    assert got is not None
+    assert desk.row("R0000001") == got
+    assert got == Request(
+        id="R0000001",
+        kind=Kind.CREATE,
+        state=State.PENDING,
+        version=1,
+        revision=1,
+        text=TEXT,
+        canonical=TEXT,
+        name="peft-10b-qlora4-2x128mb-use4gpu",
+        use_gpus=4,
+        payload=got.payload,
+        digest=got.digest,
+        target="https://cpd.example",
+        space_id="space-0",
+        team_id="T1",
+        enterprise_id="E1",
+        requester_id="U0ROSA",
+        requester_name="Rosa",
+        author_id="U0ROSA",
+        channel_id="C1",
+        message_ts=None,
+        quorum=1,
+        votes=(),
+        created_at=T0,
+        updated_at=T0,
+        revised_at=T0,
+        expires_at=T0 + 86_400_000,
+        spec_id=None,
+        error=None,
+        reserved=True,
+        tries=0,
+        origin="slack-http",
+        thread_ts="5.5",
+        purpose="eval",
+    )
 
 
 def test_the_same_delivery_twice_is_the_same_request(desk: Desk) -> None:
