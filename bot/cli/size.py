@@ -7,15 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 import sizing
 from bot.cli.output import hint, result_line, say, say_json
+from sizing.serving import OLDEST, Serving, parse_users, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, BinaryIO
 
     from sizing.models import BaseModel
-    from sizing.serving import Serving
 
 
 def run(
@@ -40,13 +42,13 @@ def run(
         ConfigError: The ``config.json`` cannot be counted (text form).
         typer.BadParameter: An option cannot be read, or changes nothing here.
     """
-    from bot.cli.serving import need_explain, need_one_request, serving
-
-    if not explain:
-        need_explain(options)
-    if picture is not None:
-        need_one_request(words)
-    server = serving(options) if explain else None
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and not explain:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter(f"{named}: needs --explain, since it changes only the second opinion.")
+    if picture is not None and list(words) == ["-"]:
+        raise typer.BadParameter("a chart shows one request: type it instead of -.", param_hint="--plot")
+    server = _serving(given) if explain else None
     try:
         base = None if config is None else sizing.read_config(_text_of(config))
         if list(words) == ["-"]:
@@ -69,6 +71,32 @@ def run(
         from bot.cli.plot import plot
 
         plot(request, Path(picture))
+
+
+def _serving(given: dict[str, Any]) -> Serving:
+    """Return the server that the options describe; those not given keep their defaults.
+
+    Raises:
+        typer.BadParameter: One cannot be read.
+    """
+    if "vllm" in given:
+        version = parse_version(given["vllm"])
+        if version is None:
+            oldest = ".".join(map(str, OLDEST))
+            raise typer.BadParameter(
+                f"“{given['vllm']}” is not a vLLM release from {oldest} on. Write it as 0.10.2.",
+                param_hint="--vllm",
+            )
+        given["vllm"] = version
+    if "users" in given:
+        users = parse_users(given["users"])
+        if users is None:
+            raise typer.BadParameter(
+                f"“{given['users']}” is not people times tokens each. Write it as 20x4096.",
+                param_hint="--users",
+            )
+        given["users"] = users
+    return Serving(**given)
 
 
 def _text_of(path: str) -> str:

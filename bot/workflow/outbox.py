@@ -1,14 +1,14 @@
 """Messages to Slack, one function for each kind of outbox message.
 
 A message's key says what it is about: a second one with the same key replaces the first while that still waits.
-Everything else is read from the row when the message is delivered.
+Everything else is read from the row when the message is delivered. Each names the budget that it spends, one of Slack's
+limits, and its rank among the messages that wait for it.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
-
-from bot.workflow.turn import ANSWERS, HOMES, UPDATES, Rank, posts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,24 @@ RESPONSE_URL_MS = 30 * 60_000
 
 Source: https://docs.slack.dev/interactivity/handling-user-interaction (30 minutes, five uses).
 """
+
+POSTS = "chat.postMessage:"
+UPDATES, ANSWERS, HOMES = "chat.update", "chat.postEphemeral", "views.publish"
+"""Budgets that a whole workspace shares; each post spends that of its channel, too."""
+
+
+class Rank(IntEnum):
+    """What goes first: cards that people must act on, then decisions, then answers, then redraws."""
+
+    NEW_CARD = 0
+    DECISION = 1
+    ANSWER = 2
+    REDRAW = 3
+
+
+def posts(where: str) -> str:
+    """Return the budget of messages to a channel, or to a person."""
+    return f"{POSTS}{where}"
 
 
 def card(tx: Tx, request: Request, response_url: str | None = None) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from bot.sandbox.cardtext import render
-from bot.sandbox.mrkdwn import plain_words
+from bot.sandbox.cardtext import plain_words, render
 from bot.sandbox.slack.people import BOT_USER, default_directory
 from bot.sandbox.slack.workspace import Message, View
 from tests.sandbox.tinyapp import actions, button, reason_modal, section

@@ -8,7 +8,7 @@ import pytest
 
 from bot.approvals.request import State
 from bot.slack.outbound.pace import Pace, budget_of
-from bot.workflow.turn import ANSWERS, POSTS, UPDATES, posts
+from bot.workflow.outbox import ANSWERS, POSTS, UPDATES, posts
 from tests.support.fixtures import new_bench, new_folder
 from tests.support.menu import press
 

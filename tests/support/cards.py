@@ -13,7 +13,7 @@ from bot.approvals import policy
 from bot.approvals.draft import Draft, Site, draft, facts
 from bot.approvals.policy_file import Policy
 from bot.approvals.request import Request, Vote
-from bot.sandbox.mrkdwn import plain_words
+from bot.sandbox.cardtext import plain_words
 from bot.sandbox.slack.limits import block_problems, blocks_too_long, elements_of, view_problems
 from bot.sandbox.slack.people import Directory
 from tests.support.rows import request

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.chat import respond
 from bot.sandbox.slack.delivery import Delivery
-from bot.sandbox.slack.elements import SUGGESTIONS
 from bot.sandbox.slack.inputs import NotThere, field_errors, find_element, pressed, state_values
-from bot.sandbox.slack.limits import with_elements
+from bot.sandbox.slack.limits import SUGGESTIONS, with_elements
 from bot.sandbox.slack.views import checked_view
 from bot.sandbox.slack.web import SlackRefusal
 from bot.sandbox.slack.workspace import Message, ResponseUrl, View

@@ -31,9 +31,8 @@ from bot.slack.outbound.web_api import CallFailed, Calls, may_post
 from bot.store.requests import Copy
 from bot.workflow import outbox
 from bot.workflow.notify import in_direct_message
-from bot.workflow.outbox import RESPONSE_URL_MS
+from bot.workflow.outbox import RESPONSE_URL_MS, posts
 from bot.workflow.surface import note_home
-from bot.workflow.turn import posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

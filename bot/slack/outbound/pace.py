@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.workflow.turn import ANSWERS, HOMES, POSTS, UPDATES
+from bot.workflow.outbox import ANSWERS, HOMES, POSTS, UPDATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

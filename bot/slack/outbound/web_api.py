@@ -13,7 +13,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.errors import SlackTrouble
 from bot.slack.outbound.pace import Pace, budget_of
-from bot.workflow.turn import posts
+from bot.workflow.outbox import posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
