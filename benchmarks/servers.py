@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PEFTSIZE = Path(sys.executable).with_name("peftsize")
-SERVE = [str(PEFTSIZE), "serve", "--host", "127.0.0.1", "--port", "{port}"]
+AS_INSTALLED = "import sys; sys.modules['click'] = None; from bot.cli import main; main()"
+"""``peftsize`` as users have it: here development tools bring click, with which httpx loads its own command line."""
+SERVE = [sys.executable, "-c", AS_INSTALLED, "serve", "--host", "127.0.0.1", "--port", "{port}"]
 
 
 @dataclass
@@ -95,6 +97,8 @@ def running(database_url: str | None = None) -> Iterator[Bench]:
         environment["PEFTSIZE_SIGNING_KEY_FILE"] = f"{folder}/signing.key"
         environment["PEFTSIZE_ANCHOR_FILE"] = f"{folder}/bench.anchor"
         noop = start([sys.executable, str(ROOT / "benchmarks/noop.py"), "{port}", slack.signing_secret])
+        # a start after the first, which would keep what only migrations need in memory
+        subprocess.run([PEFTSIZE, "database", "upgrade"], env=environment, check=True, capture_output=True)
         product = start(SERVE, environment)
         slack.attach(f"http://127.0.0.1:{product.port}/slack/events")
         try:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from bot.slack.inbound.app import web_client
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -68,6 +70,16 @@ import bot.watsonx.client, bot.store, bot.cli
 {TELL}
 """
     assert "slack_bolt" in said(script, environment={"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""})
+
+
+def test_slacks_clients_share_one_tls_context() -> None:
+    """The system's authorities are read once for all clients, and not at all where there is no TLS."""
+    first, second, plain = (
+        web_client("made-up", url, 1)
+        for url in ("https://slack.com/api/", "https://slack.com/api/", "http://127.0.0.1:9/api/")
+    )
+    assert first.ssl is second.ssl is not None
+    assert plain.ssl is None
 
 
 SERVING = """
