@@ -53,22 +53,6 @@ class SpecsError(BotError):
         message: What happened, in the service's own words if it had any; no secret.
         trace: The service's trace id, if any.
         code: The service's error code, if any.
-    """
-
-    def __init__(
-        self, message: str, *, status: int | None = None, trace: str | None = None, code: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.trace = trace
-        self.code = code
-
-
-class Unavailable(SpecsError):
-    """Provably nothing happened, so trying again is safe.
-
-    Args:
         retry_after_s: Seconds the service asks to wait, if it does.
     """
 
@@ -81,8 +65,16 @@ class Unavailable(SpecsError):
         code: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message, status=status, trace=trace, code=code)
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.trace = trace
+        self.code = code
         self.retry_after_s = retry_after_s
+
+
+class Unavailable(SpecsError):
+    """Provably nothing happened, so trying again is safe."""
 
 
 class Rejected(SpecsError):
@@ -154,8 +146,8 @@ class StoreError(BotError):
 class VersionConflict(StoreError):
     """Another transaction changed the row first: read it again and decide again."""
 
-    def __init__(self, what: str = "conflict") -> None:
-        super().__init__(what)
+    def __init__(self) -> None:
+        super().__init__("conflict")
 
 
 class NoDatabase(BotError):

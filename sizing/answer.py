@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sizing.advice import Row, compare, warnings
+from sizing.advice import compare, warnings
 from sizing.errors import SizingError
 from sizing.formula import Breakdown, size
 from sizing.parsing.grammar import parse
@@ -34,27 +34,20 @@ def answer_json(request: SizingRequest, needs: Breakdown) -> dict[str, Any]:
         },
         "canonical": request.canonical,
         "name": request.spec_name,
-        "gpu_memory_gb_exact": needs.gpu_memory_gb_exact,
-        "gpu_memory_gb": needs.gpu_memory_gb,
-        "num_gpus": needs.num_gpus,
-        "num_cpus": needs.num_cpus,
-        "cpu_memory_gb": needs.cpu_memory_gb,
+        **_numbers(needs),
         "formula": needs.formula,
-        "alternatives": [_row(row) for row in compare(request, needs) if row.method != request.method],
+        "alternatives": [
+            {"method": row.method, "name": row.name, **_numbers(row.breakdown)}
+            for row in compare(request, needs)
+            if row.method != request.method
+        ],
         "assumptions": list(request.assumptions),
         "warnings": [warning._asdict() for warning in warnings(request, needs)],
         "hardware_specification": spec_for(request, needs).body(),
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
-    """Return one alternative as JSON."""
-    return {
-        "method": row.method,
-        "name": row.name,
-        "gpu_memory_gb_exact": row.gpu_memory_gb_exact,
-        "gpu_memory_gb": row.gpu_memory_gb,
-        "num_gpus": row.num_gpus,
-        "num_cpus": row.num_cpus,
-        "cpu_memory_gb": row.cpu_memory_gb,
-    }
+def _numbers(needs: Breakdown) -> dict[str, Any]:
+    """Return the five results."""
+    names = ("gpu_memory_gb_exact", "gpu_memory_gb", "num_gpus", "num_cpus", "cpu_memory_gb")
+    return {name: getattr(needs, name) for name in names}

@@ -124,18 +124,13 @@ def encoded(kind: Envelope, payload: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 class Deliverer:
-    """Delivers payloads to the app and records each.
+    """Delivers payloads to the app and records each."""
 
-    Args:
-        deadline_s: The app's time to answer; may be changed, to test a slow app faster.
-    """
-
-    def __init__(
-        self, workspace: Workspace, sockets: Sockets, signing_secret: str, deadline_s: float = DEADLINE_S
-    ) -> None:
+    def __init__(self, workspace: Workspace, sockets: Sockets, signing_secret: str) -> None:
         self.url = ""
         self.options_url = ""
-        self.deadline_s = deadline_s
+        self.deadline_s = DEADLINE_S
+        """The app's time to answer; may be changed, to test a slow app faster."""
         self.socket_mode = False
         self.recorded: list[Delivery] = []
         self._workspace = workspace

@@ -68,31 +68,27 @@ class Events:
             body["view"] = view.json(self.api.app.app_id, self.api.app.team_id, self.api.app.bot_id)
         return self.event(body)
 
-    def member_joined(self, channel: str | Channel, user: str | Person = "") -> Delivery | None:
-        """Let somebody (by default the bot) join a channel; None if the bot is not there to be body."""
-        workspace = self.api.workspace
-        person = workspace.directory.person(user or self.api.app.bot_user_id)
+    def member_joined(self, channel: str | Channel) -> Delivery:
+        """Let the bot join a channel."""
+        workspace, bot = self.api.workspace, self.api.app.bot_user_id
         place = workspace.directory.channel(channel)
-        place = workspace.directory.change_channel(place, members=place.members | {person.id})
+        workspace.directory.change_channel(place, members=place.members | {bot})
         workspace.changed()
-        if self.api.app.bot_user_id not in place.members:
-            return None
         body = {
             "type": "member_joined_channel",
-            "user": person.id,
+            "user": bot,
             "channel": place.id,
             "channel_type": "G" if place.is_private else "C",
-            "team": person.team_id,
-            "inviter": next(iter(sorted(place.members - {person.id})), person.id),
+            "team": self.api.app.team_id,
+            "inviter": min(place.members - {bot}, default=bot),
         }
         return self.event(body)
 
-    def member_left(self, channel: str | Channel, user: str | Person = "") -> None:
-        """Let somebody (by default the bot) leave a channel; the app does not listen to that."""
+    def member_left(self, channel: str | Channel) -> None:
+        """Let the bot leave a channel; the app does not listen to that."""
         workspace = self.api.workspace
-        person = workspace.directory.person(user or self.api.app.bot_user_id)
         place = workspace.directory.channel(channel)
-        workspace.directory.change_channel(place, members=place.members - {person.id})
+        workspace.directory.change_channel(place, members=place.members - {self.api.app.bot_user_id})
         workspace.changed()
 
     def run_function(

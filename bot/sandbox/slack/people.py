@@ -161,9 +161,9 @@ def _find(table: Mapping[str, T], key: str, by: str) -> T:
     raise KeyError(key)
 
 
-def bot_person(user_id: str = BOT_USER) -> Person:
+def bot_person() -> Person:
     """Return the app's own user."""
-    return Person(user_id, "peftsize", "peftsize", tz="UTC", is_bot=True, role="bot")
+    return Person(BOT_USER, "peftsize", "peftsize", tz="UTC", is_bot=True, role="bot")
 
 
 def default_directory() -> Directory:

@@ -134,9 +134,9 @@ def typed(shapes: Mapping[str, Shape], noun: str) -> Check:
     return check
 
 
-def text(longest: int, *kinds: str, shortest: int = 1) -> Check:
+def text(longest: int, *kinds: str) -> Check:
     """Check a text object of the given kinds (``plain_text``, ``mrkdwn``; both by default)."""
-    words = string(longest, shortest=shortest)
+    words = string(longest, shortest=1)
     shapes = {
         "plain_text": Shape({"text": words}, {"emoji": flag}),
         "mrkdwn": Shape({"text": words}, {"verbatim": flag}),

@@ -57,13 +57,11 @@ class FakeCluster:
     def __init__(
         self,
         *,
-        space_id: str = "5f0c1d2e-0000-4000-8000-00000000a001",
         tls: ssl.SSLContext | None = None,
         now: Callable[[], int] = utc_ms,
         token_lifetime_s: float = 3600.0,
-        port: int = 0,
     ) -> None:
-        self.space_id = space_id
+        self.space_id = "5f0c1d2e-0000-4000-8000-00000000a001"
         self.username = "sandbox"
         self.api_key = secrets.token_urlsafe(24)
         self.password = secrets.token_urlsafe(24)
@@ -73,9 +71,9 @@ class FakeCluster:
         self._stopped = threading.Event()
         self.witness: Callable[[Moment, Call, int], None] = nobody
         """Called at each moment of each call, with the client's port; may be replaced at any time."""
-        self._http = Loopback(self._serve, witness=self._witnessed, port=port, tls=tls)
+        self._http = Loopback(self._serve, witness=self._witnessed, tls=tls)
         self.api = SpecsApi(self.faults, now, self._stopped.wait)
-        self.api.add_space(space_id, "sandbox")
+        self.api.add_space(self.space_id, "sandbox")
         self.deployments = DeploymentsApi(self.faults)
         self._requests: deque[Recorded] = deque(maxlen=KEPT_REQUESTS)
 

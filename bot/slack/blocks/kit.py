@@ -119,13 +119,13 @@ def button(
     return made
 
 
-def confirm(title: str, words: str, yes: str, *, no: str = "Go back", danger: bool = False) -> Block:
+def confirm(title: str, words: str, yes: str, *, danger: bool = False) -> Block:
     """Return a button's confirmation dialog; plain text throughout."""
     asked: Block = {
         "title": plain_text(title),
         "text": plain_text(words),
         "confirm": plain_text(yes),
-        "deny": plain_text(no),
+        "deny": plain_text("Go back"),
     }
     if danger:
         asked["style"] = "danger"
