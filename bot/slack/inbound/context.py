@@ -109,89 +109,6 @@ def person(body: Mapping[str, Any]) -> Person:
     )
 
 
-def click(
-    args: Args,
-    action: str,
-    at: int,
-    *,
-    request_id: str | None = None,
-    revision: int | None = None,
-    reason: str | None = None,
-    text: str | None = None,
-) -> Click:
-    """Return a person's action.
-
-    Args:
-        at: UTC epoch milliseconds.
-        request_id: From a modal; None to take it from the button.
-        revision: From a modal; None to take it from the button's block.
-    """
-    body, who = args.body, person(args.body)
-    pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
-    container: Mapping[str, Any] = body.get("container") or {}
-    ts = str(container.get("message_ts") or "")
-    channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
-    view: Mapping[str, Any] = body.get("view") or {}
-    at_home = view.get("type") == "home"
-    return Click(
-        key=delivery_key(body),
-        action=action,
-        request_id=request_of(pressed) if request_id is None else request_id,
-        revision=revision_of(pressed) if revision is None else revision,
-        team_id=who.team_id,
-        user_id=who.user_id,
-        name=who.name,
-        at=at,
-        origin=origin(args),
-        enterprise_id=who.enterprise_id,
-        channel_id=str(channel)[:32] if channel else None,
-        message_ts=ts if TIMESTAMP.fullmatch(ts) else None,
-        trigger_hash=trigger_hash(body),
-        reason=reason,
-        text=text,
-        source=Source.HOME if at_home else Source.CARD,
-        view_id=str(view.get("id"))[:64] if at_home else None,
-        view_hash=str(view.get("hash"))[:64] if at_home else None,
-    )
-
-
-def click_in_modal(
-    args: Args,
-    action: str,
-    at: int,
-    *,
-    reason: str | None = None,
-    text: str | None = None,
-    purpose: str | None = None,
-) -> Click:
-    """Return the action decided in a modal, by the person who submitted it.
-
-    The modal's metadata says where it was opened; it is checked like any click's place, and grants nothing.
-
-    Args:
-        at: UTC epoch milliseconds.
-    """
-    about = modals.metadata(args.body["view"])
-    made = click(
-        args,
-        action,
-        at,
-        request_id=request_of({"value": about.get("request_id")}),
-        revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
-        reason=reason,
-        text=text,
-    )
-    channel_id, ts, view_id = (about.get(key) for key in ("channel_id", "message_ts", "view_id"))
-    return replace(
-        made,
-        purpose=purpose,
-        source=Source.MODAL,
-        channel_id=str(channel_id)[:32] if channel_id else None,
-        message_ts=str(ts)[:32] if ts else None,
-        view_id=str(view_id)[:64] if view_id else None,
-    )
-
-
 def request_of(pressed: Mapping[str, Any]) -> str:
     """Return the request id of a button or a menu's option; a dash if it cannot be one."""
     value = str(pressed.get("value") or (pressed.get("selected_option") or {}).get("value") or "")
@@ -222,7 +139,7 @@ def reference(log: logging.Logger, error: BaseException | None = None) -> str:
 
 
 class Responder:
-    """How the listeners answer."""
+    """How the listeners read what people press and type, and answer it."""
 
     def __init__(self, context: ListenerContext) -> None:
         self.context = context
@@ -232,6 +149,62 @@ class Responder:
         body = args.body
         key, trigger = delivery_key(body), trigger_hash(body)
         return Ask(key, text, person(body), channel_id, origin(args), trigger, asked_in=channel_id)
+
+    def click(self, args: Args, action: str) -> Click:
+        """Return what a person pressed, as an action of ``bot.workflow.ports.Click``."""
+        body, who = args.body, person(args.body)
+        pressed: Mapping[str, Any] = (body.get("actions") or [{}])[0]
+        container: Mapping[str, Any] = body.get("container") or {}
+        ts = str(container.get("message_ts") or "")
+        channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+        view: Mapping[str, Any] = body.get("view") or {}
+        at_home = view.get("type") == "home"
+        return Click(
+            key=delivery_key(body),
+            action=action,
+            request_id=request_of(pressed),
+            revision=revision_of(pressed),
+            team_id=who.team_id,
+            user_id=who.user_id,
+            name=who.name,
+            at=self.context.service.clock(),
+            origin=origin(args),
+            enterprise_id=who.enterprise_id,
+            channel_id=str(channel)[:32] if channel else None,
+            message_ts=ts if TIMESTAMP.fullmatch(ts) else None,
+            trigger_hash=trigger_hash(body),
+            source=Source.HOME if at_home else Source.CARD,
+            view_id=str(view.get("id"))[:64] if at_home else None,
+            view_hash=str(view.get("hash"))[:64] if at_home else None,
+        )
+
+    def click_in_modal(
+        self,
+        args: Args,
+        action: str,
+        *,
+        reason: str | None = None,
+        text: str | None = None,
+        purpose: str | None = None,
+    ) -> Click:
+        """Return the action decided in a modal, by the person who submitted it.
+
+        The modal's metadata says where it was opened; it is checked like any click's place, and grants nothing.
+        """
+        about = modals.metadata(args.body["view"])
+        channel_id, ts, view_id = (about.get(key) for key in ("channel_id", "message_ts", "view_id"))
+        return replace(
+            self.click(args, action),
+            request_id=request_of({"value": about.get("request_id")}),
+            revision=about["revision"] if isinstance(about.get("revision"), int) else -1,
+            reason=reason,
+            text=text,
+            purpose=purpose,
+            source=Source.MODAL,
+            channel_id=str(channel_id)[:32] if channel_id else None,
+            message_ts=str(ts)[:32] if ts else None,
+            view_id=str(view_id)[:64] if view_id else None,
+        )
 
     def open(self, args: Args, view: dict[str, Any]) -> Answer:
         """Open a modal, the only call to Slack before the acknowledgement."""

@@ -11,7 +11,7 @@ from bot.slack.blocks import form
 from bot.slack.blocks.form import Filled
 from bot.slack.blocks.modals import about, metadata
 from bot.slack.inbound import commands
-from bot.slack.inbound.context import Answer, Responder, click_in_modal, field, guarded, log, under
+from bot.slack.inbound.context import Answer, Responder, field, guarded, log, under
 from bot.slack.outbound.web_api import FAILURES, word_of
 from bot.workflow.ports import Outcome
 from bot.workflow.submit import read_purpose
@@ -104,7 +104,7 @@ class FormListeners(Responder):
             return Outcome(refusal.code, None, refusal.detail)
         if (deny := service.ruling(drafted).deny) is not None:
             return Outcome("denied", None, deny)
-        edit = click_in_modal(args, "edit", service.clock(), text=text, purpose=purpose or "")
+        edit = self.click_in_modal(args, "edit", text=text, purpose=purpose or "")
         service.receive(edit)
         return Outcome("submitted")
 

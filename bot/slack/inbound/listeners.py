@@ -25,8 +25,6 @@ from bot.slack.inbound.context import (
     Answer,
     Responder,
     channel_of,
-    click,
-    click_in_modal,
     field,
     guarded,
     origin,
@@ -124,7 +122,7 @@ class Listeners(Responder):
         action = action_of(args.body["actions"][0])
         if action == "approve" and self._asks_once_more(args):
             return self.ask_first(args, action)
-        self.context.service.receive(click(args, action, self.context.service.clock()))
+        self.context.service.receive(self.click(args, action))
         return self.done(args)
 
     @guarded
@@ -149,7 +147,7 @@ class Listeners(Responder):
         request = self._shown(args, action)
         if request is None:
             return self.done(args)
-        pressed = click(args, action, self.context.service.clock())
+        pressed = self.click(args, action)
         effect = question(request, self._drafted(request), self.context.service.site)
         place = (pressed.channel_id, pressed.message_ts, pressed.view_id)
         return self.open(args, modals.confirm_view(request, action, *place, effect))
@@ -159,7 +157,7 @@ class Listeners(Responder):
         service = self.context.service
         if service.rules.defaults.confirm_from_gpus is None:
             return False
-        request = self.context.request(click(args, "approve", service.clock()).request_id)
+        request = self.context.request(self.click(args, "approve").request_id)
         return request is not None and service.ruling_of(request).confirm
 
     @guarded
@@ -172,7 +170,7 @@ class Listeners(Responder):
 
     def ask_again(self, args: Args) -> Answer:
         """Submit again: the form for a new request, with this one's text."""
-        pressed = click(args, "ask_again", self.context.service.clock())
+        pressed = self.click(args, "ask_again")
         request = self.context.request(pressed.request_id)
         if request is None:
             return self._unknown_request(args)
@@ -184,7 +182,7 @@ class Listeners(Responder):
         request = self._shown(args, "reject")
         if request is None:
             return self.done(args)
-        pressed = click(args, "reject", self.context.service.clock())
+        pressed = self.click(args, "reject")
         return self.open(
             args, modals.reject_view(request, pressed.channel_id, pressed.message_ts, pressed.view_id)
         )
@@ -195,7 +193,7 @@ class Listeners(Responder):
         request = self._shown(args, "edit")
         if request is None:
             return self.done(args)
-        pressed = click(args, "edit", self.context.service.clock())
+        pressed = self.click(args, "edit")
         return self.form.edit(args, request, pressed)
 
     @guarded
@@ -322,7 +320,7 @@ class Listeners(Responder):
 
     def _shown(self, args: Args, action: str) -> Request | None:
         """Return the row that a modal is about; if it has moved on, the click is decided, and told, instead."""
-        pressed = click(args, action, self.context.service.clock())
+        pressed = self.click(args, action)
         with self.context.service.store.read() as tx:
             request = tx.requests.get(pressed.request_id)
             current = (
@@ -350,12 +348,12 @@ class Listeners(Responder):
     def _decided_in_modal(self, args: Args, action: str, reason: str | None = None) -> Answer:
         """Store a decision made in a modal."""
         service = self.context.service
-        service.receive(click_in_modal(args, action, service.clock(), reason=reason))
+        service.receive(self.click_in_modal(args, action, reason=reason))
         return args.ack()
 
     def _look(self, args: Args, what: str, view: Callable[[Request], dict[str, Any]]) -> Answer:
         """Audit who looks, then show it."""
-        pressed = click(args, what, self.context.service.clock())
+        pressed = self.click(args, what)
         request = self.context.request(pressed.request_id)
         if request is None:
             return self._unknown_request(args)
