@@ -196,9 +196,12 @@ def reads(store: Store) -> Steps:
         "`mine`": listed(requester=("T1", "U7"), limit=100),
         "`history`": listed(limit=100),
         "`history` of a text that many hold": listed(text="old-", limit=100),
-        "`history` of a text that one holds": listed(text="spec-00000077", limit=100),
+        "`history` of a request's id": listed(text="F00000077", limit=100),
+        "`history` of a spec's id": listed(text="spec-00000077", limit=100),
+        "`history` of a person's name": listed(text="Person 399", limit=100),
         "`history` of a text that none holds": listed(text="nowhere", limit=100),
         "`history` of a text that the oldest tenth hold": listed(text="long ago", limit=100),
+        "`history` of two letters that none holds": listed(text="qz", limit=100),
         "ended requests with a text that many hold": listed(states=tuple(TERMINAL), text="old-", limit=20),
     }
 
