@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.approvals.policy_file import Policy
 from bot.approvals.state_machine import Action
+from bot.audit import checkpoint
+from bot.audit.anchor import AnchorFile
 from bot.audit.chain import Rest
 from bot.audit.signing_key import SigningKey
 from bot.errors import PeopleError
@@ -18,6 +20,7 @@ from bot.provisioning.approval import AskAgain, Finding, NotNow, Tampered, exami
 from bot.provisioning.transitions import step
 from tests.support.desk import ADA, BEN
 from tests.support.owner import Owner
+from tests.support.rows import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +101,35 @@ def test_an_approval_that_was_withdrawn(desk: Desk) -> None:
     owner(desk).put("votes", vote)
     desk.press(BEN, "approve", request.id)
     assert found(desk, request) == Tampered("the approval of U0ADA was withdrawn, or never given")
+
+
+@pytest.mark.parametrize(
+    ("size", "finding"),
+    [
+        (1, None),
+        (2, AskAgain("the audit has since begun a new origin, as after a restored backup")),
+        (3, AskAgain("the audit has since begun a new origin, as after a restored backup")),
+    ],
+)
+def test_a_new_origin_of_the_audit(desk: Desk, tmp_path: Path, size: int, finding: Finding | None) -> None:
+    """Its first checkpoint has rows that another log may have had; a request whose first row is one is asked again."""
+    desk.ask("7b none lora")
+    request = approved(desk)  # its story begins with the second row
+    desk.store.anchor = AnchorFile(tmp_path / "anchor")
+    for origin, rows in (("log.example/1", 9), ("log.example/2", size)):
+        desk.store.anchor.note_checkpoint(checkpoint.sign(origin, rows, bytes(32), KEY))
+    assert found(desk, request) == finding
+
+
+def test_an_anchor_that_cannot_be_written(desk: Desk, tmp_path: Path) -> None:
+    """It waits, before anybody is looked up."""
+    request = approved(desk)
+    desk.store.anchor = AnchorFile(tmp_path)
+    desk.people.live = False
+    finding = found(desk, request)
+    assert isinstance(finding, NotNow)
+    assert finding.what.startswith("the anchor of the audit cannot be written (")
+    assert (finding.retry_after_s, desk.people.live) == (None, False)
 
 
 def test_what_was_sent_before(desk: Desk) -> None:
