@@ -146,8 +146,8 @@ class StoreError(BotError):
 class VersionConflict(StoreError):
     """Another transaction changed the row first: read it again and decide again."""
 
-    def __init__(self) -> None:
-        super().__init__("conflict")
+    def __init__(self, what: str = "conflict") -> None:
+        super().__init__(what)
 
 
 class NoDatabase(BotError):
