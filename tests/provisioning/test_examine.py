@@ -121,6 +121,17 @@ def test_a_new_origin_of_the_audit(desk: Desk, tmp_path: Path, size: int, findin
     assert found(desk, request) == finding
 
 
+@pytest.mark.parametrize(
+    ("seq", "finding"), [(1, None), (2, Tampered("row 2 of the audit was changed or removed"))]
+)
+def test_the_audit_is_read_from_the_requests_first_row(desk: Desk, seq: int, finding: Finding | None) -> None:
+    """What was changed before it is for ``audit verify`` to find."""
+    desk.ask("7b none lora")
+    request = approved(desk)
+    assert owner(desk).write("UPDATE audit SET reason = 'another' WHERE seq = ?", seq)
+    assert found(desk, request) == finding
+
+
 def test_an_anchor_that_cannot_be_written(desk: Desk, tmp_path: Path) -> None:
     """It waits, before anybody is looked up."""
     request = approved(desk)
