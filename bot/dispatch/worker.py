@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.provisioning.executor import Executor
-    from bot.store import Store
+    from bot.store import Store, Tx
     from bot.store.queues import OutboxMessage
     from bot.workflow.service import RequestService
 
@@ -33,8 +33,8 @@ REFUSED_MS = 3_600_000
 class DeliversMessages(Protocol):
     """Delivers messages to Slack."""
 
-    def deliver(self, message: OutboxMessage) -> None:
-        """Deliver one message, drawn from the current row; raises ``SlackTrouble``."""
+    def deliver(self, message: OutboxMessage) -> Callable[[Tx], None] | None:
+        """Deliver one message, drawn from the current row; return what to write of it; raises ``SlackTrouble``."""
 
     def closed(self) -> frozenset[str]:
         """Return the spent budgets, whose messages must wait."""
@@ -69,7 +69,10 @@ class Worker:
 
     def claim(self, lane: str, key: str) -> bool:
         """Claim a row; False if it is no longer due, or another worker has it."""
-        return self.store.run(lambda tx: tx.queues.claim(lane, self.owner, LEASE_MS[lane], key))
+        return self.store.run(
+            lambda tx: tx.queues.claim(lane, self.owner, LEASE_MS[lane], key),
+            durable=False,  # a claim lost with the power is released by the next start anyway
+        )
 
     def run(self, lane: str, key: str) -> None:
         """Do the work of a claimed row; expected errors are not raised."""
@@ -136,11 +139,17 @@ class Worker:
             return
         with bind(request_id=message.request_id):
             try:
-                self.delivery.deliver(message)
+                written = self.delivery.deliver(message)
             except SlackTrouble as trouble:
                 self._after_trouble(message, trouble)
                 return
-        self.store.run(lambda tx: tx.queues.sent(message, self.owner))
+
+        def once(tx: Tx) -> None:
+            if written is not None:
+                written(tx)
+            tx.queues.sent(message, self.owner)
+
+        self.store.run(once)
 
     def _after_trouble(self, message: OutboxMessage, trouble: SlackTrouble) -> None:
         facts = {"kind": message.kind, "what": trouble.what, "tries": message.tries}

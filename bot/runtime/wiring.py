@@ -55,7 +55,8 @@ def clock() -> int:
 
 def new_id() -> str:
     """Return a request id that people can read out, such as ``R7K3M9QX``."""
-    return "R" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    drawn = secrets.randbits(40)
+    return "R" + "".join(_ALPHABET[drawn >> shift & 31] for shift in range(0, 40, 5))
 
 
 def new_attempt() -> str:

@@ -36,7 +36,7 @@ _LATER = ("policy", "seal", "purpose")
 
 
 class AuditLog:
-    """The audit table within one transaction. Events are written by ``flush``, just before the commit.
+    """The audit table within one transaction. Events are written by ``flush``.
 
     Args:
         names: Whether to keep display names, or only ids.
@@ -48,18 +48,19 @@ class AuditLog:
         self._names = names
         self._policy = policy
         self._events: list[Event] = []
+        self._written: Head | None = None
 
     def append(self, event: Event) -> None:
         """Add an event to this transaction."""
         self._events.append(event)
 
     def flush(self) -> Head | None:
-        """Write the events and return the new head, or None; the lock for appending is held until the commit."""
+        """Write the events; return the last row written, or None. The lock for appending is held until the commit."""
         if not self._events:
-            return None
+            return self._written
         if self._connection.dialect.name == "postgresql":
             self._connection.execute(_ONE_APPENDER)
-        head = self.head()
+        head = self._written or self.head()
         rows = []
         for event in self._events:
             fields = event.fields()
@@ -78,6 +79,7 @@ class AuditLog:
         for row in rows:
             _APPEND(self._connection, row)
         self._events.clear()
+        self._written = head
         return head
 
     def head(self) -> Head:

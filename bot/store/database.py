@@ -33,7 +33,7 @@ IDLE_S = 5
 """How long a write on PostgreSQL may be idle, since the locks of a frozen process block the others."""
 NEEDS_EXTRA = "PEFTSIZE_DATABASE_URL: PostgreSQL needs more packages: pip install 'peftsize[postgres]'."
 
-_READ = "peftsize_read_only"
+_READ, _SYNC = "peftsize_read_only", "peftsize_synchronous"
 _NOT_SILENT = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
 _SQLITE_TROUBLE = (
     ("SQLITE_CONSTRAINT_UNIQUE", "conflict"),
@@ -101,16 +101,22 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
+        self._reading = self.engine.execution_options(**{_READ: True})
         # one connection does all writing on SQLite, so that its page cache never becomes stale
         self.writing = _sqlite(url, 1) if self.is_sqlite else self.engine
+        self._losing = self.writing.execution_options(**{_SYNC: "NORMAL"})
         self._lock = FairLock()
         self._gate = threading.Lock()
         self._in_use = 0
         self._closed = False
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """Open a transaction that commits at the end of the block.
+
+        Args:
+            durable: Whether it must survive a loss of power; only SQLite makes a difference. Whatever is committed
+                afterwards and survives, proves that this one did too.
 
         Raises:
             StoreError: The database failed or is closed; nothing was stored.
@@ -121,7 +127,7 @@ class Database:
                     connection.exec_driver_sql(_NOT_SILENT)
                     yield connection
                 return
-            with self._lock, self.writing.begin() as connection:
+            with self._lock, (self.writing if durable else self._losing).begin() as connection:
                 yield connection
 
     @contextmanager
@@ -134,8 +140,7 @@ class Database:
         with (
             trouble(),
             self._using(),
-            self.engine.connect().execution_options(**{_READ: True}) as connection,
-            connection.begin(),
+            self._reading.begin() as connection,
         ):
             yield connection
 
@@ -239,8 +244,13 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get(_READ)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        driver: Any = connection.connection.driver_connection
+        if options.get(_READ):
+            driver.execute("BEGIN")
+        else:
+            driver.execute(f"PRAGMA synchronous={options.get(_SYNC, 'FULL')}")
+            driver.execute("BEGIN IMMEDIATE")
 
     return engine
 

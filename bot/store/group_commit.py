@@ -1,9 +1,9 @@
 """Flat combining: writers that would wait for each other share one commit.
 
 On SQLite every commit syncs the disk, and handing a lock from thread to thread costs a turn of the interpreter's own
-lock. So the first writer does the work of all that wait, in one transaction with a savepoint for each, and wakes them
-after the commit: still nobody proceeds before the commit. Source: Hendler, Incze, Shavit, Tzafrir, “Flat combining and
-the synchronization-parallelism tradeoff”, SPAA 2010, https://doi.org/10.1145/1810479.1810540.
+lock. So the first writer does the work of all that wait, in one transaction, and wakes them after the commit: still
+nobody proceeds before the commit. Source: Hendler, Incze, Shavit, Tzafrir, “Flat combining and the
+synchronization-parallelism tradeoff”, SPAA 2010, https://doi.org/10.1145/1810479.1810540.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ MOST_TOGETHER = 32
 class Job(Generic[Tx]):
     """One writer's transaction, as a function of the open transaction."""
 
-    def __init__(self, once: Callable[[Tx], Any]) -> None:
+    def __init__(self, once: Callable[[Tx], Any], *, durable: bool) -> None:
         self.once = once
+        self.durable = durable
         self.result: Any = None
         self.error: Exception | None = None
         self.leads = False
@@ -47,9 +48,13 @@ class GroupCommit(Generic[Tx]):
         self._waiting: deque[Job[Tx]] = deque()
         self._led = False
 
-    def run(self, once: Callable[[Tx], Any]) -> Any:
-        """Run one job, alone or with others; return its result or raise its error."""
-        job = Job(once)
+    def run(self, once: Callable[[Tx], Any], *, durable: bool = True) -> Any:
+        """Run one job, alone or with others; return its result or raise its error.
+
+        Args:
+            durable: Whether the commit must survive a loss of power.
+        """
+        job = Job(once, durable=durable)
         with self._gate:
             self._waiting.append(job)
             job.leads = not self._led

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, null, or_, select, update
 
 from bot.store.prepared import Prepared, every
 from bot.store.tables import inbox, outbox, requests
@@ -130,7 +130,9 @@ _RECEIVED_ONE = Prepared(
         inbox.c.key == bindparam("k"), inbox.c.body.is_not(None)
     )
 )
-
+_DECIDED = Prepared(
+    update(inbox).where(inbox.c.key == bindparam("k")).values(body=null(), due_at=null(), claimed_by=null())
+)
 
 _ASKS = '"action": "admit"'
 """What the body of an ask holds that waits for its person to be looked up: ``bot.workflow.admission``."""
@@ -145,7 +147,6 @@ class Queues:
 
     def __init__(self, connection: Connection, now: int) -> None:
         self._connection = connection
-        self._dialect = connection.dialect.name
         self.now = now
         self.woken: list[tuple[str, str, int]] = []
 
@@ -177,9 +178,7 @@ class Queues:
 
     def decided(self, key: str) -> None:
         """Delete the content of a delivery; its key stays, to recognize duplicates."""
-        self._connection.execute(
-            update(inbox).where(inbox.c.key == key).values(body=None, due_at=None, claimed_by=None)
-        )
+        _DECIDED(self._connection, {"k": key})
 
     def put(
         self,

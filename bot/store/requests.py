@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from bot.store.tables import cards, requests, revisions, votes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import Column, ColumnElement, Connection, Select
 
     from bot.approvals.state_machine import Transition
 
@@ -52,13 +53,47 @@ _NEW_ROW = [column for column in requests.columns if column.name != "claimed_by"
 _RESERVE = Prepared(
     lambda insert: insert(requests).values(every(_NEW_ROW)).on_conflict_do_nothing().returning(requests.c.id)
 )
-_COPY = Prepared(lambda insert: insert(cards).values(every(cards.columns)).on_conflict_do_nothing())
+_ADD_COPY = Prepared(lambda insert: insert(cards).values(every(cards.columns)).on_conflict_do_nothing())
+_COPIES = Prepared(
+    select(cards)
+    .where(cards.c.request_id == bindparam("of_request"))
+    .order_by(cards.c.user_id.is_not(None), cards.c.message_ts)
+)
 _ADMIT = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("request_id"), ~requests.c.admitted)
     .values(admitted=true(), due_at=bindparam("first_due"))
     .returning(requests.c.id)
 )
+
+
+@functools.cache
+def _note(columns: tuple[str, ...]) -> Prepared:
+    """Return the statement that writes some columns of a row."""
+    return Prepared(
+        update(requests).where(requests.c.id == bindparam("request_id")).values(every(_named(columns)))
+    )
+
+
+@functools.cache
+def _move(columns: tuple[str, ...]) -> Prepared:
+    """Return the statement that writes a transition's columns if the row is still as it was read."""
+    return Prepared(
+        update(requests)
+        .where(
+            requests.c.id == bindparam("request_id"),
+            requests.c.state == bindparam("from_state"),
+            requests.c.version == bindparam("from_version"),
+        )
+        .values(every(_named(columns)))
+        .returning(requests.c.id)
+    )
+
+
+def _named(columns: tuple[str, ...]) -> list[Column[Any]]:
+    return [requests.c[name] for name in columns]
+
+
 _ADD_REVISION = Prepared(insert(revisions).values(every(revisions.columns)))
 _REQUEST_COLUMNS = {column.name for column in requests.columns}
 _RESERVED: ColumnElement[bool] = literal_column("requests.reserved")
@@ -184,17 +219,12 @@ class Requests:
             values["reserved"] = False
         if "groups_edited" in values:
             values["groups_edited"] = _edits_stored(values["groups_edited"])
-        done = self._connection.execute(
-            update(requests)
-            .where(
-                requests.c.id == request.id,
-                requests.c.state == request.state.value,
-                requests.c.version == request.version,
-            )
-            .values(values)
-            .returning(requests.c.id)
-        ).one_or_none()
-        if done is None:
+        as_read = {
+            "request_id": request.id,
+            "from_state": request.state.value,
+            "from_version": request.version,
+        }
+        if not _move(tuple(sorted(values)))(self._connection, as_read | values):
             return None
         if transition.vote is not None:
             self._add_vote(request, transition.vote)
@@ -219,7 +249,7 @@ class Requests:
 
     def note(self, request_id: str, **changes: Any) -> None:
         """Write columns other than the state, such as ``message_ts`` or ``reminded``."""
-        self._connection.execute(update(requests).where(requests.c.id == request_id).values(**changes))
+        _note(tuple(sorted(changes)))(self._connection, {"request_id": request_id, **changes})
 
     def add_copy(self, request_id: str, copy: Copy) -> None:
         """Remember a message that shows the card."""
@@ -229,7 +259,7 @@ class Requests:
             "request_id": request_id,
             "user_id": copy.user_id,
         }
-        _COPY(self._connection, row)
+        _ADD_COPY(self._connection, row)
 
     def drop_copy(self, copy: Copy) -> None:
         """Forget a deleted message."""
@@ -239,12 +269,8 @@ class Requests:
 
     def copies(self, request_id: str) -> tuple[Copy, ...]:
         """Return every message that shows the card, the channel's first."""
-        rows = self._connection.execute(
-            select(cards)
-            .where(cards.c.request_id == request_id)
-            .order_by(cards.c.user_id.is_not(None), cards.c.message_ts)
-        )
-        return tuple(Copy(row.channel_id, row.message_ts, row.user_id) for row in rows)
+        rows = _COPIES(self._connection, {"of_request": request_id})
+        return tuple(Copy(row["channel_id"], row["message_ts"], row["user_id"]) for row in rows)
 
     def listed(
         self,

@@ -7,7 +7,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from bot.audit.chain import Event
 from bot.errors import StoreError
@@ -44,6 +44,12 @@ def _replace(insert: Any) -> Any:
 
 _NOTE = Prepared(_replace)
 _FIRST_NOTE = Prepared(lambda insert: insert(notes).values(every(notes.columns)).on_conflict_do_nothing())
+_NOTED = Prepared(select(notes.c.value).where(notes.c.key == bindparam("about")))
+_NOTED_SINCE = Prepared(
+    select(notes.c.key, notes.c.value).where(
+        notes.c.key >= bindparam("first"), notes.c.key < bindparam("after"), notes.c.at >= bindparam("since")
+    )
+)
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:about, 7350012))")
 
@@ -110,14 +116,14 @@ class Tx:
 
     def noted(self, key: str) -> Any:
         """Return a stored fact, or None."""
-        value = self.connection.execute(select(notes.c.value).where(notes.c.key == key)).scalar()
-        return None if value is None else json.loads(value)
+        rows = _NOTED(self.connection, {"about": key})
+        return json.loads(rows[0]["value"]) if rows else None
 
-    def noted_under(self, prefix: str) -> dict[str, Any]:
-        """Return the stored facts whose key has this prefix, which ends in ``:``."""
+    def noted_since(self, prefix: str, since: int) -> dict[str, Any]:
+        """Return the facts stored since then whose key has this prefix, which ends in ``:``."""
         after = f"{prefix[:-1]};"  # the next character, which makes a range for the index of keys
-        query = select(notes.c.key, notes.c.value).where(notes.c.key >= prefix, notes.c.key < after)
-        return {row.key: json.loads(row.value) for row in self.connection.execute(query)}
+        rows = _NOTED_SINCE(self.connection, {"first": prefix, "after": after, "since": since})
+        return {row["key"]: json.loads(row["value"]) for row in rows}
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of requests in each state, and of attempts with each outcome."""
@@ -177,16 +183,19 @@ class Store:
         self._policy = policy
         self._group_commit = GroupCommit(self._carry_out)
 
-    def run(self, once: Callable[[Tx], T]) -> T:
+    def run(self, once: Callable[[Tx], T], *, durable: bool = True) -> T:
         """Run a function in a transaction and return its result after the commit.
 
         On SQLite, transactions that wait for each other share a commit; the function must not wait for anything else.
+
+        Args:
+            durable: As for ``Database.write``.
 
         Raises:
             StoreError: Nothing was stored.
         """
         if self.database.is_sqlite:
-            result: T = self._group_commit.run(once)
+            result: T = self._group_commit.run(once, durable=durable)
             return result
         with self.write() as tx:
             return once(tx)
@@ -206,27 +215,26 @@ class Store:
         raise StoreError("busy")
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def write(self, *, durable: bool = True) -> Iterator[Tx]:
         """Open a transaction that commits everything at the end of the block, or nothing.
+
+        Args:
+            durable: As for ``Database.write``.
 
         Raises:
             StoreError: Nothing was stored.
         """
-        with self.database.write() as connection:
-            tx = self._open(connection)
+        with self.database.write(durable=durable) as connection:
+            now = self.database.now_ms(connection, self.clock())
+            tx = Tx(connection, now, names=self._names, policy=self._policy)
             yield tx
-            head = self._finish(tx)
-        self._committed(head, tx.queues.woken)
-
-    def _open(self, connection: Connection) -> Tx:
-        now = self.database.now_ms(connection, self.clock())
-        return Tx(connection, now, names=self._names, policy=self._policy)
-
-    def _finish(self, tx: Tx) -> Head | None:
-        """Defer due work and write the audit events, at the end of a transaction."""
+            if tx.queues.woken and self.waker is not None:
+                self.waker.defer(connection, tx.queues.woken)
+            head = tx.audit_log.flush()
+        if head is not None:
+            self._note(head)
         if tx.queues.woken and self.waker is not None:
-            self.waker.defer(tx.connection, tx.queues.woken)
-        return tx.audit_log.flush()
+            self.waker.wake(tx.queues.woken)
 
     def note_head(self) -> None:
         """Note the current head in the anchor, in case the process was killed between a commit and its anchor line."""
@@ -280,49 +288,21 @@ class Store:
                 tx.audit_log.append(Event(tx.now, "triggers_restored", reason=", ".join(missing)))
         return missing
 
-    def _committed(self, head: Head | None, woken: Sequence[Woken]) -> None:
-        """Inform the anchor and the dispatcher."""
-        if head is not None:
-            self._note(head)
-        if woken and self.waker is not None:
-            self.waker.wake(woken)
-
     def _carry_out(self, jobs: Sequence[Job[Tx]]) -> None:
-        """Run jobs in one transaction; a failed job is undone alone, a failed database fails all."""
-        head: Head | None = None
-        woken: list[Woken] = []
+        """Run jobs in one transaction; if one of them fails, each in its own."""
         try:
-            with self.database.write() as connection:
+            with self.write(durable=any(job.durable for job in jobs)) as tx:
                 for job in jobs:
-                    newer, due = self._one(connection, job, alone=len(jobs) == 1)
-                    head = newer or head
-                    woken += due
-        except Exception as error:  # noqa: BLE001 - handed to the thread of each job, which raises it
+                    job.result = job.once(tx)
+                    tx.audit_log.flush()  # the next job may read what this one appended
+        except Exception as error:  # noqa: BLE001 - handed to the thread of the job, which raises it
+            database_failed = isinstance(error, StoreError) and error.what != "conflict"
+            if len(jobs) > 1 and not database_failed:
+                for job in jobs:
+                    self._carry_out([job])
+                return
             for job in jobs:
                 job.error = error
-            return
-        self._committed(head, woken)
-
-    def _one(
-        self, connection: Connection, job: Job[Tx], *, alone: bool
-    ) -> tuple[Head | None, Sequence[Woken]]:
-        if not alone:
-            connection.exec_driver_sql("SAVEPOINT one")
-        try:
-            with trouble():
-                tx = self._open(connection)
-                job.result = job.once(tx)
-                head = self._finish(tx)
-        except Exception as error:
-            if alone or (isinstance(error, StoreError) and error.what != "conflict"):
-                raise
-            connection.exec_driver_sql("ROLLBACK TO one")
-            connection.exec_driver_sql("RELEASE one")
-            job.error = error
-            return None, ()
-        if not alone:
-            connection.exec_driver_sql("RELEASE one")
-        return head, tx.queues.woken
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

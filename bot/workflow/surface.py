@@ -94,8 +94,9 @@ def search_of(tx: Tx, user_id: str) -> Search:
 
 def redraw_homes(tx: Tx) -> None:
     """Redraw the Home tab of everybody who looked at it lately, because a request has changed."""
-    for key, home in tx.noted_under("home:").items():
-        if tx.now - home.get("read_at", 0) <= HOME_READ_MS:
+    since = tx.now - HOME_READ_MS
+    for key, home in tx.noted_since("home:", since).items():
+        if home.get("read_at", 0) >= since:
             outbox.home_tab(tx, home["team_id"], key.removeprefix("home:"))
 
 

@@ -187,7 +187,7 @@ def test_a_change_from_an_older_picture_is_overtaken(office, caplog):
     late = office.slack.click(ROSA, view, form.FIELD, "70b none", block_id="request")
     assert late.ok
     assert "*30 GB*" in numbers(office.slack.modals(ROSA)[-1])
-    assert caplog.records == []
+    assert not [record for record in caplog.records if record.name.startswith("bot.")]
 
 
 def test_numbers_that_slack_does_not_take_are_only_logged(office, caplog):
@@ -196,7 +196,8 @@ def test_numbers_that_slack_does_not_take_are_only_logged(office, caplog):
     office.slack.faults.only = frozenset({"views.update"})
     office.slack.faults.http_500 = 1
     assert office.slack.click(ROSA, view, form.FIELD, "10b none", block_id="request").ok
-    assert [record.message for record in caplog.records] == ["the form's numbers were not drawn"]
+    ours = [record.message for record in caplog.records if record.name.startswith("bot.")]
+    assert ours == ["the form's numbers were not drawn"]
 
 
 def test_the_fields_ask(office):

@@ -11,6 +11,7 @@ from tests.support.rows import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -28,3 +29,12 @@ def clock() -> Clock:
 @pytest.fixture
 def store(database: Database, clock: Clock) -> Store:
     return Store(database, clock)
+
+
+@pytest.fixture
+def sqlite(migrated: Path, tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    path = tmp_path / "own.db"
+    path.write_bytes(migrated.read_bytes())
+    database = Database(f"sqlite:///{path}", pool_size=1)
+    yield Store(database, clock)
+    database.close()

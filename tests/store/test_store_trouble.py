@@ -36,15 +36,6 @@ def far(relay: Relay, clock: Clock) -> Iterator[Store]:
     database.close()
 
 
-@pytest.fixture
-def sqlite(migrated: Path, tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    path = tmp_path / "trouble.db"
-    path.write_bytes(migrated.read_bytes())
-    database = Database(f"sqlite:///{path}", pool_size=1)
-    yield Store(database, clock)
-    database.close()
-
-
 def said(store: Store, number: int = 1) -> str:
     """Try to store a request and return the trouble's word."""
     with pytest.raises(StoreError) as caught:

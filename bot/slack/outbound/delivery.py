@@ -43,9 +43,13 @@ if TYPE_CHECKING:
     from bot.approvals.policy import Ruling
     from bot.slack.blocks.kit import Message
     from bot.slack.outbound.people import Identity, SlackPeople
+    from bot.store import Tx
     from bot.store.queues import OutboxMessage
     from bot.workflow.ports import Specs
     from bot.workflow.service import RequestService
+
+    Written = Callable[[Tx], None] | None
+    """What to write in the transaction that removes a delivered message."""
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +110,7 @@ class OutboxDelivery:
         self._service = service
         self._store = service.store
         self._drawn: dict[str, tuple[OutboxMessage, set[Copy]]] = {}
-        self._kinds: dict[str, Callable[[OutboxMessage], None]] = {
+        self._kinds: dict[str, Callable[[OutboxMessage], Written]] = {
             "card": self._card,
             "private": self._private,
             "reading": self._private,
@@ -122,8 +126,8 @@ class OutboxDelivery:
             "notice": self._notice,
         }
 
-    def deliver(self, item: OutboxMessage) -> None:
-        """Deliver one message; the caller removes it afterwards.
+    def deliver(self, item: OutboxMessage) -> Written:
+        """Deliver one message; the caller removes it, and writes what this returns.
 
         Raises:
             SlackTrouble: Delivery failed; ``retry_after_s`` says when to try again, if known.
@@ -133,7 +137,7 @@ class OutboxDelivery:
             raise SlackTrouble(f"{item.kind}: not a kind of this release", retry_after_s=UNKNOWN_KIND_S)
         if "response_url" in item.body and self._clock() - item.created_at >= RESPONSE_URL_MS:
             self._scrub(item)
-        handler(item)
+        return handler(item)
 
     def closed(self) -> frozenset[str]:
         """Return the spent budgets, whose messages must wait."""
@@ -141,10 +145,10 @@ class OutboxDelivery:
 
     # --- the card and its copies
 
-    def _card(self, item: OutboxMessage) -> None:
+    def _card(self, item: OutboxMessage) -> Written:
         request, copies = self._row(item)
         if request is None or not request.admitted:
-            return
+            return None
         message = self._cards.message(request)
         refused = None
         drawn = self._drawn_so_far(item)
@@ -159,11 +163,18 @@ class OutboxDelivery:
                 refused = failed  # for one copy; the others are still drawn
             drawn.add(copy)
         self._drawn.pop(item.key, None)
-        request, copies = self._row(item)
-        if request is not None and request.message_ts is None:
+        if copies:  # the card itself may be gone
+            request, _ = self._row(item)
+        written = (
             self._first(item, request, message)
+            if request is not None and request.message_ts is None
+            else None
+        )
         if refused is not None:
+            if written is not None:
+                self._store.run(written)
             raise SlackTrouble(refused.what, retry_after_s=PARKED_S)
+        return written
 
     def _drawn_so_far(self, item: OutboxMessage) -> set[Copy]:
         """Return the copies that this message had drawn when a budget ran out."""
@@ -186,8 +197,8 @@ class OutboxDelivery:
                 if copy.user_id is None and copy.message_ts == request.message_ts:
                     tx.requests.note(request.id, message_ts=None)
 
-    def _first(self, item: OutboxMessage, request: Request, message: Message) -> None:
-        """Post the card; if Slack refuses it, tell the requester why, and wait."""
+    def _first(self, item: OutboxMessage, request: Request, message: Message) -> Written:
+        """Post the card, and return what notes where it is; if Slack refuses it, tell the requester why, and wait."""
         try:
             said = self._post(request.channel_id, message, request.thread_ts)
         except CallFailed as failed:
@@ -198,17 +209,18 @@ class OutboxDelivery:
             if not failed.refused:
                 raise
             if request.state in TERMINAL and failed.word in _NOT_THERE:
-                return
+                return None
             self._tell_not_posted(item, request, failed.word)
             raise SlackTrouble(failed.what, retry_after_s=PARKED_S) from None
-        with self._store.write() as tx:
-            where = Copy(str(said["channel"]), str(said["ts"]))  # Slack turns a user id into their DM channel
+        where = Copy(str(said["channel"]), str(said["ts"]))  # Slack turns a user id into their DM channel
+
+        def written(tx: Tx) -> None:
             tx.requests.note(request.id, message_ts=where.message_ts, channel_id=where.channel_id)
             tx.requests.add_copy(request.id, where)
             if tx.requests.copies(request.id)[1:]:
-                outbox.card(
-                    tx, tx.requests.get(request.id) or request
-                )  # redraws the copies with a link to the card
+                outbox.card(tx, tx.requests.get(request.id) or request)  # the copies get a link to the card
+
+        return written
 
     def _tell_not_posted(self, item: OutboxMessage, request: Request, word: str) -> None:
         """Tell the requester, once, why the card was not posted; this uses up the response URL."""
@@ -242,18 +254,19 @@ class OutboxDelivery:
             if now is not None and now.generation == item.generation:
                 tx.queues.rewrite(item.key, body)
 
-    def _copy(self, item: OutboxMessage) -> None:
+    def _copy(self, item: OutboxMessage) -> Written:
         request, copies = self._row(item)
         if request is None or request.state is not State.PENDING or self._clock() >= request.expires_at:
-            return
+            return None
         user_id = str(item.body["user_id"])
         if any(copy.user_id == user_id for copy in copies):
-            return
+            return None
         card = self._cards.message(request)
         said = self._to_person(user_id, answers.reminder(card, request, self._link(request), user_id))
-        if said is not None:
-            with self._store.write() as tx:
-                tx.requests.add_copy(request.id, Copy(str(said["channel"]), str(said["ts"]), user_id))
+        if said is None:
+            return None
+        copy = Copy(str(said["channel"]), str(said["ts"]), user_id)
+        return lambda tx: tx.requests.add_copy(request.id, copy)
 
     def _thread(self, item: OutboxMessage) -> None:
         """Write a line under the card, if there is a card."""
@@ -291,38 +304,33 @@ class OutboxDelivery:
                     budget=posts(user_id),
                 )
 
-    def _digest(self, item: OutboxMessage) -> None:
+    def _digest(self, item: OutboxMessage) -> Written:
         """Post a person's list of waiting requests in place of the last one, or redraw that one."""
         user_id = str(item.body["user_id"])
         note = f"digest:{user_id}"
         with self._store.read() as tx:
             last = tx.noted(note)
         if last is None and not item.body["anew"]:
-            return
+            return None
         waiting = waiting_for(self._cards, user_id)
         message = digest([(row, self._link_for(row, user_id)) for row in waiting])
         if not item.body["anew"]:
-            self._edit_digest(last, message)
-            return
+            self._try("chat.update", **last, **_content(message))
+            return None
         if not waiting:
-            return
+            return None
         if last is not None:
-            self._delete(last)
+            self._try("chat.delete", **last)
         said = self._to_person(user_id, message)
-        if said is not None:
-            with self._store.write() as tx:
-                tx.note(note, {"channel": str(said["channel"]), "ts": str(said["ts"])})
+        if said is None:
+            return None
+        posted = {"channel": str(said["channel"]), "ts": str(said["ts"])}
+        return lambda tx: tx.note(note, posted)
 
-    def _edit_digest(self, last: dict[str, str], message: Message) -> None:
+    def _try(self, method: str, **arguments: Any) -> None:
+        """Change a message of ours; if Slack refuses, it is gone."""
         try:
-            self._calls("chat.update", **last, **_content(message))
-        except CallFailed as failed:
-            if not failed.refused:
-                raise
-
-    def _delete(self, last: dict[str, str]) -> None:
-        try:
-            self._calls("chat.delete", **last)
+            self._calls(method, **arguments)
         except CallFailed as failed:
             if not failed.refused:
                 raise
@@ -338,11 +346,7 @@ class OutboxDelivery:
             or where in {(copy.channel_id, copy.message_ts) for copy in copies}
         ):
             return
-        try:
-            self._calls("chat.update", channel=where[0], ts=where[1], **_content(lead_to_card(request, link)))
-        except CallFailed as failed:
-            if not failed.refused:
-                raise
+        self._try("chat.update", channel=where[0], ts=where[1], **_content(lead_to_card(request, link)))
 
     # --- words for one person
 
@@ -403,7 +407,7 @@ class OutboxDelivery:
 
     # --- the Home tab and workflow steps
 
-    def _home(self, item: OutboxMessage) -> None:
+    def _home(self, item: OutboxMessage) -> Written:
         team_id, user_id = str(item.body.get("team_id") or ""), str(item.body["user_id"])
         view = home_view(self._cards, team_id, user_id, self._link)
         try:
@@ -411,10 +415,9 @@ class OutboxDelivery:
         except CallFailed as failed:
             if failed.word not in _NOBODY:
                 raise
-            return
+            return None
         published = answer.get("view") or {}
-        with self._store.write() as tx:
-            note_home(tx, user_id, str(published.get("id")), str(published.get("hash")))
+        return lambda tx: note_home(tx, user_id, str(published.get("id")), str(published.get("hash")))
 
     def _step(self, item: OutboxMessage) -> None:
         request, _ = self._row(item)
