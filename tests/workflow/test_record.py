@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.approvals.request import State
+from bot.approvals.state_machine import Action, step
+from bot.audit.chain import Rest
 from bot.workflow.ports import Source
 from tests.support.desk import ADA, BEN, ROSA
 from tests.support.rows import T0
@@ -170,3 +173,19 @@ def test_each_step_is_audited(desk: Desk) -> None:
     assert len(set(digests[:4])) == len(set(digests[4:8])) == 1
     assert digests[0] != digests[4]
     assert digests[8] is None
+
+
+def test_what_the_bot_itself_does(desk: Desk) -> None:
+    """Its audit event bears the service's answer, and its row what was found besides."""
+    request_id = ask(desk)
+    for person in (ADA, BEN):
+        press(desk, person, "approve", request_id)
+    request = desk.row(request_id)
+    failed = step(request, Action.FAIL, "refused")
+    assert failed is not None
+    with desk.store.write() as tx:
+        desk.service.write(tx, request, failed, Rest(400, "trace-1"), error="HTTP 400", tries=3)
+    row, event = desk.row(request_id), desk.events()[-1]
+    assert (row.state, row.error, row.tries, desk.due_at(request_id)) == (State.FAILED, "HTTP 400", 3, None)
+    assert (event["event"], event["reason"], event["rest"]["status"]) == ("failed", "refused", 400)
+    assert (event["actor"]["user_id"], event["origin"]) == (None, "system")
