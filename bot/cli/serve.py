@@ -68,7 +68,7 @@ def options() -> ArgumentParser:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Serve with these arguments until a signal; ``serve`` enables the garbage collector again.
+    """Serve with these arguments until a signal.
 
     Raises:
         UsageProblem: They cannot be read.
@@ -80,9 +80,12 @@ def run(arguments: Sequence[str]) -> None:
         raise UsageProblem(no_option(unknown[0], get_close_matches(unknown[0], known)), parser.prog)
 
     gc.disable()  # imports leave nothing to collect, and looking for it takes a twelfth of the start
-    from bot.runtime.serve import serve
+    try:
+        from bot.runtime.serve import serve
 
-    serve(mode=given.mode, host=given.host, port=given.port, dry_run=given.dry_run)
+        serve(mode=given.mode, host=given.host, port=given.port, dry_run=given.dry_run)
+    finally:
+        gc.enable()  # as ``serve`` does once everything is loaded
 
 
 def _spelling(action: Action) -> str:
