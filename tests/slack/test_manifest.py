@@ -22,7 +22,7 @@ CONTRACT = {
 }  # fmt: skip
 FURTHER = {"withdraw", "post_again", "open_form", "page", "more", "details", "field", "find"}
 _CALLS = re.compile(
-    r"""(?:(?:self\._calls|self|_asked)\(\s*|\n_[A-Z]+ = )"""
+    r"""(?:(?:self\._calls|self\._try|self|_asked)\(\s*|\n_[A-Z]+ = )"""
     r""""((?:auth|bots|chat|conversations|functions|usergroups|users|views)\.[\w.]+)\""""
 )
 
