@@ -306,7 +306,7 @@ def _refuse(tx: Tx, click: Click, who: Who, request: Request | None, refusal: Re
         )
         if request is not None:
             outbox.card(tx, request)
-    is_copy = refusal.code == "foreign_message" and click.origin != "cli"
+    is_copy = refusal.code == "foreign_message"
     if is_copy and request is not None and click.channel_id and click.message_ts:
         outbox.lead_to_card(tx, request, click.channel_id, click.message_ts)
     return Outcome(refusal.code, request, refusal.detail)

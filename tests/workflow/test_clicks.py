@@ -129,6 +129,18 @@ def test_while_slack_does_not_say_who_edited_a_group(
     assert desk.row(request.id).groups_edited == ()
 
 
+@pytest.mark.parametrize(("groups", "action"), [({"S0TEAM"}, "withdraw"), (set(), "approve")])
+def test_slack_is_not_asked_who_edited_a_group_that_gives_no_vote(
+    desk: Desk, caplog: pytest.LogCaptureFixture, groups: set[str], action: str
+) -> None:
+    """Only an approval by way of a group depends on who edited it."""
+    request = desk.carded(TEXT)
+    desk.people.groups, desk.people.silent_edits = frozenset(groups), PeopleError("usergroups.list", "fatal")
+    assert desk.service.receive(desk.click(ADA, action, request.id, key="k9"))
+    assert desk.service.handle("k9") is not None
+    assert caplog.records == []
+
+
 def test_who_edited_the_group_that_gave_a_vote(new_desk: Callable[..., Desk]) -> None:
     """Kept once with the row, however many votes the group gives, and said in the audit; other groups are not."""
     desk = new_desk(defaults={"approvers": ["S0TEAM"], "quorum": 2})
