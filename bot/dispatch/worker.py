@@ -34,7 +34,11 @@ class DeliversMessages(Protocol):
     """Delivers messages to Slack."""
 
     def deliver(self, message: OutboxMessage) -> Callable[[Tx], None] | None:
-        """Deliver one message, drawn from the current row; return what to write of it; raises ``SlackTrouble``."""
+        """Deliver one message, drawn from the current row; raises ``SlackTrouble``.
+
+        Returns:
+            What to write in the transaction that removes the message, if anything.
+        """
 
     def closed(self) -> frozenset[str]:
         """Return the spent budgets, whose messages must wait."""
@@ -71,7 +75,7 @@ class Worker:
         """Claim a row; False if it is no longer due, or another worker has it."""
         return self.store.run(
             lambda tx: tx.queues.claim(lane, self.owner, LEASE_MS[lane], key),
-            durable=False,  # a claim lost with the power is released by the next start anyway
+            durable=False,  # the next start releases every claim anyway
         )
 
     def run(self, lane: str, key: str) -> None:

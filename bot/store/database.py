@@ -104,7 +104,7 @@ class Database:
         self._reading = self.engine.execution_options(**{_READ: True})
         # one connection does all writing on SQLite, so that its page cache never becomes stale
         self.writing = _sqlite(url, 1) if self.is_sqlite else self.engine
-        self._losing = self.writing.execution_options(**{_SYNC: "NORMAL"})
+        self._unsynced = self.writing.execution_options(**{_SYNC: "NORMAL"})
         self._lock = FairLock()
         self._gate = threading.Lock()
         self._in_use = 0
@@ -115,8 +115,8 @@ class Database:
         """Open a transaction that commits at the end of the block.
 
         Args:
-            durable: Whether it must survive a loss of power; only SQLite makes a difference. Whatever is committed
-                afterwards and survives, proves that this one did too.
+            durable: Whether the commit must survive a power failure. Without it, SQLite does not sync the disk; a later
+                durable commit syncs this one too. PostgreSQL ignores it.
 
         Raises:
             StoreError: The database failed or is closed; nothing was stored.
@@ -127,7 +127,7 @@ class Database:
                     connection.exec_driver_sql(_NOT_SILENT)
                     yield connection
                 return
-            with self._lock, (self.writing if durable else self._losing).begin() as connection:
+            with self._lock, (self.writing if durable else self._unsynced).begin() as connection:
                 yield connection
 
     @contextmanager

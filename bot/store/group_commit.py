@@ -52,7 +52,7 @@ class GroupCommit(Generic[Tx]):
         """Run one job, alone or with others; return its result or raise its error.
 
         Args:
-            durable: Whether the commit must survive a loss of power.
+            durable: Whether the commit must survive a power failure.
         """
         job = Job(once, durable=durable)
         with self._gate:

@@ -120,7 +120,11 @@ class Tx:
         return json.loads(rows[0]["value"]) if rows else None
 
     def noted_since(self, prefix: str, since: int) -> dict[str, Any]:
-        """Return the facts stored since then whose key has this prefix, which ends in ``:``."""
+        """Return the facts whose key has a prefix, and that were stored at ``since`` (UTC epoch ms) or later.
+
+        Args:
+            prefix: Ends in ``:``.
+        """
         after = f"{prefix[:-1]};"  # the next character, which makes a range for the index of keys
         rows = _NOTED_SINCE(self.connection, {"first": prefix, "after": after, "since": since})
         return {row["key"]: json.loads(row["value"]) for row in rows}
